@@ -1,0 +1,22 @@
+/*
+ * Threads: started with a name, joined by who started them.
+ */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <pthread.h>
+
+struct thread {
+	pthread_t id;
+	void (*run)(void *arg);
+	void *arg;
+	int nice;
+	char name[16];
+};
+
+/* Start run(arg) in a thread of that name (≤ 15 bytes), at that nice value; panics where the
+ * system has no more.  t is kept until thread_join. */
+void thread_start(struct thread *t, const char *name, int nice, void (*run)(void *arg), void *arg);
+void thread_join(struct thread *t);
+
+#endif

@@ -4,8 +4,6 @@
  * asks ck for one grace period a batch and then makes the calls, so it does not matter whether
  * the thread that deferred ever comes back, or still lives.
  */
-#include "config.h"
-
 #include "pipeline/base/epoch.h"
 
 #include "pipeline/base/panic.h"

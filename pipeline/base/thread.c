@@ -2,8 +2,6 @@
  * Threads, and what they leave behind when they end: one key of the thread library carries the
  * list of all who asked.
  */
-#include "config.h"
-
 #include "pipeline/base/thread.h"
 
 #include "pipeline/base/panic.h"

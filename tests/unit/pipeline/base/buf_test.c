@@ -120,6 +120,7 @@ many(uint32_t count, bool scarce)
 {
 	struct buf_pool *pool = buf_pool_new("many", 256, count);
 	struct user users[THREADS] = { 0 };
+	struct buf *all[THREADS * MINE], *none;
 	int got = 0, refused = 0, spoilt = 0;
 
 	for (uint32_t i = 0; i < THREADS; i++) {
@@ -138,9 +139,13 @@ many(uint32_t count, bool scarce)
 	EQ(refused > 0, scarce);
 	EQ(buf_pool_used(pool), 0);
 	for (uint32_t i = 0; i < count; i++)	/* and all are still there, once each */
-		TRUE(buf_get(pool) != NULL);
-	TRUE(buf_get(pool) == NULL);
+		TRUE((all[i] = buf_get(pool)) != NULL);
+	none = buf_get(pool);
+	TRUE(none == NULL);
 	EQ(buf_pool_used(pool), count);
+	for (uint32_t i = 0; i < count; i++)
+		buf_put(&all[i]);
+	buf_pool_free(&pool);
 }
 
 CASE(many_threads_never_share_a_buffer)

@@ -129,7 +129,7 @@ CASE(an_event_that_floods_is_counted_and_told_later)
 
 CASE(more_events_than_buckets_still_speak)
 {
-	static char names[1000][8];
+	static char names[1000][16];
 
 	begin(false);
 	for (int i = 0; i < 1000; i++) {

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static _Atomic(const char *) armed_name;	/* NULL: every name */
-static _Atomic uint64_t armed_nth;		/* 0: none; its release publishes the rest */
+static _Atomic uint64_t armed_nth;		/* 0: none; stored last, by release */
 static _Atomic uint64_t calls;
 static _Atomic bool armed_kill;
 

@@ -97,3 +97,20 @@ fault_hit(const char *name)
 		kill(getpid(), SIGKILL);
 	return true;
 }
+
+bool
+sync_skipped_hit(const char *site)
+{
+	const char *list = getenv("DITTOFS_SKIP_SYNC");
+	size_t len = strlen(site);
+
+	while (list != NULL && *list != '\0') {
+		const char *comma = strchr(list, ',');
+		size_t n = comma != NULL ? (size_t)(comma - list) : strlen(list);
+
+		if (n == len && memcmp(list, site, n) == 0)
+			return true;
+		list = comma != NULL ? comma + 1 : NULL;
+	}
+	return false;
+}

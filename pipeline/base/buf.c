@@ -70,17 +70,15 @@ buf_pool_new(const char *name, uint32_t size, uint32_t count)
 	void *bytes;
 
 	assert(size > 0 && count > 0 && count < UINT32_MAX);
-	pool = aligned_alloc(LINE, sizeof *pool);
-	if (pool == NULL)
-		panic("no memory for pool %s", name);
+	pool = xaligned(LINE, sizeof *pool);
 	*pool = (struct buf_pool){ .name = name, .size = size, .count = count };
 	pool->stride = round_up(size, size >= PAGE ? PAGE : LINE);
 	pool->mapped = round_up(pool->stride * count, PAGE);
 	bytes = mmap(NULL, pool->mapped, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	pool->slots = aligned_alloc(LINE, sizeof(struct slot) * count);
-	if (bytes == MAP_FAILED || pool->slots == NULL)
+	if (bytes == MAP_FAILED)
 		panic("no memory for pool %s", name);
+	pool->slots = xaligned(LINE, sizeof(struct slot) * count);
 	pool->bytes = bytes;
 	HIDE(pool->bytes, pool->mapped);
 	return pool;
@@ -186,10 +184,8 @@ buf_get(struct buf_pool *pool)
 struct buf *
 buf_new(uint32_t size)
 {
-	struct slot *s = aligned_alloc(LINE, sizeof *s + (size_t)size);
+	struct slot *s = xaligned(LINE, sizeof *s + (size_t)size);
 
-	if (s == NULL)
-		panic("no memory for a buffer of %u bytes", size);
 	s->buf = (struct buf){ .size = size, .bytes = (uint8_t *)(s + 1) };
 	ref_init(&s->buf.refs);
 	return &s->buf;

@@ -71,9 +71,7 @@ enter(void)
 	ck_epoch_record_t *record = ck_epoch_recycle(&epochs, NULL);
 
 	if (record == NULL) {
-		record = aligned_alloc(CK_MD_CACHELINE, sizeof *record);
-		if (record == NULL)
-			panic("no memory for an epoch record");
+		record = xaligned(CK_MD_CACHELINE, sizeof *record);
 		ck_epoch_register(&epochs, record, NULL);
 	}
 	mine = record;

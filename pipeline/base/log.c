@@ -10,6 +10,7 @@
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
+#include "pipeline/base/utf.h"
 
 #include <errno.h>
 #include <string.h>
@@ -105,24 +106,6 @@ allowed(const char *event, uint32_t *dropped)
 	return ok;
 }
 
-/* How many bytes of UTF-8 begin at s; 0 where none do. */
-static size_t
-utf8_span(const uint8_t *s, size_t len)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
-	    s[0] < 0xf5 ? 4 : 0;
-
-	if (n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if (n >= 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)))
-		return 0;
-	return n;
-}
-
 /* A string between quotes.  JSON has no escape for a byte that is no text: it shows as \\xhh. */
 static void
 add_quoted(struct text *t, const char *s, bool json)
@@ -133,7 +116,8 @@ add_quoted(struct text *t, const char *s, bool json)
 	len = MIN(len, (size_t)VALUE_BYTES);
 	text_add(t, "\"");
 	while (len > 0 && !t->cut) {
-		size_t n = utf8_span(p, len);
+		uint32_t letter;
+		size_t n = utf8_next(p, len, &letter);
 
 		if (*p == '"' || *p == '\\')
 			text_addf(t, "\\%c", *p);

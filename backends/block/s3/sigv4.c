@@ -14,7 +14,8 @@
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
-enum { DATE_LEN = 8, SCOPE_MAX = 128, SIGNED_MAX = 512, ENCODED_MAX = 8192 };
+enum { DATE_LEN = 8, SCOPE_MAX = 128, WHO_MAX = 512, SECRET_ROOM = 512, SIGNED_MAX = 512,
+    ENCODED_MAX = 8192 };
 
 void
 s3_sigv4_stamp(uint64_t wall_ns, char stamp[S3_STAMP_BYTES])
@@ -184,7 +185,7 @@ add_scope(struct text *to, const struct s3_key *key, const char *stamp)
 static int
 day_key(const struct s3_key *key, const char *stamp, uint8_t out[SHA256_BYTES])
 {
-	char room[SCOPE_MAX + 4];
+	char room[SECRET_ROOM];
 	struct text first = text_of(room, sizeof room);
 	int outcome;
 
@@ -250,7 +251,7 @@ enum status
 s3_sigv4_presign(const struct s3_key *key, const struct s3_signing *s, uint32_t expires_s,
     struct text *to)
 {
-	char who[2 * SCOPE_MAX], until[16], names[SIGNED_MAX];
+	char who[WHO_MAX], until[16], names[SIGNED_MAX];
 	struct text credential = text_of(who, sizeof who), expires = text_of(until, sizeof until),
 	    signed_names = text_of(names, sizeof names);
 	struct s3_pair query[S3_PAIRS_MAX], headers[S3_PAIRS_MAX];

@@ -1,7 +1,7 @@
 /*
- * Which protocols there are, on which ports.  One RPC service answers for NFS and MOUNT, told
- * apart by program number; the portmapper is another, and over UDP a third, without record
- * marks.
+ * Which protocols there are, on which ports.  One RPC service answers for NFS and MOUNT,
+ * told apart by program number; the portmapper is another, and over UDP a third, without
+ * record marks.
  */
 #include "gateway/gateway.h"
 
@@ -98,7 +98,7 @@ gateway_make(const struct gateway_settings *conf)
 	portmap_registry_clear();
 }
 
-static enum status
+static void
 told(enum status st, const char *what, const char *addr, uint16_t port)
 {
 	if (st != OK)
@@ -107,7 +107,6 @@ told(enum status st, const char *what, const char *addr, uint16_t port)
 	else
 		log_info("gateway.listen", F_STR("protocol", what), F_STR("addr", addr),
 		    F_U64("port", port));
-	return st;
 }
 
 /* One program service on one address; true where it listens. */
@@ -119,7 +118,8 @@ nfs_listen(const char *addr, enum portmap_netid netid, enum status *why)
 
 	if (addr[0] == '\0')
 		return false;
-	st = told(net_listen(addr, port, &nfs_service.protocol, &port), "nfs", addr, port);
+	st = net_listen(addr, port, &nfs_service.protocol, &port);
+	told(st, "nfs", addr, port);
 	if (st != OK) {
 		*why = st;
 		return false;
@@ -143,9 +143,10 @@ portmap_listen(const char *addr, bool v6)
 		portmap_registry_add(PORTMAP_PROGRAM, vers, tcp, port);
 		portmap_registry_add(PORTMAP_PROGRAM, vers, udp, port);
 	}
-	(void)told(net_listen(addr, port, &portmap_service.protocol, &port), "portmap", addr, port);
-	(void)told(net_listen_udp(addr, port, &portmap_udp_service.protocol, &port), "portmap.udp",
-	    addr, port);
+	told(net_listen(addr, port, &portmap_service.protocol, &port), "portmap", addr,
+	    (uint16_t)settings.portmap_port);
+	told(net_listen_udp(addr, port, &portmap_udp_service.protocol, &port), "portmap.udp", addr,
+	    (uint16_t)settings.portmap_port);
 }
 
 enum status

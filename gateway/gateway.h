@@ -1,6 +1,7 @@
 /*
- * The gateway's door: the front ends, made in two steps.  gateway_make comes before any share is
- * opened, for recovery tells the protocols what it finds; gateway_start when shares can be served.
+ * The gateway's door: the front ends, made in two steps.  gateway_make comes before any
+ * share is opened, for recovery tells the protocols what it finds; gateway_start when
+ * shares can be served.
  */
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H
@@ -12,8 +13,8 @@
 /* Tables and caches of the protocols.  conf is copied. */
 void gateway_make(const struct gateway_settings *conf);
 
-/* Listen.  An address family that this host lacks is logged and left out; nothing at all to
- * listen on is an error, the last one met. */
+/* Listen.  An address family that this host lacks is logged and left out; nothing at
+ * all to listen on is an error, the last one met. */
 must_check enum status gateway_start(void);
 
 /* After net_stop. */

@@ -1,6 +1,6 @@
 /*
- * The knobs of the gateway: rows of settings.def as members, with their defaults, set by name
- * from an operator's text.
+ * The knobs of the gateway: rows of settings.def as members, with their defaults, set by
+ * name from an operator's text.
  */
 #ifndef GATEWAY_SETTINGS_H
 #define GATEWAY_SETTINGS_H
@@ -30,7 +30,8 @@ struct gateway_settings {
 
 void gateway_settings_default(struct gateway_settings *s);
 
-/* NOENT: no setting of that name.  INVAL: not a value of its type, or out of its bounds. */
+/* NOENT: no setting of that name.  INVAL: not a value of its type, or out of its
+ * bounds. */
 must_check enum status gateway_settings_set(struct gateway_settings *s, const char *name,
     const char *value);
 

@@ -1,5 +1,6 @@
 /*
- * The rows of status_map.def as an array; the compiler proves that none is missing or twice.
+ * The rows of status_map.def as an array; the compiler proves that none is missing or
+ * twice.
  */
 #include "gateway/status_map.h"
 

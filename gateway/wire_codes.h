@@ -1,6 +1,6 @@
 /*
- * The words in which the protocols say how an operation went.  RFC 1813 §2.6, RFC 8881 §15.1,
- * RFC 8276 §8.4, [MS-ERREF] §2.3.
+ * The words in which the protocols say how an operation went.  RFC 1813 §2.6, RFC 8881
+ * §15.1, RFC 8276 §8.4, [MS-ERREF] §2.3.
  */
 #ifndef GATEWAY_WIRE_CODES_H
 #define GATEWAY_WIRE_CODES_H

@@ -1,6 +1,6 @@
 /*
- * Version 2: ports by program, version and protocol number, IPv4 alone; and the rows of all
- * versions.  Nobody registers anything from outside: SET and UNSET answer false.
+ * Version 2: ports by program, version and protocol number, IPv4 alone; and the rows of
+ * all versions.  Nobody registers anything from outside: SET and UNSET answer false.
  */
 #include "gateway/portmap/inner.h"
 

@@ -1,6 +1,6 @@
 /*
- * The portmapper: tells clients on which port a program is.  Versions 2, 3 and 4, read-only.
- * RFC 1833.
+ * The portmapper: tells clients on which port a program is.  Versions 2, 3 and 4,
+ * read-only. RFC 1833.
  */
 #ifndef GATEWAY_PORTMAP_PORTMAP_H
 #define GATEWAY_PORTMAP_PORTMAP_H

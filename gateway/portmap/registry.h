@@ -1,5 +1,6 @@
 /*
- * Where the programs of this house can be found: filled as they begin to listen, then only read.
+ * Where the programs of this house can be found: filled as they begin to listen, then
+ * only read.
  */
 #ifndef GATEWAY_PORTMAP_REGISTRY_H
 #define GATEWAY_PORTMAP_REGISTRY_H
@@ -23,8 +24,8 @@ void portmap_registry_clear(void);
 void portmap_registry_add(uint32_t prog, uint32_t vers, enum portmap_netid netid, uint16_t port);
 uint32_t portmap_registry_rows(const struct portmap_row **rowsp);
 
-/* The port, of another version where that one is not served: its server then names those it
- * serves.  0: the program is not here. */
+/* The port, of another version where that one is not served: its server then names
+ * those it serves.  0: the program is not here. */
 uint16_t portmap_registry_port(uint32_t prog, uint32_t vers, enum portmap_netid netid);
 bool portmap_registry_has(uint32_t prog, uint32_t vers, enum portmap_netid netid);
 

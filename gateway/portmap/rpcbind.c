@@ -1,6 +1,7 @@
 /*
- * Versions 3 and 4: the same by universal address, "host.host.host.host.port.port".  The host is
- * given as the wildcard: a client asks the address at which it has reached us, and keeps it.
+ * Versions 3 and 4: the same by universal address, "host.host.host.host.port.port".  The
+ * host is given as the wildcard: a client asks the address at which it has reached us,
+ * and keeps it.
  */
 #include "gateway/portmap/inner.h"
 
@@ -23,7 +24,8 @@ put_address(struct writer *w, enum portmap_netid netid, uint16_t port)
 	xdr_put_str(w, address);
 }
 
-/* Read a question; call->limit becomes port | netid << 16.  exact: that version or none. */
+/* Read a question; call->limit becomes port | netid << 16.  exact: that version or
+ * none. */
 static void
 find_address(struct rpc_call *call, struct reader *r, bool exact)
 {

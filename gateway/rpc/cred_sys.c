@@ -1,6 +1,7 @@
 /*
- * The flavours of RFC 5531 that need no key: none, and the ids of a Unix process.  Whether they
- * are believed is the export's business, not ours; here only their form is judged.
+ * The flavours of RFC 5531 that need no key: none, and the ids of a Unix process.
+ * Whether they are believed is the export's business, not ours; here only their form is
+ * judged.
  */
 #include "gateway/rpc/cred.h"
 

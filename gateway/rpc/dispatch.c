@@ -1,7 +1,8 @@
 /*
- * Down: head, credential, program, version, procedure, duplicate, arguments; the first that fails
- * decides the reply.  Up: mark, head, results.  A call that changes something is in the
- * duplicate cache from before its arguments are read until its reply has been written.
+ * Down: head, credential, program, version, procedure, duplicate, arguments; the first
+ * that fails decides the reply.  Up: mark, head, results.  A call that changes something
+ * is in the duplicate cache from before its arguments are read until its reply has been
+ * written.
  */
 #include "gateway/rpc/dispatch.h"
 
@@ -164,8 +165,8 @@ encode_body(struct job *job, struct rpc_call *call, struct writer *w)
 		call->proc->encode(job, call, w);
 }
 
-/* Keep the reply for when the call comes again.  One that asks to come again is not kept: then
- * nothing has happened yet. */
+/* Keep the reply for when the call comes again.  One that asks to come again is not
+ * kept: then nothing has happened yet. */
 static void
 keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len, bool whole)
 {

@@ -1,6 +1,6 @@
 /*
- * From a message to a row of a program, and back: the two halves of `struct protocol` that all
- * RPC services share.
+ * From a message to a row of a program, and back: the two halves of `struct protocol`
+ * that all RPC services share.
  */
 #ifndef GATEWAY_RPC_DISPATCH_H
 #define GATEWAY_RPC_DISPATCH_H

@@ -1,9 +1,9 @@
 /*
- * Sixteen stripes by hash, each a mutex, a fixed set of entries with room for their replies, and
- * chains of them.  An entry in progress belongs to the job that made it and stands on no list
- * but its chain; a finished one also stands in the order of finishing, from whose front old ones
- * are taken when room is needed.  So nothing is allocated after the start, and a flood of calls
- * costs its client the oldest answers, never memory.
+ * Sixteen stripes by hash, each a mutex, a fixed set of entries with room for their
+ * replies, and chains of them.  An entry in progress belongs to the job that made it and
+ * stands on no list but its chain; a finished one also stands in the order of finishing,
+ * from whose front old ones are taken when room is needed.  So nothing is allocated after
+ * the start, and a flood of calls costs its client the oldest answers, never memory.
  */
 #include "gateway/rpc/drc.h"
 

@@ -1,11 +1,11 @@
 /*
- * The duplicate request cache: a call that comes again is answered, not run again, over whichever
- * connection of its client it comes, and after a crash too.  Only for procedures that may not run
- * twice.  engine.md §3, RFC 1813 §4.5.
+ * The duplicate request cache: a call that comes again is answered, not run again, over
+ * whichever connection of its client it comes, and after a crash too.  Only for
+ * procedures that may not run twice.  engine.md §3, RFC 1813 §4.5.
  *
- * A call is known by its client's address, xid, program, version and procedure, and a checksum of
- * its arguments: xids alone repeat.  The head is left out of the checksum, for a credential may
- * be written anew when the call is sent again.
+ * A call is known by its client's address, xid, program, version and procedure, and a
+ * checksum of its arguments: xids alone repeat.  The head is left out of the checksum,
+ * for a credential may be written anew when the call is sent again.
  */
 #ifndef GATEWAY_RPC_DRC_H
 #define GATEWAY_RPC_DRC_H

@@ -1,6 +1,6 @@
 /*
- * The head of a call is six words and two opaques of at most 400 bytes; the head of a reply is
- * six words, or what says why there is no result.
+ * The head of a call is six words and two opaques of at most 400 bytes; the head of a
+ * reply is six words, or what says why there is no result.
  */
 #include "gateway/rpc/message.h"
 

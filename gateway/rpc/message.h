@@ -15,7 +15,8 @@ enum rpc_auth_stat {
 	RPC_AUTH_REJECTEDVERF, RPC_AUTH_TOOWEAK,
 };
 
-/* What a reply's head says; values from RPC_DENIED_VERSION on are ours, for denied messages. */
+/* What a reply's head says; values from RPC_DENIED_VERSION on are ours, for denied
+ * messages. */
 enum rpc_reply {
 	RPC_SUCCESS = 0, RPC_PROG_UNAVAIL, RPC_PROG_MISMATCH, RPC_PROC_UNAVAIL, RPC_GARBAGE_ARGS,
 	RPC_SYSTEM_ERR,
@@ -38,7 +39,8 @@ enum rpc_head_verdict {
 /* Read a call up to its arguments. */
 enum rpc_head_verdict rpc_message_read(struct reader *r, struct rpc_head *head);
 
-/* Begin a reply.  low, high: the versions a MISMATCH offers; for DENIED_AUTH low is why. */
+/* Begin a reply.  low, high: the versions a MISMATCH offers; for DENIED_AUTH low is
+ * why. */
 void rpc_message_reply(struct writer *w, uint32_t xid, enum rpc_reply reply, uint32_t low,
     uint32_t high);
 

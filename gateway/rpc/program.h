@@ -1,5 +1,6 @@
 /*
- * What an RPC program offers: rows of procedures by version.  dispatch.c knows the rows alone.
+ * What an RPC program offers: rows of procedures by version.  dispatch.c knows the rows
+ * alone.
  */
 #ifndef GATEWAY_RPC_PROGRAM_H
 #define GATEWAY_RPC_PROGRAM_H
@@ -15,8 +16,9 @@ struct rpc_proc {
 	const char *name;
 	bool once;			/* may not run twice: its calls stand in the cache */
 
-	/* Read the arguments and fill job->op (DECODED_OP), or answer here (DECODED_REPLY, with
-	 * job->status).  Arguments that cannot be read leave r failed: that is answered for it. */
+	/* Read the arguments and fill job->op (DECODED_OP), or answer here
+	 * (DECODED_REPLY, with job->status).  Arguments that cannot be read leave r
+	 * failed: that is answered for it. */
 	enum decoded (*decode)(struct job *job, struct rpc_call *call, struct reader *r);
 
 	/* Write the results, behind the reply's head. */

@@ -1,7 +1,8 @@
 /*
- * A record is a run of fragments, each with a word in front: the highest bit says "the last", the
- * rest is its length.  Nearly all records are one fragment.  Nothing is kept between calls, so
- * the number of fragments is bounded: a peer cannot make us count for ever.
+ * A record is a run of fragments, each with a word in front: the highest bit says "the
+ * last", the rest is its length.  Nearly all records are one fragment.  Nothing is kept
+ * between calls, so the number of fragments is bounded: a peer cannot make us count for
+ * ever.
  */
 #include "gateway/rpc/record.h"
 

@@ -15,8 +15,8 @@ enum {
 enum frame_verdict rpc_record_frame(const uint8_t *bytes, uint32_t have, struct frame *f);
 void rpc_record_join(const uint8_t *bytes, const struct frame *f, uint8_t *to);
 
-/* Begin a record at the writer's end: returns what rpc_record_end needs to patch its length.
- * cited: w->cited_bytes at the beginning. */
+/* Begin a record at the writer's end: returns what rpc_record_end needs to patch its
+ * length. cited: w->cited_bytes at the beginning. */
 uint32_t rpc_record_begin(struct writer *w);
 void rpc_record_end(struct writer *w, uint32_t mark, uint32_t cited);
 

@@ -1,7 +1,7 @@
 /*
- * External data representation over reader and writer: big-endian words, opaques padded to four
- * bytes.  Every length has its limit at the call; what is over it fails the reader, which stays
- * failed.  RFC 4506.
+ * External data representation over reader and writer: big-endian words, opaques padded
+ * to four bytes.  Every length has its limit at the call; what is over it fails the
+ * reader, which stays failed.  RFC 4506.
  */
 #ifndef GATEWAY_RPC_XDR_H
 #define GATEWAY_RPC_XDR_H
@@ -30,7 +30,8 @@ xdr_enum(struct reader *r, uint32_t most)
 
 static inline bool xdr_bool(struct reader *r) { return xdr_enum(r, 1) != 0; }
 
-/* opaque<max>: a borrowed slice; empty on failure.  The fill bytes are skipped, not judged. */
+/* opaque<max>: a borrowed slice; empty on failure.  The fill bytes are skipped, not
+ * judged. */
 static inline struct slice
 xdr_opaque(struct reader *r, uint32_t max)
 {

@@ -1,6 +1,7 @@
 /*
- * EXPORT: the shares that are open and the hosts that may mount them, as groups.  A share without
- * rules lets nobody in and is not listed: in this protocol a list of no groups means everybody.
+ * EXPORT: the shares that are open and the hosts that may mount them, as groups.  A share
+ * without rules lets nobody in and is not listed: in this protocol a list of no groups
+ * means everybody.
  */
 #include "gateway/nfs/mount/inner.h"
 

@@ -1,6 +1,6 @@
 /*
- * Who says that it has mounted what.  A courtesy: clients that crash never say goodbye, so the
- * list is bounded, in memory alone, and nothing is decided by it.
+ * Who says that it has mounted what.  A courtesy: clients that crash never say goodbye,
+ * so the list is bounded, in memory alone, and nothing is decided by it.
  */
 #ifndef GATEWAY_NFS_MOUNT_LIST_H
 #define GATEWAY_NFS_MOUNT_LIST_H

@@ -1,6 +1,7 @@
 /*
- * MNT is the operation ATTACH: auth finds the share and asks its export rules, vfs its root.  The
- * others are answered here, from the list of mounts and the registry of shares.
+ * MNT is the operation ATTACH: auth finds the share and asks its export rules, vfs its
+ * root.  The others are answered here, from the list of mounts and the registry of
+ * shares.
  */
 #include "gateway/nfs/mount/inner.h"
 

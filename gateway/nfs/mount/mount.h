@@ -1,5 +1,6 @@
 /*
- * The MOUNT protocol, version 3: from a share's name to the handle of its root.  RFC 1813 §5.
+ * The MOUNT protocol, version 3: from a share's name to the handle of its root.  RFC 1813
+ * §5.
  */
 #ifndef GATEWAY_NFS_MOUNT_MOUNT_H
 #define GATEWAY_NFS_MOUNT_MOUNT_H

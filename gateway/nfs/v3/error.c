@@ -1,6 +1,6 @@
 /*
- * Which error a procedure gives: the one table of the gateway, narrowed to what RFC 1813 lets
- * that procedure say, so that no client meets an error it was never told of.
+ * Which error a procedure gives: the one table of the gateway, narrowed to what RFC 1813
+ * lets that procedure say, so that no client meets an error it was never told of.
  */
 #include "gateway/nfs/v3/inner.h"
 

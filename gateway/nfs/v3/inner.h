@@ -1,6 +1,6 @@
 /*
- * What the files of NFS version 3 share: rows, and the types that several procedures read and
- * write.
+ * What the files of NFS version 3 share: rows, and the types that several procedures read
+ * and write.
  */
 #ifndef GATEWAY_NFS_V3_INNER_H
 #define GATEWAY_NFS_V3_INNER_H
@@ -10,8 +10,8 @@
 #include "gateway/rpc/xdr.h"
 #include "gateway/wire_codes.h"
 
-/* Arguments → job->op.  What cannot be read leaves r failed; what is read but not possible sets
- * job->status, which is then the answer. */
+/* Arguments → job->op.  What cannot be read leaves r failed; what is read but not
+ * possible sets job->status, which is then the answer. */
 typedef void v3_to_op(struct job *job, struct rpc_call *call, struct reader *r);
 
 /* Results of a success, or the status that takes its place, with nothing written. */

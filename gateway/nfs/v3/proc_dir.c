@@ -1,9 +1,10 @@
 /*
  * Directories: READDIR and READDIRPLUS.  RFC 1813 §3.3.16, §3.3.17.
  *
- * count and maxcount bound the whole result, all XDR words included; vfs stops by an estimate
- * that is never too small, and here entries are taken as long as they really fit.  A list that
- * was cut is not at the end, and one into which not a single entry fits is TOOSMALL.
+ * count and maxcount bound the whole result, all XDR words included; vfs stops by an
+ * estimate that is never too small, and here entries are taken as long as they really
+ * fit.  A list that was cut is not at the end, and one into which not a single entry fits
+ * is TOOSMALL.
  */
 #include "gateway/nfs/v3/inner.h"
 

@@ -1,6 +1,6 @@
 /*
- * Bytes: READ, WRITE, COMMIT.  RFC 1813 §3.3.6, §3.3.7, §3.3.21.  Payload is cited both ways,
- * never copied.
+ * Bytes: READ, WRITE, COMMIT.  RFC 1813 §3.3.6, §3.3.7, §3.3.21.  Payload is cited both
+ * ways, never copied.
  */
 #include "gateway/nfs/v3/inner.h"
 
@@ -12,7 +12,8 @@ v3_read_to_op(struct job *job, struct rpc_call *call, struct reader *r)
 	(void)call;
 	v3_read_handle(job, r);
 	io->offset = xdr_u64(r);
-	io->count = MIN(xdr_u32(r), (uint32_t)V3_IO_MAX);
+	io->count = xdr_u32(r);
+	io->count = MIN(io->count, (uint32_t)V3_IO_MAX);
 	if (io->offset > INT64_MAX)
 		io->offset = INT64_MAX;		/* behind every end, and sums do not overflow */
 	io->count = (uint32_t)MIN(io->count, (uint64_t)INT64_MAX - io->offset);

@@ -1,6 +1,6 @@
 /*
- * Names: LOOKUP, READLINK, and what makes, links, moves and removes them.  RFC 1813 §3.3.3,
- * §3.3.5, §3.3.8 to §3.3.15.
+ * Names: LOOKUP, READLINK, and what makes, links, moves and removes them.  RFC 1813
+ * §3.3.3, §3.3.5, §3.3.8 to §3.3.15.
  */
 #include "gateway/nfs/v3/inner.h"
 

@@ -1,10 +1,10 @@
 /*
- * The frame of every procedure: arguments into an operation and down; up again, status and
- * results, or status and the shape that its failures have.
+ * The frame of every procedure: arguments into an operation and down; up again, status
+ * and results, or status and the shape that its failures have.
  *
- * A call that ran before a crash comes here with what the log remembers of it.  It must not run
- * again: a GETATTR of what it made, or of the directory it changed, goes down in its place, and
- * the answer is the success it was, whatever that GETATTR finds.
+ * A call that ran before a crash comes here with what the log remembers of it.  It must
+ * not run again: a GETATTR of what it made, or of the directory it changed, goes down in
+ * its place, and the answer is the success it was, whatever that GETATTR finds.
  */
 #include "gateway/nfs/v3/inner.h"
 
@@ -182,7 +182,8 @@ static const struct rpc_version versions[] = { { V3_VERSION, V3_PROC_COUNT, proc
 
 const struct rpc_program v3_program = { "nfs", V3_PROGRAM, ARRAY_LEN(versions), versions };
 
-/* All kept replies fit: head, status and results of every procedure that may not run twice. */
+/* All kept replies fit: head, status and results of every procedure that may not run
+ * twice. */
 #define PROC3(NAME, name, kind, once, fail, worst) \
 	_Static_assert(!(once) || 24 + 4 + (worst) <= RPC_DRC_REPLY_MAX, "reply of " #name);
 #include "gateway/nfs/v3/proc.def"

@@ -1,7 +1,7 @@
 /*
- * Types that results are made of.  Attributes are the most written thing of all: their room is
- * taken once, and filled by offset.  Times on the wire are unsigned seconds: what lies outside
- * is clamped, so that it stays the earliest or the latest.
+ * Types that results are made of.  Attributes are the most written thing of all: their
+ * room is taken once, and filled by offset.  Times on the wire are unsigned seconds: what
+ * lies outside is clamped, so that it stays the earliest or the latest.
  */
 #include "gateway/nfs/v3/inner.h"
 

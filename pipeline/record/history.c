@@ -175,6 +175,7 @@ keep_old(void *arg, struct slice row, const struct version *v)
 struct turn {				/* one stretch of the prefix */
 	struct catalog *c;
 	struct slice prefix, from;
+	bool behind;			/* from is done with: go on behind it */
 	uint64_t snapshot;
 	bool may_wait;
 	struct rows live;
@@ -187,13 +188,13 @@ read_old(struct turn *t)
 {
 	struct old_rows *o = &t->old;
 	uint8_t prefix[KEY_MAX], from[KEY_MAX];
-	struct slice start = t->from.len > 0 ? t->from : t->prefix;
-	uint32_t from_len = start.len + 1;
+	uint32_t from_len = key_history(from, t->from, UINT64_MAX);
 	enum status st;
 
-	prefix[0] = from[0] = TAG_HISTORY;
+	if (!t->behind)
+		from_len -= sizeof(uint64_t);		/* its own rows too */
+	prefix[0] = TAG_HISTORY;
 	memcpy(prefix + 1, t->prefix.at, t->prefix.len);
-	memcpy(from + 1, start.at, start.len);
 	do {
 		o->again_len = o->churn = 0;
 		st = catalog_scan(t->c, slice_of(prefix, t->prefix.len + 1),
@@ -244,6 +245,7 @@ turn_tell(const struct turn *t, struct slice end,
 static enum status
 turn_read(struct turn *t, struct arena *arena)
 {
+	uint8_t from[KEY_MAX];
 	enum status st;
 
 	t->live = (struct rows){ .arena = arena, .max = ROWS_A_TURN, .st = OK };
@@ -252,7 +254,10 @@ turn_read(struct turn *t, struct arena *arena)
 	t->old.rows.v = arena_alloc(arena, ROWS_A_TURN * sizeof *t->old.rows.v);
 	if (t->live.v == NULL || t->old.rows.v == NULL)
 		return ST_RESOURCE;
-	st = catalog_scan(t->c, t->prefix, t->from, t->may_wait, keep_live, &t->live);
+	memcpy(from, t->from.at, t->from.len);
+	from[t->from.len] = 0;				/* the first key behind from */
+	st = catalog_scan(t->c, t->prefix, slice_of(from, t->from.len + t->behind), t->may_wait,
+	    keep_live, &t->live);
 	if (st == OK)
 		st = t->live.st;
 	if (st != OK)
@@ -273,7 +278,8 @@ history_scan(struct catalog *c, struct slice prefix, struct slice from, uint64_t
 	struct slice end;
 
 	arena_init(&arena, home, TURN_BYTES, TURN_BYTES_MAX);
-	if (prefix.len > KEY_INNER_MAX || from.len > KEY_INNER_MAX || snapshot == UINT64_MAX)
+	if (prefix.len == 0 || prefix.len > KEY_INNER_MAX || from.len > KEY_INNER_MAX ||
+	    snapshot == UINT64_MAX)
 		st = ST_INVAL;
 	t.from = from.len > 0 && cmp_keys(from, prefix) > 0 ? from : prefix;
 	while (st == OK) {
@@ -283,9 +289,9 @@ history_scan(struct catalog *c, struct slice prefix, struct slice from, uint64_t
 		end = turn_end(&t);
 		if (!turn_tell(&t, end, each, arg) || end.len == 0)
 			break;
-		memcpy(next, end.at, end.len);		/* the first key after end */
-		next[end.len] = 0;
-		t.from = slice_of(next, end.len + 1);
+		memcpy(next, end.at, end.len);
+		t.from = slice_of(next, end.len);
+		t.behind = true;
 		arena_rewind(&arena);
 	}
 	arena_rewind(&arena);

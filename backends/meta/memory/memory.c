@@ -115,7 +115,7 @@ get_at(const struct memory_version *v, struct slice key, struct arena *arena, st
 	if (row == NULL)
 		return ST_NOENT;
 	found = meta_tree_value(row);
-	copy = arena_alloc(arena, found.len);
+	copy = arena_alloc(arena, found.len + 1);	/* an empty value has an address */
 	if (copy == NULL)
 		return ST_RESOURCE;
 	if (found.len > 0)

@@ -70,6 +70,21 @@ struct worker {
 	_Atomic uint32_t asleep;	/* pairs with the fence in worker_notify */
 };
 
+/*
+ * Between "I have pushed" and "does it sleep?", and between "I sleep" and "is there anything?":
+ * a store must not pass a later load.  A thread sanitizer cannot follow fences, and need not: no
+ * data is handed over by this one.
+ */
+static inline void
+full_fence(void)
+{
+#ifdef __x86_64__
+	__asm__ volatile("lock orl $0, -4(%%rsp)" ::: "memory", "cc");
+#else
+	atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 extern const struct stage_ops *stage_table[FLOOR_COUNT];
 
 static inline void

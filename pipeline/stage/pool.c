@@ -53,6 +53,8 @@ stage_may_wait(const struct job *job)
 	return in_pool;
 }
 
+static void call_one(struct pool *pool);
+
 static void
 ring_bell(struct pool_thread *t)
 {
@@ -76,7 +78,7 @@ any_work(const struct pool *pool)
 	return false;
 }
 
-/* Wake one of the sleeping; false: none sleeps. The caller has pushed and fenced. */
+/* False: none sleeps. */
 static bool
 wake_one(struct pool *pool)
 {
@@ -126,7 +128,7 @@ sleep_until_rung(struct pool_thread *t)
 	uint64_t bit = 1ull << t->index;
 
 	atomic_fetch_or_explicit(&pool->asleep, bit, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
+	full_fence();
 	if (any_work(pool) || atomic_load_explicit(&pool->stopping, memory_order_relaxed)) {
 		uint64_t was = atomic_fetch_and_explicit(&pool->asleep, ~bit, memory_order_relaxed);
 
@@ -149,7 +151,7 @@ run(void *arg)
 
 		if (job != NULL) {
 			if (any_work(pool))
-				wake_one(pool);
+				call_one(pool);
 			run_job(pool, job);
 			continue;
 		}
@@ -174,11 +176,20 @@ start_one(struct pool *pool)
 
 		t->pool = pool;
 		t->index = n;
-		snprintf(name, sizeof name, "%.10s-%u", stage_name(pool->floor), n);
+		snprintf(name, sizeof name, "%.10s-%u", stage_name(pool->floor), n % 1000);
 		thread_start(&t->thread, name, 0, run, t);
 		atomic_store_explicit(&pool->started, n + 1, memory_order_relaxed);
 	}
 	mutex_unlock(&pool->mutex);
+}
+
+/* Wake one of the sleeping, or make one where none sleeps.  The caller has pushed and fenced. */
+static void
+call_one(struct pool *pool)
+{
+	if (!wake_one(pool) &&
+	    atomic_load_explicit(&pool->started, memory_order_relaxed) < pool->most)
+		start_one(pool);
 }
 
 void
@@ -192,10 +203,8 @@ pool_push(struct worker *w, enum floor floor, struct job **v, uint32_t n)
 		ring_push(&pool->rings[w->index], v[i]);
 	}
 	gauge_add(&w->gauges[floor].pooled, n);
-	atomic_thread_fence(memory_order_seq_cst);
-	if (!wake_one(pool) &&
-	    atomic_load_explicit(&pool->started, memory_order_relaxed) < pool->most)
-		start_one(pool);
+	full_fence();
+	call_one(pool);
 }
 
 uint64_t

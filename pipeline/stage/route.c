@@ -15,7 +15,6 @@
 enum {
 	BUDGET_NS = 50000,		/* of estimated work, a walk */
 	SAMPLE_ALL = 64, SAMPLE_EVERY = 16, MEAN_SHIFT = 3,
-	FIRST_FLOOR = FLOOR_DECODE,
 };
 
 struct vector {
@@ -287,7 +286,7 @@ route_fresh(struct worker *w)
 	uint32_t n = w->nfresh;
 
 	w->nfresh = 0;
-	machine_descend(w, FIRST_FLOOR, w->fresh, n);
+	machine_descend(w, FLOOR_DECODE, w->fresh, n);
 }
 
 static void

@@ -47,7 +47,7 @@ worker_notify(struct worker *w)
 
 	if (w == self)
 		return;
-	atomic_thread_fence(memory_order_seq_cst);
+	full_fence();
 	if (atomic_load_explicit(&w->asleep, memory_order_relaxed) == 0)
 		return;
 	if (atomic_exchange_explicit(&w->asleep, 0, memory_order_relaxed) == 1 &&
@@ -193,7 +193,7 @@ fall_asleep(struct worker *w)
 	int ms = sleep_ms(w), n;
 
 	atomic_store_explicit(&w->asleep, 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
+	full_fence();
 	if (!inbox_empty(&w->inbox) || atomic_load_explicit(&stopping, memory_order_relaxed))
 		ms = 0;
 	n = epoll_wait(w->epfd, w->events, EVENTS_MAX, ms);

@@ -74,6 +74,23 @@ arm_from_environment(void)
 	exit(2);		/* a drill that was not armed must not pass */
 }
 
+bool
+fault_skipped(const char *name)
+{
+	const char *list = getenv("DITTOFS_SKIP_SYNC");
+	size_t len = strlen(name);
+
+	while (list != NULL && *list != '\0') {
+		size_t word = strcspn(list, ",");
+
+		if (word == len && memcmp(list, name, len) == 0)
+			return true;
+		list += word;
+		list += *list == ',';
+	}
+	return false;
+}
+
 uint64_t
 fault_count(void)
 {

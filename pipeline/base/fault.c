@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static _Atomic(const char *) armed_name;	/* NULL: every name */
-static _Atomic uint64_t armed_nth;		/* 0: none; its release publishes the rest */
+static _Atomic uint64_t armed_nth;		/* 0: none; stored last, by release */
 static _Atomic uint64_t calls;
 static _Atomic bool armed_kill;
 
@@ -74,23 +74,6 @@ arm_from_environment(void)
 	exit(2);		/* a drill that was not armed must not pass */
 }
 
-bool
-fault_skipped(const char *name)
-{
-	const char *list = getenv("DITTOFS_SKIP_SYNC");
-	size_t len = strlen(name);
-
-	while (list != NULL && *list != '\0') {
-		size_t word = strcspn(list, ",");
-
-		if (word == len && memcmp(list, name, len) == 0)
-			return true;
-		list += word;
-		list += *list == ',';
-	}
-	return false;
-}
-
 uint64_t
 fault_count(void)
 {
@@ -113,4 +96,21 @@ fault_hit(const char *name)
 	if (atomic_load_explicit(&armed_kill, memory_order_relaxed))
 		kill(getpid(), SIGKILL);
 	return true;
+}
+
+bool
+sync_skipped_hit(const char *site)
+{
+	const char *list = getenv("DITTOFS_SKIP_SYNC");
+	size_t len = strlen(site);
+
+	while (list != NULL && *list != '\0') {
+		const char *comma = strchr(list, ',');
+		size_t n = comma != NULL ? (size_t)(comma - list) : strlen(list);
+
+		if (n == len && memcmp(list, site, n) == 0)
+			return true;
+		list = comma != NULL ? comma + 1 : NULL;
+	}
+	return false;
 }

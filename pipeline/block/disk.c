@@ -52,7 +52,7 @@ disk_sync(int fd, const char *point)
 {
 	if (FAULT(point))
 		return ST_IO;
-	if (FAULT_SKIPPED(point))
+	if (sync_skipped(point))
 		return OK;
 	return fdatasync(fd) == 0 ? OK : status_of_errno(errno);
 }
@@ -62,7 +62,7 @@ disk_sync_folder(int dirfd, const char *point)
 {
 	if (FAULT(point))
 		return ST_IO;
-	if (FAULT_SKIPPED(point))
+	if (sync_skipped(point))
 		return OK;
 	return fsync(dirfd) == 0 ? OK : status_of_errno(errno);
 }

@@ -60,7 +60,7 @@ segment_with(int flip)
 
 	snprintf(path, sizeof path, "%s", check_tmpdir());
 	n++;
-	EQ(segment_create(open(path, O_RDONLY | O_DIRECTORY), (uint32_t)n, 1 << 20, &seg), OK);
+	EQ(segment_create(open(path, O_RDONLY | O_DIRECTORY), (uint32_t)n, SEGMENT_SMALL_BYTES, &seg), OK);
 	EQ(pwrite(seg->fd, bytes, LEN, AT), LEN);
 	if (flip >= 0)
 		EQ(pwrite(seg->fd, "\xff\xfe", 2, AT + flip), 2);

@@ -1,12 +1,13 @@
 /*
- * Pools of counted buffers.  The bytes of a pool are one reserved mapping, which the kernel
- * fills in as buffers are used for the first time; free buffers stand in a few stacks, one for
- * each of several threads, so that a thread gets back what it has just used and two threads do
- * not pull at one cache line.  A thread whose stack is empty takes from the others', then a
- * buffer never used, so the pool is empty only when all are out.
+ * Pools of counted buffers.  The bytes of a pool are one reserved mapping, which the
+ * kernel fills in as buffers are used for the first time; free buffers stand in a few
+ * stacks, one for each of several threads, so that a thread gets back what it has just
+ * used and two threads do not pull at one cache line.  A thread whose stack is empty
+ * takes from the others', then a buffer never used, so the pool is empty only when all
+ * are out.
  *
- * A stack's top is an index and a tag in one word; the tag moves with every pop, so that a
- * stack that changed and changed back is not taken for unchanged.
+ * A stack's top is an index and a tag in one word; the tag moves with every pop, so that
+ * a stack that changed and changed back is not taken for unchanged.
  */
 #include "pipeline/base/buf.h"
 
@@ -38,7 +39,7 @@ struct slot {
 
 struct shard {
 	alignas(LINE) _Atomic uint64_t top;	/* tag ≪ 32 | index + 1, 0: empty */
-	_Atomic int64_t used;		/* got less put here; the sum over shards counts */
+	_Atomic int64_t used;		/* got less put; their sum counts */
 };
 
 struct buf_pool {
@@ -115,7 +116,10 @@ buf_pool_count(const struct buf_pool *pool)
 	return pool->count;
 }
 
-/* The acquire pairs with the release of push, so that the buffer's last user is done with it. */
+/*
+ * The acquire pairs with the release of push, so that the buffer's last user is done
+ * with it.
+ */
 static struct buf *
 pop(struct buf_pool *pool, struct shard *sh)
 {

@@ -1,7 +1,7 @@
 /*
- * Lines for operators.  A line is built on the stack and leaves in one write, so lines of
- * several threads never mix and nothing waits for another.  Each event has a bucket of tokens;
- * what finds it empty is counted and told with the event's next line.
+ * Lines for operators.  A line is built on the stack and leaves in one write, so lines
+ * of several threads never mix and nothing waits for another.  Each event has a bucket
+ * of tokens; what finds it empty is counted and told with the event's next line.
  */
 #include "pipeline/base/log.h"
 
@@ -63,9 +63,10 @@ bucket_locked(const char *event, uint64_t now)
 	for (uint32_t i = 0; i < PROBES; i++) {
 		struct bucket *b = &buckets[(hash + i) % EVENTS];
 
-		if (b->event != NULL && (b->event == event || strcmp(b->event, event) == 0))
+		if (b->event != NULL && strcmp(b->event, event) == 0)
 			return b;
-		if (oldest == NULL || b->event == NULL || b->filled_ns < oldest->filled_ns)
+		if (oldest == NULL || b->event == NULL ||
+		    b->filled_ns < oldest->filled_ns)
 			oldest = b;
 		if (b->event == NULL)
 			break;
@@ -106,7 +107,10 @@ allowed(const char *event, uint32_t *dropped)
 	return ok;
 }
 
-/* A string between quotes.  JSON has no escape for a byte that is no text: it shows as \\xhh. */
+/*
+ * A string between quotes.  JSON has no escape for a byte that is no text: it shows as
+ * \\xhh.
+ */
 static void
 add_quoted(struct text *t, const char *s, bool json)
 {
@@ -169,7 +173,8 @@ add_value(struct text *t, const struct log_field *f)
 		text_addf(t, "%lld", (long long)f->num);
 		return;
 	case LOG_FIELD_HEX:
-		text_addf(t, as_json ? "\"0x%llx\"" : "0x%llx", (unsigned long long)f->num);
+		text_addf(t, as_json ? "\"0x%llx\"" : "0x%llx",
+		    (unsigned long long)f->num);
 		return;
 	}
 }
@@ -203,7 +208,8 @@ add_head(struct text *t, enum log_level level, const char *event)
 
 	gmtime_r(&seconds, &tm);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-	text_addf(t, as_json ? "{\"time\":\"%s.%03uZ\",\"level\":\"%s\",\"event\":\"%s\"" :
+	text_addf(t, as_json ?
+	    "{\"time\":\"%s.%03uZ\",\"level\":\"%s\",\"event\":\"%s\"" :
 	    "%s.%03uZ %s %s", stamp, (unsigned)(now % NS_PER_S / NS_PER_MS),
 	    level_names[level], event);
 }
@@ -226,7 +232,8 @@ write_line(const char *s, size_t len)
 }
 
 void
-log_line(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+log_line(enum log_level level, const char *event, const struct log_field *fields,
+    size_t n)
 {
 	char line[LINE_BYTES];
 	struct text t = text_of(line, sizeof line - TAIL_BYTES);

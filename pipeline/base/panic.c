@@ -1,6 +1,6 @@
 /*
- * The end of a process that has found a fault of its own: one line, by nothing that allocates
- * or locks, then abort, so that a core shows the place.
+ * The end of a process that has found a fault of its own: one line, by nothing that
+ * allocates or locks, then abort, so that a core shows the place.
  */
 #include "pipeline/base/panic.h"
 

@@ -1,7 +1,7 @@
 /*
- * The fixed-size hash table.  A bucket is a chain whose links are written with release, under
- * the stripe's mutex, and read with acquire, under nothing but an epoch section: a removed node
- * keeps its own link, so that a reader who stands on it finds the way on.
+ * The fixed-size hash table.  A bucket is a chain whose links are written with release,
+ * under the stripe's mutex, and read with acquire, under nothing but an epoch section: a
+ * removed node keeps its own link, so that a reader who stands on it finds the way on.
  */
 #include "pipeline/base/table.h"
 

@@ -1,13 +1,13 @@
 /*
- * UTF-8, and the fold of names.  Folding takes letters apart (canonical decomposition), puts
- * their marks in order, joins them again (NFC) and then takes each letter's small form.  A byte
- * that is no UTF-8 travels as a letter of its own beyond Unicode, so it changes nothing and
- * nothing passes over it.
+ * UTF-8, and the fold of names.  Folding takes letters apart (canonical decomposition),
+ * puts their marks in order, joins them again (NFC) and then takes each letter's small
+ * form.  A byte that is no UTF-8 travels as a letter of its own beyond Unicode, so it
+ * changes nothing and nothing passes over it.
  */
 #include "pipeline/base/utf.h"
 
 enum {
-	LETTERS_MAX = 512, LETTERS_FLUSH = 400,
+	LETTERS_MAX = 512, LETTERS_FLUSH = 400, PARTS_MAX = 5,
 	RAW = 0x200000,			/* | byte: what could not be decoded */
 	L_BASE = 0x1100, V_BASE = 0x1161, T_BASE = 0x11a7, S_BASE = 0xac00,
 	L_COUNT = 19, V_COUNT = 21, T_COUNT = 28, S_COUNT = L_COUNT * V_COUNT * T_COUNT,
@@ -87,7 +87,10 @@ utf8_next(const void *bytes, size_t len, uint32_t *letter)
 	if (*s < 0xc2 || *s > 0xf4)
 		return 0;
 	n = *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
-	/* Overlong forms, surrogates and what lies above U+10FFFF show in the second byte. */
+	/*
+	 * Overlong forms, surrogates and what lies above U+10FFFF show in the second
+	 * byte.
+	 */
 	if (*s == 0xe0)
 		low = 0xa0;
 	else if (*s == 0xed)
@@ -193,7 +196,7 @@ small_of(uint32_t letter)
 static void
 add(struct letters *l, uint32_t letter)
 {
-	assert(l->n < LETTERS_MAX);		/* fold_piece leaves room for one letter's parts */
+	assert(l->n < LETTERS_MAX);		/* there was room for all parts */
 	l->v[l->n++] = letter;
 }
 
@@ -201,7 +204,7 @@ add(struct letters *l, uint32_t letter)
 static void
 add_parts(struct letters *l, uint32_t letter)
 {
-	uint32_t tail[4];
+	uint32_t tail[PARTS_MAX - 1];
 	int n = 0;
 
 	if (letter - S_BASE < S_COUNT) {
@@ -324,7 +327,8 @@ fold_letters(const uint8_t *s, size_t len, uint8_t *to, size_t max)
 			letter = RAW | *s;
 			n = 1;
 		}
-		if ((l.n >= LETTERS_FLUSH && class_of(letter) == 0) || l.n > LETTERS_MAX - 5)
+		if ((l.n >= LETTERS_FLUSH && class_of(letter) == 0) ||
+		    l.n > LETTERS_MAX - PARTS_MAX)
 			if (!flush(&l, &out))
 				return (size_t)(out.at - to);
 		add_parts(&l, letter);
@@ -346,6 +350,6 @@ utf_fold(const void *name, size_t len, uint8_t *out, size_t max)
 	if (i == len || i == max)
 		return i;
 	if (i > 0)
-		i--;			/* the last letter may take the marks that follow */
+		i--;			/* it may take the marks that follow */
 	return i + fold_letters(s + i, len - i, out + i, max - i);
 }

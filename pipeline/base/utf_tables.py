@@ -60,17 +60,17 @@ def classes():
 
 def folds():
     """Runs (first, last, step, delta): every step-th letter of the run moves by delta."""
-    todo = [(ord(c), ord(fold(c)) - ord(c)) for c in TEXT if fold(c) != c]
+    moves = [(ord(c), ord(fold(c)) - ord(c)) for c in TEXT if fold(c) != c]
     i = 0
-    while i < len(todo):
-        first, delta = todo[i]
+    while i < len(moves):
+        first, delta = moves[i]
         step, j = 0, i
-        while j + 1 < len(todo) and todo[j + 1][1] == delta:
-            gap = todo[j + 1][0] - todo[j][0]
+        while j + 1 < len(moves) and moves[j + 1][1] == delta:
+            gap = moves[j + 1][0] - moves[j][0]
             if gap > 2 or (step and gap != step):
                 break
             step, j = gap, j + 1
-        yield first, todo[j][0], step or 1, delta
+        yield first, moves[j][0], step or 1, delta
         i = j + 1
 
 

@@ -146,7 +146,9 @@ CASE(parts_and_copies_of_a_chain_are_the_bytes_asked_for)
 
 	chain_init(&c);
 	for (int i = 0; i < 3; i++) {
-		EQ(chain_push(&c, NULL, (struct slice){ b[i], b[i]->bytes, b[i]->size }), OK);
+		struct slice s = { b[i], b[i]->bytes, b[i]->size };
+
+		EQ(chain_push(&c, NULL, s), OK);
 		buf_put(&b[i]);
 	}
 	EQ(chain_iovec(&c, iov, 4), 3);

@@ -91,7 +91,10 @@ struct user {
 	int got, refused, spoilt;
 };
 
-/* Hold up to MINE buffers, each with the own number in it: a buffer given to two would show. */
+/*
+ * Hold up to MINE buffers, each with the own number in it: a buffer given to two would
+ * show.
+ */
 static void
 use(void *arg)
 {

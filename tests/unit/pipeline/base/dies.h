@@ -1,5 +1,6 @@
 /*
- * What must end the process is tried in a child: its last words and its signal are the result.
+ * What must end the process is tried in a child: its last words and its signal are the
+ * result.
  */
 #ifndef TESTS_BASE_DIES_H
 #define TESTS_BASE_DIES_H
@@ -33,12 +34,14 @@ dies(void (*run)(void), const char *words)
 		_exit(0);
 	}
 	close(ends[1]);
-	while (len < sizeof said - 1 && (n = read(ends[0], said + len, sizeof said - 1 - len)) > 0)
+	while (len < sizeof said - 1 &&
+	    (n = read(ends[0], said + len, sizeof said - 1 - len)) > 0)
 		len += (size_t)n;
 	said[len] = '\0';
 	close(ends[0]);
 	waitpid(child, &status, 0);
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && strstr(said, words) != NULL;
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+	    strstr(said, words) != NULL;
 }
 
 #endif

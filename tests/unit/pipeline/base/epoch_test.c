@@ -106,7 +106,7 @@ CASE(nothing_is_called_while_a_section_could_see_it)
 		epoch_poll();
 	EQ(freed, 0);
 	step(2);
-	await(3);			/* the inner section has ended, the outer has not */
+	await(3);			/* the inner section has ended */
 	for (int i = 0; i < 20; i++)
 		epoch_poll();
 	EQ(freed, 0);
@@ -260,6 +260,8 @@ CASE(a_table_finds_what_it_holds_and_walks_it_all)
 		from = table_walk(t, from, 10, see_key, seen);
 		rounds++;
 	} while (from != 0);
+	EQ(table_walk(t, 120, SIZE_MAX, see_key, (uint8_t[1000]){ 0 }), 0);
+	EQ(table_walk(t, 500, 1, see_key, seen), 0);
 	epoch_end();
 	EQ(rounds, 13);			/* 128 buckets */
 	for (int i = 0; i < 1000; i++)

@@ -42,7 +42,8 @@ CASE(a_crc_continues_where_it_was_cut)
 
 	rand_bytes(b, sizeof b);
 	for (size_t cut = 0; cut <= sizeof b; cut += 113)
-		EQ(crc32c(crc32c(0, b, cut), b + cut, sizeof b - cut), crc32c(0, b, sizeof b));
+		EQ(crc32c(crc32c(0, b, cut), b + cut, sizeof b - cut),
+		    crc32c(0, b, sizeof b));
 }
 
 /* The key 00..0f and the messages 00, 0001, … of the algorithm's authors. */

@@ -70,7 +70,8 @@ CASE(a_line_is_its_event_and_its_fields)
 	begin(false);
 	log_info("share.open", F_STR("share", "docs"), F_U64("lsn", 7), F_I64("by", -2),
 	    F_HEX("id", 0xab));
-	EQ_STR(end(), "2000-02-29T00:00:00.007Z info share.open share=docs lsn=7 by=-2 id=0xab\n");
+	EQ_STR(end(), "2000-02-29T00:00:00.007Z info share.open "
+	    "share=docs lsn=7 by=-2 id=0xab\n");
 }
 
 CASE(a_line_without_fields_is_a_line)
@@ -94,7 +95,8 @@ CASE(json_lines_escape_what_json_forbids)
 	begin(true);
 	log_info("odd", F_STR("a", "\"\\\n\t\x02 \xff\xc3\xa4"), F_STR("d", NULL),
 	    F_U64("n", UINT64_MAX), F_HEX("h", 16));
-	EQ_STR(end(), "{\"time\":\"2000-02-29T00:00:00.007Z\",\"level\":\"info\",\"event\":\"odd\","
+	EQ_STR(end(), "{\"time\":\"2000-02-29T00:00:00.007Z\",\"level\":\"info\","
+	    "\"event\":\"odd\","
 	    "\"a\":\"\\\"\\\\\\n\\t\\u0002 \\\\xff\xc3\xa4\",\"d\":null,"
 	    "\"n\":18446744073709551615,\"h\":\"0x10\"}\n");
 }
@@ -152,6 +154,27 @@ CASE(a_field_that_does_not_fit_goes_whole_and_is_noted)
 	EQ(lines(s), 1);
 	TRUE(strstr(s, "\"a\":") == NULL);
 	TRUE(strstr(s, "\"c\":3,\"cut\":true}\n") != NULL);
+}
+
+CASE(a_line_is_closed_however_little_room_is_left)
+{
+	static char a[1001], b[1001];
+
+	memset(a, 'a', 1000);
+	for (size_t n = 0; n <= 1000; n++) {
+		const char *s;
+
+		memset(b, 'b', n);
+		b[n] = '\0';
+		begin(true);
+		log_info("full", F_STR("a", a), F_STR("b", a), F_STR("c", a),
+		    F_STR("d", b), F_STR("e", "end"));
+		s = end();
+		EQ(lines(s), 1);
+		EQ_STR(s + strlen(s) - 2, "}\n");
+		TRUE(strstr(s, "\"e\":\"end\"}") != NULL ||
+		    strstr(s, "\"cut\":true}") != NULL);
+	}
 }
 
 static void

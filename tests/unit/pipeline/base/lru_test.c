@@ -33,8 +33,9 @@ pop(struct list *victims)
 {
 	struct list *l = list_pop_front(victims);
 
-	return l == NULL ? -1 : (int)(container_of(container_of(l, struct lru_entry, link),
-	    struct page, lru) - pages);
+	if (l == NULL)
+		return -1;
+	return (int)(container_of(l, struct page, lru.link) - pages);
 }
 
 CASE(the_oldest_go_first_until_the_budget_is_met)

@@ -183,7 +183,7 @@ static void
 end_once(void)
 {
 	ended++;
-	thread_at_end(&end_b, end_again);	/* also what is asked for at the end is done */
+	thread_at_end(&end_b, end_again);	/* asked for at the end: done too */
 }
 
 static void

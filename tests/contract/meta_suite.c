@@ -25,9 +25,9 @@ suite_dir(void)
 enum status
 suite_try_open(const char *dir, struct meta_store **sp, char *why, uint32_t cap)
 {
-	struct text text = text_of(why, cap);
+	struct meta_conf conf = { .dir = dir, .options = meta_factory.options };
 
-	return backends_meta_open(meta_factory.kind, dir, meta_factory.options, sp, &text);
+	return meta_store_open(meta_factory.kind, &conf, sp, why, cap);
 }
 
 struct meta_store *

@@ -297,12 +297,11 @@ static const struct meta_store_ops memory_ops = {
 };
 
 enum status
-meta_memory_open(const char *dir, const char *options, struct meta_store **sp, struct text *why)
+meta_memory_open(const struct meta_conf *conf, struct meta_store **sp, struct text *why)
 {
-	enum status st = backends_conf_read(options, NULL, 0, why);
+	enum status st = backends_conf_read(conf->options, NULL, 0, why);
 	struct memory *m;
 
-	(void)dir;
 	if (st != OK)
 		return st;
 	m = xcalloc(1, sizeof *m);

@@ -16,10 +16,9 @@ kit_up(struct kit *k)
 {
 	struct meta_ident ident = { .fence = KIT_FENCE };
 	char why[256];
-	struct text text = text_of(why, sizeof why);
 
 	memset(k, 0, sizeof *k);
-	EQ(backends_meta_open("memory", NULL, NULL, &k->store, &text), OK);
+	EQ(meta_store_open("memory", &(struct meta_conf){ 0 }, &k->store, why, sizeof why), OK);
 	EQ(k->store->ops->claim(k->store, &ident), OK);
 	k->c = catalog_new(k->store, 1, 0);
 	k->lsn = LSN_OF(1, 0);

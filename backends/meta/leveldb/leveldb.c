@@ -188,14 +188,21 @@ store_free(struct leveldb_store *s)
 	free(s);
 }
 
-/* A last sync, so that all of it is vouched for; whether it works changes nothing any more. */
+/*
+ * A last sync once LevelDB has ended what it did in the background, so that all of it is vouched
+ * for; whether it works changes nothing any more.
+ */
 static void
 store_close(struct meta_store *store)
 {
 	struct leveldb_store *s = leveldb_store_of(store);
 
 	assert(s->users == 0);
-	(void)!leveldb_store_sync(store);
+	if (s->db != NULL) {
+		leveldb_close(TAKE(&s->db));
+		if (!s->sync_failed && s->broken == OK)
+			(void)!leveldb_vouch_sync(s->dir, &s->vouch, s->ident.applied_lsn);
+	}
 	store_free(s);
 }
 

@@ -9,6 +9,7 @@
 #include "crypto/secret.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/panic.h"
+#include "pipeline/base/reader.h"
 
 #include <stdlib.h>
 

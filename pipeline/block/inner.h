@@ -16,6 +16,7 @@
 
 #include "pipeline/block/block.h"
 #include "pipeline/block/index.h"
+#include "pipeline/block/leaf.h"
 #include "pipeline/block/mirror.h"
 
 struct journal;
@@ -24,6 +25,7 @@ struct block {
 	struct journal *journal;
 	struct index *index;
 	struct mirror *mirror;		/* local containers: conf.dir/containers */
+	struct leaves *leaves;		/* of the content map, decoded */
 };
 
 #endif

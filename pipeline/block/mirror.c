@@ -331,7 +331,7 @@ vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
 static enum status
 vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
 {
-	struct vessel *v, *out;
+	struct vessel *v = NULL, *out;
 	char name[NAME_CAP];
 	enum status st;
 	int fd;

@@ -26,7 +26,7 @@ struct page {
 	struct buf *buf;		/* a reference, until dead; its dropper's */
 	struct buf *buf_seen;		/* the same, for readers: it stays */
 	uint32_t len;
-	_Atomic bool dead;
+	_Atomic uint32_t dead;		/* only ever changed and read by read-modify-write */
 	struct lru_entry lru;
 	struct epoch_entry epoch;
 };
@@ -77,8 +77,7 @@ page_drop(struct page *p)
 	table_lock(cache.table, p->node.hash);
 	table_remove_locked(cache.table, &p->node);
 	table_unlock(cache.table, p->node.hash);
-	atomic_store_explicit(&p->dead, true, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);	/* pairs with the one in page_take */
+	atomic_fetch_or_explicit(&p->dead, 1, memory_order_acq_rel);	/* pairs with page_take's */
 	buf_put(&p->buf);
 	epoch_defer(&p->epoch, page_free);
 }
@@ -135,7 +134,10 @@ page_of(struct table_node *n)
 	return n == NULL ? NULL : container_of(n, struct page, node);
 }
 
-/* In a section. */
+/*
+ * In a section.  Of the two read-modify-writes of dead one is first: if it is this one, the
+ * reference was taken before the page's own was given up, so it is of the right life.
+ */
 static struct slice
 page_take(struct page *p)
 {
@@ -143,8 +145,7 @@ page_take(struct page *p)
 
 	if (!ref_take_live(&b->refs))
 		return slice_of(NULL, 0);
-	atomic_thread_fence(memory_order_seq_cst);	/* pairs with the one in page_drop */
-	if (atomic_load_explicit(&p->dead, memory_order_relaxed)) {
+	if (atomic_fetch_or_explicit(&p->dead, 0, memory_order_acq_rel) != 0) {
 		buf_put(&b);
 		return slice_of(NULL, 0);
 	}

@@ -15,6 +15,14 @@ struct page_key {
 					 * first 16 bytes of a digest with it set */
 };
 
+static inline void
+page_key_of_digest(struct page_key *key, const uint8_t digest[32])
+{
+	memcpy(&key->a, digest, 8);
+	memcpy(&key->b, digest + 8, 8);
+	key->b |= 1ull << 63;
+}
+
 void page_start(uint64_t budget_bytes);	/* makes the pool of page buffers */
 void page_stop(void);
 

@@ -14,6 +14,7 @@ enum { ZERO_BYTES = 1 << 18, IOV_MAX_CALL = 1024 };
 enum status
 disk_writev(int fd, struct iovec *iov, int n, uint64_t at, const char *point)
 {
+	(void)point;			/* a build without fault points has no use for it */
 	if (FAULT(point))
 		return ST_IO;
 	while (n > 0) {
@@ -50,6 +51,7 @@ disk_write(int fd, const void *bytes, size_t len, uint64_t at, const char *point
 enum status
 disk_sync(int fd, const char *point)
 {
+	(void)point;			/* a build without fault points has no use for it */
 	if (FAULT(point))
 		return ST_IO;
 	if (sync_skipped(point))
@@ -60,6 +62,7 @@ disk_sync(int fd, const char *point)
 enum status
 disk_sync_folder(int dirfd, const char *point)
 {
+	(void)point;			/* a build without fault points has no use for it */
 	if (FAULT(point))
 		return ST_IO;
 	if (sync_skipped(point))

@@ -166,20 +166,20 @@ CASE(a_store_ahead_of_the_log_or_behind_its_start_is_refused_with_both_numbers)
 	put(&r, 10, 1, &lsn);
 	EQ(rig_checkpoint(&r), OK);
 	rig_close(&r);
-	swap_in(&r, "meta.old", "meta");
+	swap_in(&r, "leveldb.old", "leveldb");
 	swap_in(&r, "journal.old", "journal");
 	EQ(rig_open(&r, false, NULL), OK);
 	put(&r, 10, 2, &lsn);
 	put(&r, 10, 3, &lsn);
 	EQ(rig_checkpoint(&r), OK);
 	rig_close(&r);
-	swap_in(&r, "meta.new", "meta");
+	swap_in(&r, "leveldb.new", "leveldb");
 	swap_in(&r, "journal.new", "journal");
 
-	swap_in(&r, "meta", "meta.old");
+	swap_in(&r, "leveldb", "leveldb.old");
 	EQ(rig_open(&r, false, NULL), ST_MISMATCH);
 	TRUE(strstr(r.why, "1.1") != NULL && strstr(r.why, "2.2") != NULL);
-	swap_in(&r, "meta", "meta.new");
+	swap_in(&r, "leveldb", "leveldb.new");
 	swap_in(&r, "journal", "journal.old");
 	EQ(rig_open(&r, false, NULL), ST_MISMATCH);
 	TRUE(strstr(r.why, "2.2") != NULL && strstr(r.why, "1.1") != NULL);
@@ -217,7 +217,7 @@ CASE(another_share_s_store_is_refused)
 	rig_place(&other, "theirs", "leveldb");
 	EQ(rig_open(&r, true, NULL), OK);
 	rig_close(&r);
-	swap_in(&other, "meta", "../mine-leveldb/meta");
+	swap_in(&other, "leveldb", "../mine-leveldb/leveldb");
 	EQ(rig_open(&other, true, NULL), ST_MISMATCH);
 	rig_stop();
 }

@@ -57,15 +57,14 @@ enum status
 rig_open(struct rig *r, bool fresh, void (*remember)(uint64_t, const struct note *))
 {
 	struct share_conf conf = { .name = "/rig", .journal_bytes = 64 << 20 };
-	char meta[640], room[256];
-	struct text why = text_of(room, sizeof room);
 	enum status st;
 
 	snprintf(conf.dir, sizeof conf.dir, "%s", r->dir);
-	snprintf(meta, sizeof meta, "%s/meta", r->dir);
+	snprintf(conf.meta, sizeof conf.meta, "%s", r->kind);
 	r->share = share_new(&conf);
 	fill_row(&r->share->row);
-	st = backends_meta_open(r->kind, meta, NULL, &r->share->store, &why);
+	st = meta_store_open(r->kind, &(struct meta_conf){ .dir = r->dir }, &r->share->store,
+	    r->why, sizeof r->why);
 	if (st == OK)
 		st = block_open(r->share, fresh, remember, r->why, sizeof r->why);
 	if (st != OK)

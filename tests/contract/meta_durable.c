@@ -386,11 +386,11 @@ spill(const char *dir, const char *name, const uint8_t *bytes, size_t len)
 	close(fd);
 }
 
-/* A copy of the store with one bit flipped, or one file cut short. */
+/* A copy of the store with one bit flipped, or one file cut short; UINT64_MAX: as it is. */
 static void
 damaged_copy(const char *from, const char *to, const struct files *f, uint64_t trial)
 {
-	int victim_file = (int)(trial % (uint64_t)f->n);
+	int victim_file = trial == UINT64_MAX ? -1 : (int)(trial % (uint64_t)f->n);
 	char path[900];
 
 	mkdir(to, 0700);
@@ -505,6 +505,54 @@ CASE(damage_is_told_and_never_taken_for_absence)
 	    found, harmless);
 	TRUE(refused > DAMAGE_TRIALS / 10);
 	TRUE(found > 0);
+}
+
+/*
+ * LevelDB takes a record that claims to reach past its file's end for one that a crash cut short,
+ * and forgets it with all behind it.  So each record's length is made to claim that, in turn.
+ */
+enum { LDB_BLOCK = 32768, LDB_HEAD = 7, LDB_TRIALS = 40 };
+
+CASE(a_length_past_the_end_is_no_torn_end)
+{
+	struct files files = { .n = 0 };
+	int records = 0, refused = 0;
+	char from[512];
+
+	if (strcmp(meta_factory.kind, "leveldb") != 0)
+		check_skip("about LevelDB's logs");
+	snprintf(from, sizeof from, "%s", suite_dir());
+	damage_make(from);
+	list_files(from, ".", &files);
+	for (int i = 0; i < files.n; i++) {
+		size_t len, at = 0;
+		uint8_t *bytes = slurp(from, files.name[i], &len);
+		bool log = strstr(files.name[i], "MANIFEST") || strstr(files.name[i], ".log");
+
+		while (log && at + LDB_HEAD < len && records < LDB_TRIALS) {
+			size_t next = at + LDB_HEAD + bytes[at + 4] + 256u * bytes[at + 5];
+			const char *to = suite_dir();
+			struct meta_store *s = NULL;
+			char why[512];
+
+			damaged_copy(from, to, &files, UINT64_MAX);
+			bytes[at + 5] ^= 0x40;
+			spill(to, files.name[i], bytes, len);
+			bytes[at + 5] ^= 0x40;
+			if (suite_try_open(to, &s, why, sizeof why) != OK) {
+				refused++;
+			} else {
+				damage_read(s);
+				s->ops->close(s);
+			}
+			records++;
+			at = LDB_BLOCK - next % LDB_BLOCK < LDB_HEAD ?
+			    next + LDB_BLOCK - next % LDB_BLOCK : next;
+		}
+		free(bytes);
+	}
+	TRUE(records > 5);
+	EQ(refused, records);
 }
 
 CASE(a_store_without_its_first_file_is_no_fresh_one)

@@ -302,6 +302,14 @@ CASE(what_a_commit_adds_was_reserved_and_is_in_the_log_form)
 	EQ(t->nitems, 3);
 	EQ(t->record_bytes, before + t->history_bytes);
 	txn_free(&t);
+	EQ(catalog_get(k.c, key_slice(&key), true, &k.arena, &v), OK);
+	t = txn_new();				/* the second change of an epoch adds nothing */
+	txn_put(t, key_slice(&key), slice_str("third"),
+	    &(struct old_version){ true, v.born, v.lsn, v.body });
+	t->lsn = ++k.lsn;
+	catalog_commit_locked(k.c, t);
+	EQ(t->nitems, 1);
+	txn_free(&t);
 	kit_down(&k);
 }
 

@@ -116,6 +116,19 @@ decode_call(struct job *job, struct rpc_call *call, struct reader *r)
 	return verdict;
 }
 
+/* The head is read into it next; zeroing all of it would cost as much as reading it. */
+static void
+call_init(struct rpc_call *call)
+{
+	call->proc = NULL;
+	call->reply = RPC_SUCCESS;
+	call->remembered = false;
+	call->low = call->high = 0;
+	call->hit.entry = NULL;
+	call->hit.reply.at = NULL;
+	call->sum = call->limit = 0;
+}
+
 enum decoded
 rpc_dispatch_decode(struct job *job)
 {
@@ -124,14 +137,13 @@ rpc_dispatch_decode(struct job *job)
 
 	if (call == NULL)
 		return DECODED_HANGUP;
-	*call = (struct rpc_call){ .reply = RPC_SUCCESS };
+	call_init(call);
 	job->wire = call;
 	job->status = OK;
 	switch (rpc_message_read(&r, &call->head)) {
 	case RPC_HEAD_OK:
 		return decode_call(job, call, &r);
 	case RPC_HEAD_ALIEN:
-		meter_add(METER_MALFORMED, 1);
 		return DECODED_HANGUP;
 	case RPC_HEAD_VERSION:
 		return refuse(call, RPC_DENIED_VERSION, 0, 0);

@@ -39,6 +39,8 @@ struct stripe {
 	struct list free, order;
 	struct list *chains;
 	uint32_t chains_mask;
+	struct rpc_drc_entry *fresh;	/* the first never used: memory is touched as needed */
+	uint32_t nfresh;
 };
 
 struct rpc_drc {
@@ -71,16 +73,18 @@ rpc_drc_new(uint32_t entries, uint64_t bytes, uint64_t keep_ns)
 	if (drc == NULL)
 		panic("no memory for the duplicate request cache");
 	memset(drc, 0, sizeof *drc);
-	drc->count = (uint32_t)MAX(MIN((uint64_t)entries, fit), (uint64_t)ENTRIES_LEAST);
+	fit = MAX(MIN((uint64_t)entries, fit), (uint64_t)ENTRIES_LEAST);
+	drc->count = (uint32_t)fit / STRIPES * STRIPES;
 	drc->keep_ns = keep_ns;
 	rand_bytes(drc->secret, sizeof drc->secret);
 	while (chains < drc->count / STRIPES && chains < 1u << 20)
 		chains *= 2;
-	for (uint32_t i = 0; i < STRIPES; i++)
-		stripe_init(&drc->stripes[i], i, chains);
 	drc->entries = xcalloc(drc->count, sizeof *drc->entries);
-	for (uint32_t i = 0; i < drc->count; i++)
-		list_push_back(&drc->stripes[i % STRIPES].free, &drc->entries[i].chain);
+	for (uint32_t i = 0; i < STRIPES; i++) {
+		stripe_init(&drc->stripes[i], i, chains);
+		drc->stripes[i].nfresh = drc->count / STRIPES;
+		drc->stripes[i].fresh = &drc->entries[i * (drc->count / STRIPES)];
+	}
 	return drc;
 }
 
@@ -159,18 +163,34 @@ find_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash, const struct r
 	return NULL;
 }
 
-/* A fresh entry on its chain; NULL where all are in progress. */
+/* An entry without a call: a free one, or an expired one, or one never used, or the one that
+ * was answered longest ago.  NULL: all are in progress. */
 static struct rpc_drc_entry *
-take_locked(struct stripe *s, uint64_t hash, const struct rpc_drc_key *key)
+room_locked(struct rpc_drc *drc, struct stripe *s)
 {
-	struct rpc_drc_entry *e;
+	struct rpc_drc_entry *oldest = list_empty(&s->order) ? NULL :
+	    container_of(s->order.next, struct rpc_drc_entry, order);
+	bool expired = oldest != NULL && clock_mono_ns() - oldest->done_ns >= drc->keep_ns;
 
-	if (list_empty(&s->free)) {
-		if (list_empty(&s->order))
-			return NULL;
-		free_locked(s, container_of(s->order.next, struct rpc_drc_entry, order));
+	if (list_empty(&s->free) && !expired && s->nfresh > 0) {
+		s->nfresh--;
+		return s->fresh++;
 	}
-	e = container_of(list_pop_front(&s->free), struct rpc_drc_entry, chain);
+	if (list_empty(&s->free)) {
+		if (oldest == NULL)
+			return NULL;
+		free_locked(s, oldest);
+	}
+	return container_of(list_pop_front(&s->free), struct rpc_drc_entry, chain);
+}
+
+static struct rpc_drc_entry *
+take_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash, const struct rpc_drc_key *key)
+{
+	struct rpc_drc_entry *e = room_locked(drc, s);
+
+	if (e == NULL)
+		return NULL;
 	e->key = *key;
 	e->hash = hash;
 	list_push_front(chain_of(s, hash), &e->chain);
@@ -225,7 +245,7 @@ rpc_drc_begin(struct rpc_drc *drc, const struct rpc_drc_key *key, struct arena *
 	mutex_lock(&s->mutex);
 	if ((e = find_locked(drc, s, hash, key)) != NULL) {
 		verdict = tell_locked(e, arena, hit);
-	} else if ((e = take_locked(s, hash, key)) != NULL) {
+	} else if ((e = take_locked(drc, s, hash, key)) != NULL) {
 		e->state = ENTRY_BUSY;
 		hit->entry = e;
 		verdict = RPC_DRC_NEW;
@@ -285,7 +305,7 @@ rpc_drc_remember(struct rpc_drc *drc, uint64_t share, const struct rpc_drc_key *
 	if (e != NULL && e->state == ENTRY_REMEMBERED)
 		free_locked(s, e);
 	if (e == NULL || e->state == ENTRY_FREE) {
-		e = take_locked(s, hash, key);
+		e = take_locked(drc, s, hash, key);
 		if (e != NULL) {
 			e->made.share = share;
 			e->made.ino = note->ino;

@@ -36,7 +36,8 @@ enum rpc_head_verdict {
 	RPC_HEAD_AUTH,			/* credential or verifier cannot be read; the xid is good */
 };
 
-/* Read a call up to its arguments. */
+/* Read a call up to its arguments.  All of head is set where the verdict is OK, else the xid
+ * alone; nothing of it where it is ALIEN. */
 enum rpc_head_verdict rpc_message_read(struct reader *r, struct rpc_head *head);
 
 /* Begin a reply.  low, high: the versions a MISMATCH offers; for DENIED_AUTH low is

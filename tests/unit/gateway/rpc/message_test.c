@@ -12,7 +12,7 @@ CASE(a_call_is_read_up_to_its_arguments)
 {
 	uint8_t m[512];
 	struct writer w = writer_of(m, sizeof m);
-	struct rpc_head head;
+	struct rpc_head head = { 0 };
 	struct reader r;
 
 	fake_head(&w, 0xabcdef01, 1, 2, 3);
@@ -30,7 +30,7 @@ CASE(a_head_cut_anywhere_is_never_a_call)
 {
 	uint8_t m[512];
 	struct writer w = writer_of(m, sizeof m);
-	struct rpc_head head;
+	struct rpc_head head = { 0 };
 
 	fake_head(&w, 5, 1, 2, 3);
 	for (uint32_t len = 0; len < w.len; len++) {
@@ -44,7 +44,7 @@ CASE(replies_and_other_versions_are_told_apart)
 {
 	uint8_t m[512];
 	struct writer w = writer_of(m, sizeof m);
-	struct rpc_head head;
+	struct rpc_head head = { 0 };
 	struct reader r;
 
 	fake_head(&w, 5, 1, 2, 3);

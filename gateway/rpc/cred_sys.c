@@ -29,7 +29,7 @@ rpc_cred_sys(struct slice body, struct arena *arena, struct claim *claim)
 	const uint8_t *p;
 
 	*claim = (struct claim){ .flavour = CRED_SYS };
-	reader_skip(&r, 4);				/* stamp: chance, of no use to us */
+	reader_skip(&r, 4);	/* stamp: chance, of no use to us */
 	(void)xdr_opaque(&r, RPC_MACHINE_MAX);
 	claim->uid = xdr_u32(&r);
 	claim->gid = xdr_u32(&r);
@@ -50,7 +50,7 @@ rpc_cred_sys(struct slice body, struct arena *arena, struct claim *claim)
 enum rpc_auth_stat
 rpc_cred_claim(const struct rpc_head *head, struct arena *arena, struct claim *claim)
 {
-	if (__builtin_expect(head->verf_flavour != RPC_AUTH_NONE || head->verf.len != 0, 0))
+	if (head->verf_flavour != RPC_AUTH_NONE || head->verf.len != 0)
 		return RPC_AUTH_BADVERF;
 	if (__builtin_expect(head->cred_flavour == RPC_AUTH_SYS, 1))
 		return rpc_cred_sys(head->cred, arena, claim);

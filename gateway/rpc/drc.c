@@ -21,8 +21,8 @@ enum { STRIPES = 16, ENTRIES_LEAST = STRIPES * 4 };
 enum entry_state { ENTRY_FREE, ENTRY_BUSY, ENTRY_DONE, ENTRY_REMEMBERED };
 
 struct rpc_drc_entry {
-	struct list chain;			/* of its hash; free: the stripe's free list */
-	struct list order;			/* of finishing */
+	struct list chain;	/* of its hash; free: the stripe's free list */
+	struct list order;	/* of finishing */
 	struct rpc_drc_key key;
 	uint64_t hash;
 	uint64_t done_ns;
@@ -39,7 +39,8 @@ struct stripe {
 	struct list free, order;
 	struct list *chains;
 	uint32_t chains_mask;
-	struct rpc_drc_entry *fresh;	/* the first never used: memory is touched as needed */
+	/* the first never used: memory is touched as needed */
+	struct rpc_drc_entry *fresh;
 	uint32_t nfresh;
 };
 
@@ -115,14 +116,16 @@ rpc_drc_sum(const void *args, size_t len)
 	uint8_t tail[8];
 
 	put_be64(tail, len);
-	return crc32c(crc32c(0, args, MIN(len, (size_t)RPC_DRC_SUM_BYTES)), tail, sizeof tail);
+	return crc32c(crc32c(0, args, MIN(len, (size_t)RPC_DRC_SUM_BYTES)), tail,
+	    sizeof tail);
 }
 
 static bool
 same(const struct rpc_drc_key *a, const struct rpc_drc_key *b)
 {
-	return a->xid == b->xid && a->sum == b->sum && a->proc == b->proc && a->prog == b->prog &&
-	    a->vers == b->vers && memcmp(a->addr, b->addr, sizeof a->addr) == 0;
+	return a->xid == b->xid && a->sum == b->sum && a->proc == b->proc &&
+	    a->prog == b->prog && a->vers == b->vers &&
+	    memcmp(a->addr, b->addr, sizeof a->addr) == 0;
 }
 
 static struct stripe *
@@ -148,7 +151,8 @@ free_locked(struct stripe *s, struct rpc_drc_entry *e)
 }
 
 static struct rpc_drc_entry *
-find_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash, const struct rpc_drc_key *key)
+find_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash,
+    const struct rpc_drc_key *key)
 {
 	LIST_EACH(it, chain_of(s, hash)) {
 		struct rpc_drc_entry *e = container_of(it, struct rpc_drc_entry, chain);
@@ -163,14 +167,15 @@ find_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash, const struct r
 	return NULL;
 }
 
-/* An entry without a call: a free one, or an expired one, or one never used, or the one that
- * was answered longest ago.  NULL: all are in progress. */
+/* An entry without a call: a free one, or an expired one, or one never used, or the one
+ * that was answered longest ago.  NULL: all are in progress. */
 static struct rpc_drc_entry *
 room_locked(struct rpc_drc *drc, struct stripe *s)
 {
 	struct rpc_drc_entry *oldest = list_empty(&s->order) ? NULL :
 	    container_of(s->order.next, struct rpc_drc_entry, order);
-	bool expired = oldest != NULL && clock_mono_ns() - oldest->done_ns >= drc->keep_ns;
+	bool expired = oldest != NULL &&
+	    clock_mono_ns() - oldest->done_ns >= drc->keep_ns;
 
 	if (list_empty(&s->free) && !expired && s->nfresh > 0) {
 		s->nfresh--;
@@ -185,7 +190,8 @@ room_locked(struct rpc_drc *drc, struct stripe *s)
 }
 
 static struct rpc_drc_entry *
-take_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash, const struct rpc_drc_key *key)
+take_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash,
+    const struct rpc_drc_key *key)
 {
 	struct rpc_drc_entry *e = room_locked(drc, s);
 
@@ -265,7 +271,8 @@ finish_locked(struct stripe *s, struct rpc_drc_entry *e, enum entry_state state)
 }
 
 void
-rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *e, const void *reply, uint32_t len)
+rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *e, const void *reply,
+    uint32_t len)
 {
 	struct stripe *s = stripe_of(drc, e->hash);
 

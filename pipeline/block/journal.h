@@ -21,6 +21,8 @@ enum {
 
 #define NOTES_KEPT_NS (120 * 1000000000ull)	/* NOTEs younger than that are remembered */
 
+#define LSN_COUNTER(lsn) ((unsigned long long)((lsn) & (LSN_OF(1, 0) - 1)))
+
 struct journal {
 	struct share *share;		/* borrowed */
 	struct list link;		/* the committer's list of journals */
@@ -132,10 +134,10 @@ void preparer_stop(void);
 void preparer_ask(struct journal *j);		/* one more ready segment, please */
 void preparer_forget(struct journal *j);	/* returns when it is not at it */
 
-/* --- recover.c --- */
+/* --- open.c --- */
 
-/* Read what is there: j->head is set, segments are listed.  Fills index and catalog. */
-must_check enum status journal_recover(struct journal *j,
+/* Open the head and recover, or make a new journal; a new incarnation has begun when it returns. */
+must_check enum status journal_open(struct journal *j, bool fresh,
     void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
 
 #endif

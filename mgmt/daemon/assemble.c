@@ -136,6 +136,19 @@ listen_all(const struct config *c, struct ports *ports, char *why, size_t why_ca
 	return st;
 }
 
+/* An address of one family is listened on alone; none: both families' any. */
+static void
+bind_to(struct gateway_settings *g, const char *host)
+{
+	struct text v4, v6;
+
+	if (host[0] == '\0')
+		return;
+	v4 = text_of(g->nfs_bind, sizeof g->nfs_bind);
+	v6 = text_of(g->nfs_bind6, sizeof g->nfs_bind6);
+	text_add(strchr(host, ':') != NULL ? &v6 : &v4, host);
+}
+
 static void
 make_gateway(const struct config *c)
 {
@@ -145,13 +158,7 @@ make_gateway(const struct config *c)
 	g.nfs_port = c->nfs_port;
 	g.portmap_enabled = c->portmap;
 	g.portmap_port = c->portmap_port;
-	if (strchr(c->nfs_host, ':') != NULL) {
-		snprintf(g.nfs_bind6, sizeof g.nfs_bind6, "%s", c->nfs_host);
-		g.nfs_bind[0] = '\0';
-	} else if (c->nfs_host[0] != '\0') {
-		snprintf(g.nfs_bind, sizeof g.nfs_bind, "%s", c->nfs_host);
-		g.nfs_bind6[0] = '\0';
-	}
+	bind_to(&g, c->nfs_host);
 	gateway_make(&g);
 }
 

@@ -222,19 +222,19 @@ share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
 {
 	struct wiring w = { share_new(conf), why, why_cap };
 	struct share *s = w.share;
-	char said[400] = "", options[96], dir[sizeof s->conf.dir + 16];
-	struct text text = text_of(said, sizeof said);
+	char said[400] = "", options[64];
+	struct meta_conf meta = { .dir = s->conf.dir, .cache_bytes = meta_cache_bytes / 2 };
 	bool fresh, durable;
 	enum status st = identity(&w, &fresh);
 
-	if (st == OK && !backends_meta_known(conf->meta, &durable))
+	if (st == OK && !meta_store_known(conf->meta, &durable))
 		st = wrong(&w, ST_INVAL, "no metadata store is called \"%s\"", conf->meta);
 	if (st == OK) {
-		/* Half for blocks read, a quarter each for the two write buffers a store may hold. */
-		snprintf(options, sizeof options, "cache=%llu write_buffer=%llu",
-		    (unsigned long long)meta_cache_bytes / 2, (unsigned long long)meta_cache_bytes / 4);
-		snprintf(dir, sizeof dir, "%s/metadata", s->conf.dir);
-		st = backends_meta_open(conf->meta, dir, durable ? options : NULL, &s->store, &text);
+		/* Half for blocks read, a quarter each for the two write buffers it may hold. */
+		snprintf(options, sizeof options, "write_buffer=%llu",
+		    (unsigned long long)meta_cache_bytes / 4);
+		meta.options = durable ? options : NULL;
+		st = meta_store_open(conf->meta, &meta, &s->store, said, sizeof said);
 		if (st != OK)
 			st = wrong(&w, st, "its metadata store: %s", said);
 	}

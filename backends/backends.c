@@ -12,26 +12,27 @@
 static const struct {
 	const char *kind;
 	bool durable;
-	enum status (*open)(const char *dir, const char *options, struct meta_store **sp,
-	    struct text *why);
+	enum status (*open)(const struct meta_conf *conf, struct meta_store **sp, struct text *why);
 } kinds[] = {
 	{ "memory", false, meta_memory_open },
 	{ "leveldb", true, meta_leveldb_open },
 };
 
 enum status
-backends_meta_open(const char *kind, const char *dir, const char *options, struct meta_store **sp,
-    struct text *why)
+meta_store_open(const char *kind, const struct meta_conf *conf, struct meta_store **sp, char *why,
+    size_t why_cap)
 {
+	struct text text = text_of(why, why_cap);
+
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strcmp(kinds[i].kind, kind) == 0)
-			return kinds[i].open(dir, options, sp, why);
-	text_addf(why, "no kind of metadata store is called %s", kind);
+			return kinds[i].open(conf, sp, &text);
+	text_addf(&text, "no kind of metadata store is called %s", kind);
 	return ST_INVAL;
 }
 
 bool
-backends_meta_known(const char *kind, bool *durable)
+meta_store_known(const char *kind, bool *durable)
 {
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strcmp(kinds[i].kind, kind) == 0) {

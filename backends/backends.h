@@ -4,24 +4,27 @@
 #ifndef BACKENDS_BACKENDS_H
 #define BACKENDS_BACKENDS_H
 
-#include "pipeline/base/text.h"
 #include "pipeline/contract/meta_store.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
+struct meta_conf {
+	const char *dir;		/* a durable store makes a folder of its kind's name in it */
+	uint64_t cache_bytes;		/* 0: the kind's default */
+	const char *options;		/* "key=value …" of that kind; may be NULL */
+};
+
 /*
- * Open a metadata store.
+ * Open a metadata store: kind is "memory" or "leveldb".  why: a sentence for the operator.
  *
- * kind     "memory", "leveldb"
- * dir      its folder, made if it is not there; not used by kinds that are not durable
- * options  "key=value …", may be NULL
- * why      a sentence about a failure, for the operator
- *
- * INVAL: no such kind or option.  CORRUPT: what lies there is damaged or has lost what it once
+ * INVAL: no such kind or option.  CORRUPT: what lies there is damaged, or has lost what it once
  * vouched for.  BUSY: another process has it.  IO, NOSPC, ACCES: the system said so.
  */
-must_check enum status backends_meta_open(const char *kind, const char *dir, const char *options,
-    struct meta_store **sp, struct text *why);
+must_check enum status meta_store_open(const char *kind, const struct meta_conf *conf,
+    struct meta_store **sp, char *why, size_t why_cap);
 
 /* Is there a kind of that name, and does it outlive the process? */
-bool backends_meta_known(const char *kind, bool *durable);
+bool meta_store_known(const char *kind, bool *durable);
 
 #endif

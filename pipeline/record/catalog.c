@@ -220,7 +220,7 @@ version_copy(const struct mem_value *value, struct arena *arena, struct version 
 	struct version got = version_merge(&value, 1, NULL, NULL);
 
 	if (got.exists) {
-		uint8_t *copy = arena_alloc(arena, got.body.len);
+		uint8_t *copy = arena_alloc(arena, got.body.len + 1);
 
 		if (copy == NULL)
 			return ST_RESOURCE;

@@ -44,7 +44,7 @@ take_first(void *arg, struct slice row, const struct version *v)
 	if (row.len != f->row_len)
 		return true;
 	f->found = true;
-	copy = arena_alloc(f->arena, v->body.len);
+	copy = arena_alloc(f->arena, v->body.len + 1);
 	if (copy == NULL) {
 		f->st = ST_RESOURCE;
 		return false;

@@ -157,7 +157,7 @@ txn_put(struct txn *t, struct slice key, struct slice body, const struct old_ver
 	item = item_ask(t, ITEM_PUT, key, body.len);
 	if (item == NULL)
 		return;
-	copy = arena_alloc(&t->arena, body.len);
+	copy = arena_alloc(&t->arena, body.len + 1);
 	if (copy == NULL) {
 		t->failed = true;
 		return;
@@ -172,7 +172,7 @@ void
 txn_put_reserved(struct txn *t, struct slice key, struct slice head, struct slice body)
 {
 	struct txn_item *item = item_add(t, ITEM_PUT, key, head.len + body.len);
-	uint8_t *copy = arena_alloc(&t->arena, (size_t)head.len + body.len);
+	uint8_t *copy = arena_alloc(&t->arena, (size_t)head.len + body.len + 1);
 
 	assert(item != NULL && copy != NULL);
 	if (head.len > 0)

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-enum { BLOOM_BITS = 10, REOPEN_ROOM = 8 << 20 };
+enum { BLOOM_BITS = 10, CACHE_LEAST = 64 << 10, REOPEN_ROOM = 8 << 20 };
 
 leveldb_t *
 leveldb_enter(struct leveldb_store *s)
@@ -223,31 +223,49 @@ options_make(struct leveldb_store *s)
 	leveldb_writeoptions_set_sync(s->write, 0);
 }
 
+static enum status
+folder_make(struct leveldb_store *s, const char *parent, struct text *why)
+{
+	size_t cap = strlen(parent) + sizeof "/leveldb";
+	enum status st = OK;
+	struct text path;
+
+	s->dir = xmalloc(cap);
+	path = text_of(s->dir, cap);
+	text_addf(&path, "%s/leveldb", parent);
+	if ((mkdir(parent, 0700) != 0 && errno != EEXIST) ||
+	    (mkdir(s->dir, 0700) != 0 && errno != EEXIST)) {
+		st = status_of_errno(errno);
+		text_addf(why, "%s: %s", s->dir, status_text(st));
+	}
+	return st;
+}
+
 enum status
-meta_leveldb_open(const char *dir, const char *options, struct meta_store **sp, struct text *why)
+meta_leveldb_open(const struct meta_conf *conf, struct meta_store **sp, struct text *why)
 {
 	struct leveldb_store *s = xcalloc(1, sizeof *s);
 	const struct backends_conf_row rows[] = {
 		{ "write_buffer", CONF_SIZE, 64 << 10, 1 << 30, &s->write_buffer },
-		{ "cache", CONF_SIZE, 64 << 10, 1ull << 40, &s->cache_bytes },
+		{ "cache", CONF_SIZE, CACHE_LEAST, 1ull << 40, &s->cache_bytes },
 		{ "open_files", CONF_NUMBER, 64, 50000, &s->open_files },
 	};
 	enum status st;
 
 	s->write_buffer = 64 << 20;
-	s->cache_bytes = 256 << 20;
+	s->cache_bytes = MAX(conf->cache_bytes, (uint64_t)CACHE_LEAST);
+	if (conf->cache_bytes == 0)
+		s->cache_bytes = 256 << 20;
 	s->open_files = 256;
-	st = backends_conf_read(options, rows, ARRAY_LEN(rows), why);
-	if (st == OK && mkdir(dir, 0700) != 0 && errno != EEXIST) {
-		st = status_of_errno(errno);
-		text_add(why, status_text(st));
-	}
+	st = backends_conf_read(conf->options, rows, ARRAY_LEN(rows), why);
+	if (st == OK)
+		st = folder_make(s, conf->dir, why);
 	if (st != OK) {
+		free(s->dir);
 		free(s);
 		return st;
 	}
 	s->store.ops = &leveldb_store_ops;
-	s->dir = xstrdup(dir);
 	mutex_init(&s->mutex, RANK_STORE, 0);
 	cond_init(&s->idle);
 	options_make(s);

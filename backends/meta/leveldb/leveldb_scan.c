@@ -19,7 +19,7 @@ get_from(struct leveldb_store *s, leveldb_t *db, struct slice key, struct arena 
 		return leveldb_failure(sentence, NULL);
 	if (bytes == NULL)
 		return ST_NOENT;
-	copy = len <= META_VALUE_MAX ? arena_alloc(arena, len) : NULL;
+	copy = len <= META_VALUE_MAX ? arena_alloc(arena, len + 1) : NULL;
 	if (copy != NULL)
 		memcpy(copy, bytes, len);
 	leveldb_free(bytes);

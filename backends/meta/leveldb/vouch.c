@@ -176,7 +176,6 @@ look(int dirfd, bool *current, bool *tables)
 
 	if (d == NULL)
 		return status_of_errno(errno);
-	*current = *tables = false;
 	while ((e = readdir(d)) != NULL) {
 		*current |= strcmp(e->d_name, "CURRENT") == 0;
 		*tables |= name_ends(e->d_name, ".ldb");
@@ -189,7 +188,7 @@ enum status
 leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, struct text *why)
 {
 	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool current, tables;
+	bool current = false, tables = false;
 	enum status st, vouched;
 
 	if (dirfd < 0)

@@ -115,7 +115,7 @@ get_at(const struct memory_version *v, struct slice key, struct arena *arena, st
 	if (row == NULL)
 		return ST_NOENT;
 	found = meta_tree_value(row);
-	copy = arena_alloc(arena, found.len);
+	copy = arena_alloc(arena, found.len + 1);	/* an empty value has an address */
 	if (copy == NULL)
 		return ST_RESOURCE;
 	if (found.len > 0)
@@ -297,12 +297,11 @@ static const struct meta_store_ops memory_ops = {
 };
 
 enum status
-meta_memory_open(const char *dir, const char *options, struct meta_store **sp, struct text *why)
+meta_memory_open(const struct meta_conf *conf, struct meta_store **sp, struct text *why)
 {
-	enum status st = backends_conf_read(options, NULL, 0, why);
+	enum status st = backends_conf_read(conf->options, NULL, 0, why);
 	struct memory *m;
 
-	(void)dir;
 	if (st != OK)
 		return st;
 	m = xcalloc(1, sizeof *m);

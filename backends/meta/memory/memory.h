@@ -4,10 +4,10 @@
 #ifndef BACKENDS_META_MEMORY_MEMORY_H
 #define BACKENDS_META_MEMORY_MEMORY_H
 
+#include "backends/backends.h"
 #include "pipeline/base/text.h"
-#include "pipeline/contract/meta_store.h"
 
-must_check enum status meta_memory_open(const char *dir, const char *options, struct meta_store **sp,
+must_check enum status meta_memory_open(const struct meta_conf *conf, struct meta_store **sp,
     struct text *why);
 
 #endif

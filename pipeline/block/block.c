@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+enum { LEAVES_BYTES = 8 << 20 };		/* decoded leaves of a share */
+
 static struct block_conf conf = { 64 << 20, 64 << 20, 100 };
 
 void
@@ -135,6 +137,7 @@ block_open(struct share *s, bool fresh, void (*remember)(uint64_t share, const s
 	why[0] = '\0';
 	s->block = xcalloc(1, sizeof *s->block);
 	s->block->index = index_new();
+	s->block->leaves = leaves_new(LEAVES_BYTES);
 	s->block->journal = journal_new(s, &conf);
 	st = open_all(s, fresh, remember, why, why_cap);
 	if (st != OK) {
@@ -187,6 +190,7 @@ block_free(struct share *s)
 		return;
 	if (b->mirror != NULL)
 		mirror_close(&b->mirror);
+	leaves_free(&b->leaves);
 	index_free(&b->index);
 	journal_free(&b->journal);
 	if (s->catalog != NULL)

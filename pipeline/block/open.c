@@ -10,7 +10,6 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/block/disk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -104,20 +103,22 @@ open_folder(struct journal *j, bool make)
 
 /* Whatever lies here of a journal that never was whole, or that need not survive. */
 static enum status
+remove_ours(void *arg, const char *name)
+{
+	const struct journal *j = arg;
+
+	if (strncmp(name, "seg-", 4) == 0 || strcmp(name, "head") == 0 ||
+	    strcmp(name, "head.new") == 0)
+		unlinkat(j->dirfd, name, 0);
+	return OK;
+}
+
+static enum status
 empty_folder(struct journal *j)
 {
-	int fd = openat(j->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
+	enum status st = disk_list(j->dirfd, remove_ours, j);
 
-	if (dir == NULL)
-		return status_of_errno(errno);
-	while ((e = readdir(dir)) != NULL)
-		if (strncmp(e->d_name, "seg-", 4) == 0 || strcmp(e->d_name, "head") == 0 ||
-		    strcmp(e->d_name, "head.new") == 0)
-			unlinkat(j->dirfd, e->d_name, 0);
-	closedir(dir);
-	return disk_sync_folder(j->dirfd, "folder.sync");
+	return st == OK ? disk_sync_folder(j->dirfd, "folder.sync") : st;
 }
 
 /* A new journal, unless there is one that must be kept.  A volatile one goes; its incarnation is

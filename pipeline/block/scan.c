@@ -8,14 +8,11 @@
 
 #include "pipeline/base/hash.h"
 #include "pipeline/base/text.h"
+#include "pipeline/block/disk.h"
 #include "pipeline/block/pread.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { WINDOW_BYTES = GROUP_HEADER + GROUP_ENTRIES_MAX + GROUP_DATA_MAX + SEGMENT_BLOCK,
 	AHEAD_LIST = 1 << 14, AHEAD_SCAN = 8 << 20 };
@@ -133,21 +130,20 @@ by_serial(const void *a, const void *b)
 }
 
 static enum status
-list_folder(struct scan *sc)
+sort_file(void *arg, const char *name)
 {
-	int fd = openat(sc->j->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	enum status st = OK;
-	struct dirent *e;
 	uint64_t number;
 
-	if (dir == NULL)
-		return status_of_errno(errno);
-	while (st == OK && (e = readdir(dir)) != NULL)
-		if (strncmp(e->d_name, "seg-", 4) == 0 &&
-		    text_u64(e->d_name + 4, 1, UINT32_MAX - 1, &number))
-			st = sort_segment(sc, (uint32_t)number);
-	closedir(dir);
+	if (strncmp(name, "seg-", 4) != 0 || !text_u64(name + 4, 1, UINT32_MAX - 1, &number))
+		return OK;
+	return sort_segment(arg, (uint32_t)number);
+}
+
+static enum status
+list_folder(struct scan *sc)
+{
+	enum status st = disk_list(sc->j->dirfd, sort_file, sc);
+
 	if (sc->nsegs > 0)
 		qsort(sc->segs, sc->nsegs, sizeof *sc->segs, by_serial);
 	return st;

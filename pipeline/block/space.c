@@ -8,7 +8,7 @@
 #include "pipeline/base/meter.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { DISK_ASK_NS = 100 * NS_PER_MS };
@@ -260,13 +260,13 @@ block_recycle(struct share *s)
 static uint64_t
 free_at(int dirfd, const char *path)
 {
-	struct statvfs v;
+	struct statfs v;
 	int fd = openat(dirfd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int err = fd < 0 ? -1 : fstatvfs(fd, &v);
+	int err = fd < 0 ? -1 : fstatfs(fd, &v);
 
 	if (fd >= 0)
 		close(fd);
-	return err == 0 ? (uint64_t)v.f_bavail * v.f_frsize : UINT64_MAX;
+	return err == 0 ? (uint64_t)v.f_bavail * (uint64_t)v.f_bsize : UINT64_MAX;
 }
 
 uint64_t

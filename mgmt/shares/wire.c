@@ -238,10 +238,8 @@ share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
 		if (st != OK)
 			st = wrong(&w, st, "its metadata store: %s", said);
 	}
-	if (st == OK) {
-		s->catalog = catalog_new(s->store, 1, 0);
+	if (st == OK)
 		st = journal(&w, remember);
-	}
 	if (st == OK) {
 		vfs_open_share(s);
 		st = root(&w);

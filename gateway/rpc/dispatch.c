@@ -60,17 +60,24 @@ find_row(const struct rpc_service *service, struct rpc_call *call)
 	if (version == NULL)
 		return refuse(call, RPC_PROG_MISMATCH, program->versions[0].number,
 		    program->versions[program->nversions - 1].number);
-	if (call->head.proc >= version->nprocs || version->procs[call->head.proc].decode == NULL)
+	if (call->head.proc >= version->nprocs ||
+	    version->procs[call->head.proc].decode == NULL)
 		return refuse(call, RPC_PROC_UNAVAIL, 0, 0);
 	call->proc = &version->procs[call->head.proc];
 	return DECODED_OP;
+}
+
+static struct rpc_drc *
+drc_of(const struct job *job, const struct rpc_call *call)
+{
+	return service_of(job)->drc[call->proc->once];
 }
 
 /* Has this call been made before? */
 static enum decoded
 find_duplicate(struct job *job, struct rpc_call *call, const struct reader *r)
 {
-	struct rpc_drc *drc = service_of(job)->drc;
+	struct rpc_drc *drc = drc_of(job, call);
 	struct rpc_drc_key key = { .xid = call->head.xid, .prog = call->head.prog,
 		.vers = call->head.vers, .proc = call->head.proc };
 
@@ -105,7 +112,7 @@ decode_call(struct job *job, struct rpc_call *call, struct reader *r)
 		return refuse(call, RPC_DENIED_AUTH, why, 0);
 	if ((verdict = find_row(service_of(job), call)) != DECODED_OP)
 		return verdict;
-	if (call->proc->once && job->conn != NULL && service_of(job)->drc != NULL &&
+	if (call->proc->once != RPC_REPEATABLE && job->conn != NULL && drc_of(job, call) != NULL &&
 	    (verdict = find_duplicate(job, call, r)) != DECODED_OP)
 		return verdict;
 	verdict = call->proc->decode(job, call, r);
@@ -116,6 +123,19 @@ decode_call(struct job *job, struct rpc_call *call, struct reader *r)
 	return verdict;
 }
 
+/* The head is read into it next; zeroing all of it would cost as much as reading it. */
+static void
+call_init(struct rpc_call *call)
+{
+	call->proc = NULL;
+	call->reply = RPC_SUCCESS;
+	call->again = call->remembered = false;
+	call->low = call->high = 0;
+	call->hit.entry = NULL;
+	call->hit.reply.at = NULL;
+	call->sum = call->limit = 0;
+}
+
 enum decoded
 rpc_dispatch_decode(struct job *job)
 {
@@ -124,14 +144,13 @@ rpc_dispatch_decode(struct job *job)
 
 	if (call == NULL)
 		return DECODED_HANGUP;
-	*call = (struct rpc_call){ .reply = RPC_SUCCESS };
+	call_init(call);
 	job->wire = call;
 	job->status = OK;
 	switch (rpc_message_read(&r, &call->head)) {
 	case RPC_HEAD_OK:
 		return decode_call(job, call, &r);
 	case RPC_HEAD_ALIEN:
-		meter_add(METER_MALFORMED, 1);
 		return DECODED_HANGUP;
 	case RPC_HEAD_VERSION:
 		return refuse(call, RPC_DENIED_VERSION, 0, 0);
@@ -168,14 +187,15 @@ encode_body(struct job *job, struct rpc_call *call, struct writer *w)
 /* Keep the reply for when the call comes again.  One that asks to come again is not
  * kept: then nothing has happened yet. */
 static void
-keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len, bool whole)
+keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len,
+    bool whole)
 {
 	struct rpc_drc_entry *entry = TAKE(&call->hit.entry);
 
 	if (whole && job->status != ST_DELAY && job->status != ST_RESOURCE)
-		rpc_drc_done(service_of(job)->drc, entry, reply, len);
+		rpc_drc_done(entry, reply, len);
 	else
-		rpc_drc_drop(service_of(job)->drc, entry);
+		rpc_drc_drop(entry);
 }
 
 enum encoded
@@ -191,13 +211,18 @@ rpc_dispatch_encode(struct job *job, struct writer *w)
 	body = writer_mark(w);
 	encode_body(job, call, w);
 	if (__builtin_expect(!writer_ok(w) && !then.failed, 0)) {
-		log_error("rpc.reply_too_long", F_STR("proc", call->proc ? call->proc->name : "?"),
-		    F_U64("room", then.cap - then.len));
+		log_error("rpc.reply_too_long", F_U64("room", then.cap - then.len),
+		    F_STR("proc", call->proc ? call->proc->name : "none"));
 		take_back(w, &then);
 		if (!service->datagram)
 			mark = rpc_record_begin(w);
 		body = writer_mark(w);
 		rpc_message_reply(w, call->head.xid, RPC_SYSTEM_ERR, 0, 0);
+	}
+	if (call->again) {
+		call->again = false;
+		take_back(w, &then);
+		return ENCODED_AGAIN;
 	}
 	if (call->hit.entry != NULL)
 		keep(job, call, w->base + body, w->len - body,
@@ -213,5 +238,5 @@ rpc_dispatch_finish(struct job *job)
 	struct rpc_call *call = job->wire;
 
 	if (call != NULL && call->hit.entry != NULL)
-		rpc_drc_drop(service_of(job)->drc, TAKE(&call->hit.entry));
+		rpc_drc_drop(TAKE(&call->hit.entry));
 }

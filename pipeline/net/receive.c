@@ -87,6 +87,7 @@ receive_deliver(struct conn *c, struct slice bytes, const struct frame *f)
 	}
 	job->protocol = c->proto;
 	job->conn = c;
+	job->whence = &c->whence;
 	job->message = message;
 	job->credit_bytes = f->len;
 	job->born_ns = worker_now_ns(w);
@@ -134,7 +135,8 @@ frame_all(struct conn *c, struct slice *in)
 		c->turn_bytes += f.whole;
 		c->need = 0;
 		c->partial_ns = 0;
-		*in = slice_sub(*in, f.whole, in->len - f.whole);
+		in->at += f.whole;
+		in->len -= f.whole;
 	}
 	return ALL_SEEN;
 }

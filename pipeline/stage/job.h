@@ -53,6 +53,7 @@ struct job {
 
 	const struct protocol *protocol;
 	struct conn *conn;		/* counted by net; NULL for jobs of our own */
+	const struct whence *whence;	/* conn's; NULL for jobs of our own */
 	struct slice message;		/* counted: the bytes as they came, framing excluded */
 	uint32_t credit_bytes;		/* what net took for it */
 	void *wire;			/* the protocol's own, in the arena */
@@ -75,7 +76,7 @@ void job_pool_init(uint32_t count);
 void job_pool_fini(void);
 uint32_t job_pool_used(void);
 
-/* A clean job of that home; NULL when all are out (net's credits keep that from happening).  Any
+/* A clean job of that home (of its op, what only a has_ flag makes valid is not cleaned); NULL when all are out (net's credits keep that from happening).  Any
  * thread; the home worker's own way takes no lock. */
 struct job *job_get(struct worker *home);
 

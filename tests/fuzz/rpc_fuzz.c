@@ -26,7 +26,8 @@ start(void)
 {
 	fake = fake_new();
 	mount_list_start(16);
-	fake_service.drc = rpc_drc_new(256, UINT64_MAX, 120000000000);
+	fake_service.drc[RPC_ONCE] = rpc_drc_new(256, UINT64_MAX, 120000000000);
+	fake_service.drc[RPC_ONCE_BYTES] = rpc_drc_new(64, UINT64_MAX, 120000000000);
 	log_least = LOG_LEVEL_ERROR;
 }
 
@@ -35,8 +36,10 @@ one_message(const uint8_t *message, uint32_t len)
 {
 	switch (fake_decode(fake, message, len)) {
 	case DECODED_OP:
-		fake_answer(fake);
-		(void)fake_encode(fake);
+		do {
+			fake_answer(fake);
+			(void)fake_encode(fake);
+		} while (fake->again);
 		break;
 	case DECODED_REPLY:
 		(void)fake_encode(fake);
@@ -88,8 +91,9 @@ seed(uint8_t *to, uint32_t xid)
 	uint32_t len, cut;
 
 	if (pick % 8 == 0) {
-		fake_head(&w, xid, MOUNT_PROGRAM, MOUNT_VERSION, (uint32_t)(pick >> 8) % 7);
-		xdr_put_str(&w, "/export");
+		fake_head(&w, xid, MOUNT_PROGRAM, MOUNT_VERSION,
+		    (uint32_t)(pick >> 8) % 7);
+		xdr_put_str(&w, pick >> 40 & 1 ? "/export" : "/export/a//./b");
 		len = w.len;
 	} else {
 		len = fake_call3(m, sizeof m, xid, (uint32_t)(pick >> 8) % V3_PROC_COUNT);
@@ -107,7 +111,8 @@ seed(uint8_t *to, uint32_t xid)
 	return len + 8;
 }
 
-static const uint32_t nasty[] = { 0, 1, 2, 3, 4, 7, 8, 16, 17, 63, 64, 65, 255, 256, 0x7fffffff,
+static const uint32_t nasty[] = { 0, 1, 2, 3, 4, 7, 8, 16, 17, 63, 64, 65, 255, 256,
+    0x7fffffff,
 	0x80000000, 0xfffffffc, 0xffffffff };
 
 /* Flip a bit, set a byte, set a word to an edge, cut, or repeat a stretch. */
@@ -126,7 +131,8 @@ damage(uint8_t *b, uint32_t len)
 		break;
 	case 2:
 		if (len >= 4)
-			put_be32(b + (at & ~3u) % (len - 3), nasty[(r >> 40) % ARRAY_LEN(nasty)]);
+			put_be32(b + (at & ~3u) % (len - 3),
+			    nasty[(r >> 40) % ARRAY_LEN(nasty)]);
 		break;
 	case 3:
 		return MAX(at, 1u);
@@ -157,13 +163,14 @@ main(int argc, char **argv)
 			len += seed(input + len, (uint32_t)(i % 997));
 		for (uint64_t n = rand_u64() % 6; n > 0; n--)
 			len = damage(input, len);
-		exact = xmalloc(len);		/* so that a sanitizer sees one byte too far */
+		exact = xmalloc(len);	/* so that a sanitizer sees one byte too far */
 		memcpy(exact, input, len);
 		(void)LLVMFuzzerTestOneInput(exact, len);
 		free(exact);
 	}
 	fake_free(&fake);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE_BYTES]);
 	mount_list_stop();
 	printf("1..1\nok 1 - %llu inputs\n", (unsigned long long)iterations);
 	return 0;

@@ -25,8 +25,9 @@ int fake_share_refs;
 static const struct rpc_program *const programs[] = { &v3_program, &mount_program };
 
 struct rpc_service fake_service = {
-	.protocol = { .name = "nfs", .message_max = RPC_MESSAGE_MAX, .frame = rpc_record_frame,
-		.join = rpc_record_join, .decode = rpc_dispatch_decode,
+	.protocol = { .name = "nfs", .message_max = RPC_MESSAGE_MAX,
+		.frame = rpc_record_frame, .join = rpc_record_join,
+		.decode = rpc_dispatch_decode,
 		.encode = rpc_dispatch_encode, .finish = rpc_dispatch_finish },
 	.nprograms = 2,
 	.programs = programs,
@@ -73,6 +74,22 @@ handle_decode_same(struct slice bytes, const struct share *s, struct file_id *id
 	return st;
 }
 
+struct share *
+registry_by_name(const void *name, size_t len)
+{
+	if (len != strlen(share.conf.name) || memcmp(name, share.conf.name, len) != 0)
+		return NULL;
+	fake_share_refs++;
+	return &share;
+}
+
+void
+share_put(struct share **sp)
+{
+	if (TAKE(sp) != NULL)
+		fake_share_refs--;
+}
+
 void
 registry_each(void (*see)(struct share *s, void *arg), void *arg)
 {
@@ -96,7 +113,8 @@ net_listen(const char *addr, uint16_t port, const struct protocol *proto, uint16
 }
 
 enum status
-net_listen_udp(const char *addr, uint16_t port, const struct protocol *proto, uint16_t *portp)
+net_listen_udp(const char *addr, uint16_t port, const struct protocol *proto,
+    uint16_t *portp)
 {
 	return net_listen(addr, port, proto, portp);
 }
@@ -159,16 +177,18 @@ fake_decode(struct fake *f, const void *message, size_t len)
 static struct attr
 attr_of(uint64_t ino, uint8_t type)
 {
-	return (struct attr){ .type = type, .mode = 0644, .nlink = 3, .uid = 1000, .gid = 100,
-		.gen = FAKE_GEN, .rdev_major = 8, .rdev_minor = 1, .size = 0x123456789a,
-		.used = 4096, .fsid = 0xf51d, .ino = ino, .atime = { 1, 2 }, .mtime = { 3, 4 },
-		.ctime = { 5, 6 } };
+	return (struct attr){ .type = type, .mode = 0644, .nlink = 3,
+		.uid = 1000, .gid = 100, .gen = FAKE_GEN, .rdev_major = 8, .rdev_minor = 1,
+		.size = 0x123456789a,
+		.used = 4096, .fsid = 0xf51d, .ino = ino, .atime = { 1, 2 },
+		.mtime = { 3, 4 }, .ctime = { 5, 6 } };
 }
 
 static struct op_pair
 pair_of(uint64_t ino, uint8_t type)
 {
-	return (struct op_pair){ true, true, { 77, 1, { 1, 1 }, { 2, 2 } }, attr_of(ino, type) };
+	return (struct op_pair){ true, true, { 77, 1, { 1, 1 }, { 2, 2 } },
+		attr_of(ino, type) };
 }
 
 void
@@ -181,7 +201,7 @@ fake_answer(struct fake *f)
 	op->on2 = pair_of(op->file2.ino, TYPE_DIR);
 	op->has_found = true;
 	op->found = (struct file_id){ .share = FAKE_SHARE, .ino = 99, .gen = 1 };
-	op->found_attr = attr_of(99, TYPE_REG);
+	op->found_attr = attr_of(99, op->kind == OP_ATTACH ? TYPE_DIR : TYPE_REG);
 	if (op->kind == OP_READLINK)
 		op->res.readlink.target = slice_str("../target");
 	if (op->kind == OP_WRITE) {
@@ -203,7 +223,7 @@ fake_encode(struct fake *f)
 	f->w = writer_of(f->out, sizeof f->out);
 	f->w.cites = f->cites;
 	f->w.cites_max = 64;
-	f->job.protocol->encode(&f->job, &f->w);
+	f->again = f->job.protocol->encode(&f->job, &f->w) == ENCODED_AGAIN;
 	r = reader_of(f->out, f->w.len);
 	reader_skip(&r, 4 + 24);
 	return r;
@@ -275,7 +295,8 @@ put_args(struct writer *w, uint32_t proc)
 	switch (proc) {
 	case V3_NULL:
 		break;
-	case V3_GETATTR: case V3_READLINK: case V3_FSSTAT: case V3_FSINFO: case V3_PATHCONF:
+	case V3_GETATTR: case V3_READLINK: case V3_FSSTAT:
+	case V3_FSINFO: case V3_PATHCONF:
 		fake_handle(w, FAKE_FILE);
 		break;
 	case V3_SETATTR:

@@ -12,11 +12,13 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/interval.h"
 #include "pipeline/base/mutex.h"
+#include "pipeline/base/num.h"
 #include "pipeline/block/mapcache.h"
+#include "pipeline/record/key.h"
 
 #include <stdlib.h>
 
-enum { STRIPES = 256, BUCKETS = 256, DIRTY_MAX = 256 };
+enum { STRIPES = 256, BUCKETS = 256, DIRTY_MAX = 256, REAP_KEY = 17 };
 
 struct content {
 	struct content *next;		/* of its bucket */
@@ -483,6 +485,8 @@ index_key_changed_locked(struct index *ix, struct slice key)
 
 	if (key_map_fields(key, &content, &window))
 		mapcache_forget(ix->maps, content, window);
+	else if (key.len == REAP_KEY && key.at[0] == TAG_REAP && get_be64(key.at + 9) == 0)
+		index_drop_locked(ix, get_be64(key.at + 1));
 }
 
 bool

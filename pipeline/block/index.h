@@ -48,7 +48,8 @@ void index_map_changed_locked(struct index *ix, uint64_t content, uint64_t windo
 /* Under order: the content is gone with all its pieces. */
 void index_drop_locked(struct index *ix, uint64_t content);
 
-/* The same for an item key of TAG_MAP; other keys are passed over. */
+/* Under order, for the key of each PUT and DEL: a map row is forgotten as above; a content that
+ * is to be reaped from its first window on is dropped.  Other keys are passed over. */
 void index_key_changed_locked(struct index *ix, struct slice key);
 
 /* For carve: the contents that have pieces older than before, oldest first, at most max. */

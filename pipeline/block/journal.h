@@ -47,7 +47,8 @@ struct journal {
 	struct list parked;		/* jobs that wait for room */
 	lsn_t wanted;			/* the newest LSN somebody waits for */
 	_Atomic bool full;		/* room was refused and has not come since */
-	uint64_t reserved_records, reserved_data;
+	uint64_t reserved_records, reserved_data;	/* of txns not yet committed */
+	uint64_t unwritten_bytes;	/* of txns committed and not yet in a segment */
 	struct list used;		/* segments by serial; the last is the current one */
 	struct list ready;		/* segments that may be used next */
 	uint32_t nused, nready;

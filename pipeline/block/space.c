@@ -8,6 +8,7 @@
 #include "pipeline/base/meter.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -273,6 +274,7 @@ uint64_t
 journal_disk_free(struct journal *j)
 {
 	uint64_t now = clock_mono_ns(), asked = atomic_load(&j->disk_asked_ns), least, one;
+	char path[sizeof j->share->conf.meta + 4];
 
 	if (asked != 0 && now - asked < DISK_ASK_NS)
 		return atomic_load(&j->disk_free);
@@ -284,7 +286,8 @@ journal_disk_free(struct journal *j)
 	least = MIN(least, one);
 	one = free_at(j->dirfd, "../containers");
 	least = MIN(least, one);
-	one = free_at(j->dirfd, "../meta");
+	snprintf(path, sizeof path, "../%s", j->share->conf.meta);
+	one = free_at(j->dirfd, path);
 	least = MIN(least, one);
 	atomic_store(&j->disk_free, least);
 	return least;

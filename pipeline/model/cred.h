@@ -31,6 +31,13 @@ void cred_put(const struct cred **cp);
 /* Is gid the primary or a supplementary group? */
 bool cred_in_group(const struct cred *c, uint32_t gid);
 
+/* Where a message came from; lives as long as its connection. */
+struct whence {
+	uint64_t conn;			/* the connection's number: unique in this process */
+	uint8_t addr[16];		/* IPv6, IPv4 mapped */
+	uint16_t port;			/* host order */
+};
+
 /* What a message claims, before auth; lies in the job's arena. */
 struct claim {
 	uint8_t flavour;		/* enum cred_flavour */

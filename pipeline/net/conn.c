@@ -17,9 +17,9 @@
 enum { KEEP_IDLE_S = 60, KEEP_EVERY_S = 15, KEEP_TRIES = 4 };
 
 struct worker *conn_home(const struct conn *c) { return c->nw->w; }
-const uint8_t *conn_peer_addr(const struct conn *c) { return c->addr; }
-uint16_t conn_peer_port(const struct conn *c) { return c->port; }
-uint64_t conn_number(const struct conn *c) { return c->number; }
+const uint8_t *conn_peer_addr(const struct conn *c) { return c->whence.addr; }
+uint16_t conn_peer_port(const struct conn *c) { return c->whence.port; }
+uint64_t conn_number(const struct conn *c) { return c->whence.conn; }
 void *conn_state(const struct conn *c) { return c->state; }
 void conn_set_state(struct conn *c, void *state) { c->state = state; }
 
@@ -123,9 +123,9 @@ make(struct net_worker *nw, const struct protocol *proto, int fd, const struct s
 	c->nw = nw;
 	c->proto = proto;
 	c->watch = (struct watch){ ready, fd };
-	c->number = net_number();
-	memcpy(c->addr, &peer->sin6_addr, sizeof c->addr);
-	c->port = ntohs(peer->sin6_port);
+	c->whence.conn = net_number();
+	memcpy(c->whence.addr, &peer->sin6_addr, sizeof c->whence.addr);
+	c->whence.port = ntohs(peer->sin6_port);
 	c->to = *peer;
 	list_init(&c->stall_link);
 	tail_init(&c->flush, run_flush);
@@ -185,7 +185,7 @@ conn_die(struct conn *c, const char *why)
 	CHECK(c, CONN_MAGIC);
 	if (c->phase == CONN_DEAD)
 		return;
-	log_debug("net.close", F_U64("conn", c->number), F_STR("why", c->why ? c->why : why),
+	log_debug("net.close", F_U64("conn", c->whence.conn), F_STR("why", c->why ? c->why : why),
 	    F_U64("jobs", c->jobs));
 	c->phase = CONN_DEAD;
 	if (!c->udp) {
@@ -226,7 +226,7 @@ end(struct conn *c)
 			c->proto->farewell(c);
 		meter_add(METER_CONNS, -1);
 	}
-	memcpy(addr, c->addr, sizeof addr);
+	memcpy(addr, c->whence.addr, sizeof addr);
 	list_remove(&c->link);
 	tail_cancel(&c->flush);
 	tail_cancel(&c->soon);

@@ -1,17 +1,24 @@
 /*
  * Admission.  Credits are counted globally, but a worker takes them in lots and keeps a few at
  * hand, so that a request costs no shared cache line.  What is at hand counts as used: the
- * global limits are never passed, and may be missed by a lot a worker.
+ * global limits are never passed.  Lots are so small that idle workers together keep at most
+ * half of all from those who need it.
  */
 #include "pipeline/net/inner.h"
 
 enum { LOT_JOBS = 32, LOT_BYTES = 256 << 10, LOTS_KEPT = 2 };
+
+static int64_t lot_jobs, lot_bytes;
 
 static _Atomic int64_t jobs_left, bytes_left;
 
 void
 door_start(void)
 {
+	int64_t shares = 2 * LOTS_KEPT * (int64_t)worker_count();
+
+	lot_jobs = MIN((int64_t)LOT_JOBS, MAX(net_conf.jobs / shares, (int64_t)0));
+	lot_bytes = MIN((int64_t)LOT_BYTES, (int64_t)net_conf.bytes / shares);
 	atomic_store(&jobs_left, (int64_t)net_conf.jobs);
 	atomic_store(&bytes_left, (int64_t)net_conf.bytes);
 }
@@ -43,9 +50,9 @@ door_take(struct conn *c, uint32_t bytes)
 		c->full = true;
 		return false;
 	}
-	if (nw->jobs < 1 && !fetch(&jobs_left, &nw->jobs, 1, LOT_JOBS))
+	if (nw->jobs < 1 && !fetch(&jobs_left, &nw->jobs, 1, lot_jobs))
 		return false;
-	if (nw->bytes < bytes && !fetch(&bytes_left, &nw->bytes, bytes, LOT_BYTES))
+	if (nw->bytes < bytes && !fetch(&bytes_left, &nw->bytes, bytes, lot_bytes))
 		return false;
 	nw->jobs--;
 	nw->bytes -= bytes;
@@ -72,8 +79,8 @@ door_give(struct conn *c, uint32_t bytes)
 	c->bytes -= bytes;
 	nw->jobs++;
 	nw->bytes += bytes;
-	give_back(&jobs_left, &nw->jobs, LOT_JOBS * LOTS_KEPT);
-	give_back(&bytes_left, &nw->bytes, (int64_t)LOT_BYTES * LOTS_KEPT);
+	give_back(&jobs_left, &nw->jobs, lot_jobs * LOTS_KEPT);
+	give_back(&bytes_left, &nw->bytes, lot_bytes * LOTS_KEPT);
 }
 
 void

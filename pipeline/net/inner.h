@@ -60,9 +60,7 @@ struct conn {
 	struct net_worker *nw;
 	const struct protocol *proto;
 	void *state;
-	uint64_t number;
-	uint8_t addr[16];
-	uint16_t port;
+	struct whence whence;
 	struct list link;		/* of nw->conns */
 	struct list stall_link;
 	struct tail flush, soon;

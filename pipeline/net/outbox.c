@@ -133,7 +133,7 @@ conn_reply_end(struct job *job, struct writer *w)
 	CHECK(c, CONN_MAGIC);
 	if (!writer_ok(w) || nw->on_spare) {
 		log_warn("net.reply", F_STR("lost", nw->on_spare ? "no memory" : "too long"),
-		    F_U64("conn", c->number));
+		    F_U64("conn", c->whence.conn));
 		drop_cites(w);
 		conn_hangup(c, "a reply could not be kept");
 		return;

@@ -87,6 +87,7 @@ receive_deliver(struct conn *c, struct slice bytes, const struct frame *f)
 	}
 	job->protocol = c->proto;
 	job->conn = c;
+	job->whence = &c->whence;
 	job->message = message;
 	job->credit_bytes = f->len;
 	job->born_ns = worker_now_ns(w);

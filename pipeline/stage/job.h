@@ -53,6 +53,7 @@ struct job {
 
 	const struct protocol *protocol;
 	struct conn *conn;		/* counted by net; NULL for jobs of our own */
+	const struct whence *whence;	/* conn's; NULL for jobs of our own */
 	struct slice message;		/* counted: the bytes as they came, framing excluded */
 	uint32_t credit_bytes;		/* what net took for it */
 	void *wire;			/* the protocol's own, in the arena */

@@ -149,6 +149,29 @@ CASE(few_credits_slow_down_and_lose_nothing)
 	TRUE(meter_value(METER_NET_STALLS) > stalls);
 }
 
+/* Both workers have connections, one of them idle: its worker must not sit on the credits. */
+CASE(the_last_credits_reach_who_needs_them)
+{
+	struct net_conf few = usual;
+	uint16_t port;
+	int idle[4];
+
+	few.jobs = 2;
+	few.conn_jobs = 8;
+	port = echo_start(&few);
+	for (int i = 0; i < 4; i++) {
+		idle[i] = echo_dial(port);
+		ask(idle[i], 'e', 1, 3000);
+	}
+	for (int i = 0; i < 4; i++) {
+		flood(port, 'p', 50, 900);
+		flood(port, 'c', 2, 1 << 20);
+	}
+	for (int i = 0; i < 4; i++)
+		close(idle[i]);
+	echo_stop();
+}
+
 CASE(a_byte_at_a_time_is_a_message_too)
 {
 	uint16_t port = echo_start(&usual);

@@ -37,6 +37,7 @@ struct stripe {
 };
 
 struct index {
+	uint64_t number;
 	struct mapcache *maps;
 	struct mutex heap_mutex;	/* rank INDEX, taken after a stripe's */
 	struct content **heap;		/* the oldest first */
@@ -49,8 +50,10 @@ struct index {
 struct index *
 index_new(void)
 {
+	static _Atomic uint64_t made;
 	struct index *ix = xcalloc(1, sizeof *ix);
 
+	ix->number = atomic_fetch_add(&made, 1) + 1;
 	for (int i = 0; i < STRIPES; i++)
 		mutex_init(&ix->stripe[i].mutex, RANK_INDEX, (uint64_t)i);
 	mutex_init(&ix->heap_mutex, RANK_INDEX, STRIPES);
@@ -450,6 +453,12 @@ index_dirty(struct index *ix, lsn_t before, struct index_dirty *v, uint32_t max)
 	}
 	mutex_unlock(&ix->heap_mutex);
 	return n;
+}
+
+uint64_t
+index_number(const struct index *ix)
+{
+	return ix->number;
 }
 
 uint64_t

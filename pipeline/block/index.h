@@ -64,6 +64,8 @@ bool index_map_find(struct index *ix, uint64_t content, uint64_t window, uint64_
 void index_map_learn(struct index *ix, uint64_t content, uint64_t window, uint64_t leaf,
     uint64_t token);
 
+/* Its own in this process, never used twice: LSNs alone do not tell shares apart. */
+uint64_t index_number(const struct index *ix);
 uint64_t index_live_bytes(const struct index *ix);	/* of data cited by pieces */
 uint64_t index_places(const struct index *ix);		/* pieces in all */
 lsn_t index_oldest_data(const struct index *ix);	/* LSN of the oldest piece, holes too; 0: none */

@@ -157,6 +157,7 @@ say_clean(struct head *h, void *arg)
 	struct journal *j = arg;
 
 	h->flags |= HEAD_CLEAN;
+	h->data_lsn = container_of(j->used.next, struct segment, link)->first_lsn;
 	h->end = j->written;
 	head_take_numbers(h, j->share);
 	h->verifier = atomic_load(&j->share->verifier);

@@ -23,6 +23,7 @@ rig_start(void)
 	if (!pool)
 		txn_pool_init(TXNS);
 	pool = true;
+	alarm(150);		/* a case that failed half-way must not keep the others waiting */
 	log_open(2, false, LOG_LEVEL_ERROR);
 	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = SEGMENT,
 		.tick_ms = 100 });

@@ -19,7 +19,7 @@ struct buf {
 	uint32_t size;			/* bytes at .bytes */
 	uint8_t *bytes;
 	struct buf_pool *pool;		/* where the last put returns it */
-	struct buf *next_free;		/* the pool's */
+	_Atomic uint32_t next_free;	/* the pool's */
 };
 
 /* A pool of at most count buffers of size bytes each; house lifetime. */

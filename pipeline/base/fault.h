@@ -1,15 +1,18 @@
 /*
  * Named fault points, for tests only: without --enable-faults they compile to nothing.
  * A test arms a name (or all, NULL) to fail at its n-th call; DITTOFS_FAULT=NAME:N does the same
- * in a whole program, NAME:N:kill ends the process there as by kill -9.
+ * in a whole program, NAME:N:kill ends the process there as by kill -9;
+ * the name * stands for all.
  */
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H
 
+#include "config.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-void fault_arm(const char *name, uint64_t nth);	/* nth counts from 1; 0 disarms */
+void fault_arm(const char *name, uint64_t nth);	/* name is kept; nth counts from 1; 0 disarms */
 uint64_t fault_count(void);			/* calls of armed names so far */
 bool fault_hit(const char *name);
 

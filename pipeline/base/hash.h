@@ -11,6 +11,9 @@
 /* CRC-32C of bytes, continued from crc (0 at first); by instruction where there is one. */
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t len);
 
+/* The same without the instruction: for processors that lack it, and to test one by the other. */
+uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t len);
+
 /* SipHash-2-4 with a 128-bit key. */
 uint64_t siphash24(const uint8_t key[16], const void *bytes, size_t len);
 

@@ -21,13 +21,15 @@ struct interval_map;
  * A map that tells its owner when a value loses a range:
  *   keep(value)   one more range cites it (a range was split in two)
  *   drop(value)   one range less cites it
- * The map takes over one citation for each range inserted.
+ * The map takes over one citation for each range inserted.  Either may be NULL; ranges whose
+ * value is NULL (holes) are not counted.  Neither may touch the map.
  */
 struct interval_map *interval_map_new(void (*keep)(void *value), void (*drop)(void *value));
 void interval_map_free(struct interval_map **mp);	/* drops all */
 size_t interval_map_count(const struct interval_map *m);
 
-/* Set [from, to) to value with that skew, cutting what was there before. */
+/* Set [from, to) to value with that skew, cutting what was there before.  An empty range only
+ * gives its citation back. */
 void interval_set(struct interval_map *m, uint64_t from, uint64_t to, void *value, uint64_t skew);
 
 /* Remove [from, to). */

@@ -1,6 +1,6 @@
 /*
  * Ranked mutexes.  With the witness on (tests, --witness) each thread's held mutexes are known:
- * taking one of a lower rank, or of an equal rank and a lower number, panics.  A mutex is never
+ * taking one of a lower rank, or of an equal rank and no greater number, panics.  A mutex is never
  * held over I/O, a contract call, a sink or a park.
  */
 #ifndef BASE_MUTEX_H
@@ -22,6 +22,10 @@ struct mutex {
 	uint64_t number;
 	enum rank rank;
 };
+
+/* For a mutex that is a static of its file. */
+#define MUTEX_STATIC(name, rank_, number_)					\
+	struct mutex name = { PTHREAD_MUTEX_INITIALIZER, (number_), (rank_) }
 
 struct cond {
 	pthread_cond_t c;		/* waits on the monotonic clock */

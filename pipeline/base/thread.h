@@ -1,5 +1,6 @@
 /*
- * Threads: started with a name, joined by who started them.
+ * Threads: started with a name, joined by who started them.  Signals are blocked in them, the
+ * first thread takes them all.
  */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
@@ -18,5 +19,15 @@ struct thread {
  * system has no more.  t is kept until thread_join. */
 void thread_start(struct thread *t, const char *name, int nice, void (*run)(void *arg), void *arg);
 void thread_join(struct thread *t);
+
+/* What a thread leaves behind: run() is called in it when it ends. */
+struct thread_end {
+	struct thread_end *next;
+	void (*run)(void);
+};
+
+/* Call run when the calling thread ends; e is a thread-local of the caller's file.  The first
+ * thread ends with the process, without these calls. */
+void thread_at_end(struct thread_end *e, void (*run)(void));
 
 #endif

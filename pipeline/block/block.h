@@ -1,0 +1,104 @@
+/*
+ * The stage block, and the door to a share's log: admission, commit, durability, recovery, and
+ * reading bytes back from wherever they lie.  engine.md §2, §3, §6.
+ */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include "pipeline/record/txn.h"
+#include "pipeline/share/share.h"
+#include "pipeline/stage/stage.h"
+
+/*
+ * down: a job whose wait_lsn is not durable parks until its group is synced (ST_IO where that
+ * failed); a READ with pieces still wanted reads them: inline where the kernel has them cached
+ * (RWF_NOWAIT), else in the pool.  skip: nothing to wait for, nothing wanted.
+ */
+extern const struct stage_ops block_stage;
+
+struct block_conf {
+	uint64_t records_cap;		/* of unapplied records: 64 MiB */
+	uint32_t segment_bytes;		/* 64 MiB; the first two are 4 MiB */
+	uint32_t tick_ms;		/* writeback lag: 100 */
+};
+void block_start(const struct block_conf *conf);	/* starts the committer's thread */
+void block_stop(void);
+
+/*
+ * Open a share's journal in s->conf.dir/journal: takes a new incarnation, recovers what is there
+ * into s->catalog and the index, sets s->first_lsn, was_clean, verifier, allocators; calls
+ * remember for each NOTE of the last two minutes.  With fresh, makes a new one for s->row's ids.
+ *
+ * MISMATCH: journal and store do not belong together.  CORRUPT: a hole that is no torn tail; the
+ * text names the place.  BUSY: another process holds it.
+ */
+must_check enum status block_open(struct share *s, bool fresh,
+    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
+
+/* All entries durable, head says clean; the share takes no more entries. */
+must_check enum status block_close(struct share *s);
+void block_free(struct share *s);
+
+/* --- an entry's way --- */
+
+/*
+ * Reserve journal space for t, before any lock: its records so far plus slack, its data.
+ * OK; NOSPC (disk, less the reserve); DELAY (a cap was reached and stays: the job may park with
+ * block_admit_park and come again); IO: the journal has failed.
+ */
+must_check enum status block_reserve(struct share *s, struct txn *t);
+void block_unreserve(struct share *s, struct txn *t);	/* t is not going to be committed */
+
+/* Park job until there is room again (or its deadline); false: there is room by now, go on. */
+bool block_admit_park(struct share *s, struct job *job, uint64_t deadline_ns);
+
+/*
+ * Give a change set its LSN and make it visible; durable once block_durable(lsn).
+ *
+ * t      taken; room was reserved, so this cannot fail
+ * lsnp   the entry's LSN
+ *
+ * Caller holds the inode locks.  Takes: order, catalog, index, journal.  No I/O.  The places of
+ * its data are published before its records.
+ */
+void block_commit(struct share *s, struct txn *t, lsn_t *lsnp);
+
+bool block_durable(const struct share *s, lsn_t lsn);
+lsn_t block_durable_lsn(const struct share *s);
+enum status block_state(const struct share *s);	/* OK, or IO once the journal has failed */
+
+/* Wait (in a pool or at set-up) until lsn is durable. */
+must_check enum status block_wait(struct share *s, lsn_t lsn);
+
+/* --- reading --- */
+
+/*
+ * Where the bytes [offset, offset+len) of a content lie: fills io->want (in arena) with pieces in
+ * order, holes included.  Attributes were read before.  may_wait as for catalog_get: DELAY says
+ * that the store must be asked in a pool.
+ */
+must_check enum status block_lookup(struct share *s, uint64_t content, struct io *io, bool may_wait,
+    struct arena *arena);
+
+/* Let go of whatever io->want counts; harmless when there is none. */
+void block_want_clear(struct io *io);
+
+/* --- checkpoint, carve: sync's door --- */
+
+/* Everything ≤ lsn is in the store and synced: records before it need no replay. */
+must_check enum status block_checkpoint(struct share *s, lsn_t lsn);
+lsn_t block_checkpoint_lsn(const struct share *s);
+
+/* Free segments that are wholly below the checkpoint and whose data is all carved or dropped,
+ * oldest first.  Returns how many. */
+uint32_t block_recycle(struct share *s);
+
+struct block_usage {
+	uint64_t journal_bytes, dirty_bytes, unapplied_bytes;	/* segments; live data; records */
+	uint64_t cap_bytes;
+	uint64_t disk_free;
+	uint32_t segments, places;
+};
+void block_usage_read(struct share *s, struct block_usage *out);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * Containers: immutable files of sealed chunks, with their index at the end; the same bytes lie
+ * locally and in a bucket.  This is the codec: from chunks to bytes and back, by units of at most
+ * 64 KiB that each carry a 16-byte tag: of the AEAD where the share encrypts, else keyed BLAKE2b.
+ *
+ * Layout (little-endian):
+ *	header 64 bytes: magic "DFSC" | u16 version 1 | u8 aead id (0: plain) | u8 0 | share id 16 |
+ *	        u64 fence | u64 number | wrapped-key length u16 … | crc32c
+ *	wrapped key (encrypting shares)
+ *	units: stored bytes | 16-byte tag, one after another
+ *	index: one 64-byte row a chunk: digest 32 | u64 at | u32 stored | u32 plain | u8 compression
+ *	trailer 64 bytes: magic | u32 rows | u64 index at | tag of the index | crc32c
+ */
+#ifndef BLOCK_CONTAINER_H
+#define BLOCK_CONTAINER_H
+
+#include "pipeline/base/status.h"
+#include "pipeline/base/writer.h"
+
+enum { CONTAINER_BYTES = 16 << 20, CONTAINER_UNIT = 1 << 16, CONTAINER_CHUNKS_MAX = 4096,
+	CONTAINER_HEADER = 64, CONTAINER_TRAILER = 64, CONTAINER_ROW = 64, CONTAINER_TAG = 16 };
+
+struct container_ident {
+	uint8_t share_id[16];
+	uint64_t fence, number;
+};
+
+struct container_chunk {
+	uint8_t digest[32];
+	uint64_t at;			/* first stored byte in the file */
+	uint32_t stored, plain;		/* bytes, the tag not counted */
+	uint8_t compression;		/* 0: none, 1: zstd */
+};
+
+/* Keys of one container; a share that does not encrypt has aead 0 and a tag key. */
+struct container_keys {
+	uint8_t aead;
+	uint8_t key[32];
+};
+
+struct container_builder;
+
+struct container_builder *container_builder_new(const struct container_ident *ident,
+    const struct container_keys *keys);
+void container_builder_free(struct container_builder **bp);
+
+/* Add a chunk (plain ≤ CONTAINER_UNIT bytes).  RESOURCE: full, finish it first. */
+must_check enum status container_add(struct container_builder *b, const uint8_t digest[32],
+    const void *plain, uint32_t len, uint32_t *indexp);
+
+/* Seal: index and trailer; the whole as one block of memory, owned by the builder. */
+const uint8_t *container_finish(struct container_builder *b, uint64_t *lenp);
+const struct container_chunk *container_rows(const struct container_builder *b, uint32_t *np);
+
+/* Reading: the index from the file's end (all of trailer and rows given), checked. */
+must_check enum status container_index_parse(const struct container_ident *want,
+    const struct container_keys *keys, const uint8_t *file_end, uint64_t len, uint64_t file_bytes,
+    struct container_chunk *rows, uint32_t max, uint32_t *np);
+
+/* Open one chunk's stored bytes (with tag behind) to plain; CORRUPT: tag or digest do not fit. */
+must_check enum status container_open(const struct container_ident *ident,
+    const struct container_keys *keys, uint32_t index, const struct container_chunk *row,
+    const uint8_t *stored, uint8_t *plain);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * The local tier: container files of a share in its folder, by number.  Written whole, synced,
+ * the folder synced, before a row names them; read by chunk; deleted by the reaper alone.
+ */
+#ifndef BLOCK_MIRROR_H
+#define BLOCK_MIRROR_H
+
+#include "pipeline/block/container.h"
+
+struct mirror;
+
+must_check enum status mirror_open(const char *dir, const struct container_ident *ident,
+    const struct container_keys *keys, struct mirror **mp);
+void mirror_close(struct mirror **mp);
+
+/* Write a finished container: file, fdatasync, folder.  NOSPC, IO: nothing is left of it. */
+must_check enum status mirror_put(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len);
+
+/* Read one chunk, plain, to to (its plain length); nowait: DELAY where the disk would be asked. */
+must_check enum status mirror_read(struct mirror *m, uint64_t number, uint32_t index,
+    const uint8_t digest[32], uint8_t *to, uint32_t len, bool nowait);
+
+must_check enum status mirror_delete(struct mirror *m, uint64_t number);
+must_check enum status mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number,
+    uint64_t bytes), void *arg);
+uint64_t mirror_bytes(const struct mirror *m);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Who is asking, for one share: after squash and mapping.  Counted; cached by auth.
+ */
+#ifndef MODEL_CRED_H
+#define MODEL_CRED_H
+
+#include "pipeline/base/ref.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CRED_GIDS_MAX = 1024 };
+
+enum cred_flavour { CRED_NONE, CRED_SYS, CRED_KRB5, CRED_KRB5I, CRED_KRB5P, CRED_NTLM };
+
+struct cred {
+	struct ref refs;
+	uint32_t uid, gid;
+	uint8_t flavour;		/* enum cred_flavour */
+	bool superuser;			/* uid 0 and not squashed: passes permission checks */
+	bool read_only;			/* the share's grant says so for this host or user */
+	uint16_t ngids;
+	uint32_t gids[];		/* sorted */
+};
+
+/* Is gid the primary or a supplementary group? */
+bool cred_in_group(const struct cred *c, uint32_t gid);
+
+/* What a message claims, before auth; lies in the job's arena. */
+struct claim {
+	uint8_t flavour;		/* enum cred_flavour */
+	uint32_t uid, gid;
+	uint16_t ngids;
+	const uint32_t *gids;
+	uint64_t hash;			/* of all the above, for the cache */
+};
+
+#endif

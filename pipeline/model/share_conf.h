@@ -1,0 +1,38 @@
+/*
+ * What an operator says about a share.
+ */
+#ifndef MODEL_SHARE_CONF_H
+#define MODEL_SHARE_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum squash { SQUASH_NONE, SQUASH_ROOT, SQUASH_ALL };
+enum tier { TIER_WRITEBACK, TIER_LOCAL, TIER_REMOTE };
+
+enum { SHARE_NAME_MAX = 255, EXPORT_RULES_MAX = 64 };
+
+/* One line of who may mount and how; the first that matches counts. */
+struct export_rule {
+	char hosts[128];		/* "*", CIDR, address, "@netgroup" */
+	uint8_t squash;			/* enum squash */
+	bool read_only;
+	bool secure;			/* only from ports below 1024 */
+};
+
+struct share_conf {
+	char name[SHARE_NAME_MAX + 1];	/* begins with '/' */
+	char dir[1024];			/* folder of journal, containers and an embedded store */
+	char meta[32];			/* kind of metadata store: "memory", "leveldb" */
+	uint8_t tier;			/* enum tier */
+	bool read_only;
+	uint32_t anon_uid, anon_gid;	/* whom squashed users become; 65534 */
+	uint32_t root_uid, root_gid;	/* owner of a new share's root directory */
+	uint16_t root_mode;
+	uint64_t journal_bytes;		/* cap of dirty data; segments on disk follow it */
+	uint64_t reserve_bytes;		/* of free disk space, kept; 256 MiB */
+	uint32_t nrules;
+	struct export_rule rules[EXPORT_RULES_MAX];
+};
+
+#endif

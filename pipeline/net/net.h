@@ -1,0 +1,41 @@
+/*
+ * The stage net: sockets, frames, credits, replies.  Admission is here alone: a connection takes
+ * credits in jobs and bytes, globally and of its own; out of credit, its socket is not read.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "pipeline/contract/protocol.h"
+#include "pipeline/stage/stage.h"
+
+#include <netinet/in.h>
+
+struct net_conf {
+	uint32_t jobs;			/* credits in jobs, globally */
+	uint32_t conn_jobs;		/* and per connection (128) */
+	uint64_t bytes;			/* credits in message bytes, globally */
+	uint64_t conn_bytes;		/* and per connection (16 MiB) */
+	uint32_t conns_max;		/* more are refused at accept */
+	uint32_t idle_partial_s;	/* a half-sent message older than that ends the connection (60) */
+};
+
+extern const struct stage_ops net_stage;
+
+void net_start(const struct net_conf *conf);	/* after machine_start */
+
+/* Listen on addr ("0.0.0.0", "::", "127.0.0.1", port 0: any) for that protocol, on every worker
+ * (SO_REUSEPORT).  *portp: the port taken. */
+must_check enum status net_listen(const char *addr, uint16_t port, const struct protocol *proto,
+    uint16_t *portp);
+
+/* The same over UDP, one message a datagram: for the portmapper.  protocol->frame is not asked. */
+must_check enum status net_listen_udp(const char *addr, uint16_t port, const struct protocol *proto,
+    uint16_t *portp);
+
+void net_stop_listening(void);
+/* Close all connections, wait for their jobs to end; then the machine may stop. */
+void net_stop(void);
+
+uint32_t net_conns(void);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * The change set of one operation: what block_commit makes one entry of the log.  It outlives
+ * its job (an early answer), so it has memory of its own and comes from a bounded pool.
+ *
+ * A body is a record as encoded by rec_*.h, without version, epoch, LSN and CRC: those are put
+ * around it where values are stored (catalog.h).
+ *
+ * Log form of an entry (after the group's header; all little-endian):
+ *	entry: u32 bytes of what follows | u64 lsn | u16 items | u16 0 | u32 data bytes
+ *	item:  u8 kind | u8 flags | u16 key length | u32 value length | key | value
+ *	DATA's value: u64 content, u64 offset, u32 length, u32 at (byte in the entry's data),
+ *	              u32 crc32c for each 64 KiB of it
+ * The data of all DATA items follow their entry, each in order.
+ */
+#ifndef RECORD_TXN_H
+#define RECORD_TXN_H
+
+#include "pipeline/base/chain.h"
+#include "pipeline/base/list.h"
+#include "pipeline/base/reader.h"
+#include "pipeline/base/writer.h"
+#include "pipeline/model/id.h"
+#include "pipeline/model/note.h"
+
+enum { TXN_DATA_MAX = 1 << 20, TXN_RECORDS_MAX = 1 << 20, TXN_CRC_UNIT = 1 << 16,
+	TXN_HOME_BYTES = 1536 };
+
+enum item_kind {			/* on disk: never renumbered */
+	ITEM_PUT = 1, ITEM_DEL, ITEM_COUNT, ITEM_DATA, ITEM_TRUNC, ITEM_HOLE, ITEM_MAP, ITEM_CARVED,
+	ITEM_CUT, ITEM_NOTE,
+};
+
+/* The version that a PUT or DEL replaces, as pinned when it was read; absent: there was none. */
+struct old_version {
+	bool exists;
+	uint64_t born;
+	struct slice body;
+};
+
+struct txn_item {
+	struct txn_item *next;
+	uint8_t kind;			/* enum item_kind */
+	struct slice key;		/* PUT DEL COUNT; in the txn's arena */
+	struct slice body;		/* PUT */
+	struct old_version old;		/* PUT and DEL of versioned tables */
+	int64_t delta;			/* COUNT */
+	uint64_t content;		/* DATA TRUNC HOLE MAP CARVED */
+	uint64_t from, to;		/* byte range; TRUNC: from = the new size */
+	lsn_t as_of;			/* CARVED */
+	uint32_t data_at;		/* DATA: byte in the entry's data */
+	const uint32_t *crc;		/* DATA: one a TXN_CRC_UNIT; in the arena */
+	struct note note;		/* NOTE */
+};
+
+struct txn {
+	struct list link;		/* the committer's list, once committed */
+	struct txn_item *first, **last;
+	uint32_t nitems;
+	uint32_t record_bytes;		/* of its log form without data, kept exact */
+	struct chain data;		/* of all DATA items, in order; counted */
+	lsn_t lsn;			/* block_commit fills it */
+	void *datum[2];			/* block's: what became of its DATA items */
+	uint64_t reserved;		/* block's: bytes reserved in the journal */
+	bool frees;			/* may use the share of the journal kept for freeing space */
+	bool failed;			/* sticky: a limit was passed while building */
+	struct arena arena;
+	uint8_t home[TXN_HOME_BYTES] __attribute__((aligned(16)));
+};
+
+void txn_pool_init(uint32_t count);
+void txn_pool_fini(void);
+struct txn *txn_new(void);		/* NULL: all are out */
+void txn_free(struct txn **txnp);
+
+/* Builders copy key and body into the txn; a passed limit sets failed. */
+void txn_put(struct txn *t, struct slice key, struct slice body, const struct old_version *old);
+void txn_del(struct txn *t, struct slice key, const struct old_version *old);
+void txn_count(struct txn *t, struct slice key, int64_t delta);
+void txn_trunc(struct txn *t, uint64_t content, uint64_t size);
+void txn_hole(struct txn *t, uint64_t content, uint64_t from, uint64_t to);
+void txn_carved(struct txn *t, uint64_t content, uint64_t from, uint64_t to, lsn_t as_of);
+void txn_cut(struct txn *t, uint64_t epoch);
+void txn_note(struct txn *t, const struct note *note);
+
+/* Bytes of data for content at offset; takes references, computes the checksums now (before any
+ * lock is taken).  At most two a txn, TXN_DATA_MAX in all. */
+void txn_data(struct txn *t, uint64_t content, uint64_t offset, const struct chain *bytes);
+
+/* The log form, once lsn is known; data not included. Exactly t->record_bytes. */
+void txn_encode(const struct txn *t, struct writer *w);
+
+/* Read an entry's log form: header, then its items one by one; slices cite r's bytes.  False and
+ * a failed reader where it is not well-formed. */
+struct entry_head {
+	uint32_t bytes;			/* of items */
+	lsn_t lsn;
+	uint16_t nitems;
+	uint32_t data_bytes;
+};
+bool entry_read_head(struct reader *r, struct entry_head *head);
+bool entry_read_item(struct reader *r, struct txn_item *item, struct arena *arena);
+
+#endif

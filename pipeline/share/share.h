@@ -1,0 +1,65 @@
+/*
+ * A share is a wired set: what the operator says, a metadata store and the catalog above it, a
+ * journal and the index of what is in it, counters, and the order mutex under which every entry
+ * gets its LSN.  Made by mgmt/shares, found by the registry.  Counted.
+ */
+#ifndef SHARE_SHARE_H
+#define SHARE_SHARE_H
+
+#include "pipeline/base/mutex.h"
+#include "pipeline/base/ref.h"
+#include "pipeline/base/table.h"
+#include "pipeline/contract/meta_store.h"
+#include "pipeline/model/share_conf.h"
+#include "pipeline/record/catalog.h"
+#include "pipeline/record/rec.h"
+
+enum { SHARE_MAGIC = 0x73687221 };
+
+enum share_state { SHARE_CLOSED, SHARE_OPENING, SHARE_OPEN, SHARE_CLOSING };
+
+struct block;				/* pipeline/block: journal, index, containers of this share */
+struct inode_cache;			/* pipeline/vfs: decoded inodes and dentries */
+struct sync;				/* pipeline/sync: apply, checkpoint, carve, reaper */
+
+struct share {
+	uint32_t magic;
+	struct ref refs;
+	struct share_conf conf;		/* does not change while the share is open */
+	struct share_row row;		/* ids and keys */
+	_Atomic uint32_t state;		/* enum share_state */
+	bool was_clean;			/* the last incarnation ended well */
+	lsn_t first_lsn;		/* the first of this incarnation: no reported change is less
+					 * after an unclean start */
+
+	struct meta_store *store;	/* owned */
+	struct catalog *catalog;
+	struct block *block;
+	struct inode_cache *inodes;
+	struct sync *sync;
+
+	struct mutex order;		/* rank ORDER: LSN, memtable, index, committer's list */
+
+	_Atomic uint64_t next_ino, next_content, next_leaf, next_container;
+	_Atomic uint64_t used_bytes, used_inodes;	/* live logical usage, from COUNT rows */
+	_Atomic uint64_t verifier;	/* the write verifier; engine.md §1 */
+	struct table_node by_id, by_name;	/* the registry's */
+};
+
+struct share *share_new(const struct share_conf *conf);
+struct share *share_ref(struct share *s);
+void share_put(struct share **sp);	/* the last put frees it; it must be closed */
+
+/* Numbers never handed out before; engine.md §1.3. */
+uint64_t share_new_ino(struct share *s);
+
+/* Registry: by number (handles) and by name (mounts).  Found with a reference; NULL: none. */
+void registry_start(void);
+void registry_stop(void);
+must_check enum status registry_publish(struct share *s);	/* EXIST: name or number taken */
+void registry_retire(struct share *s);
+struct share *registry_by_id(uint64_t share);
+struct share *registry_by_name(const void *name, size_t len);
+void registry_each(void (*see)(struct share *s, void *arg), void *arg);	/* borrowed */
+
+#endif

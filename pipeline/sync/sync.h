@@ -1,0 +1,29 @@
+/*
+ * The stage sync: what happens to a mutation afterwards.  Applies memtables to the store, moves
+ * the checkpoint, carves data into containers, frees segments, reaps what is gone.  All of it is
+ * errands in the SYNC pool; what must be committed goes to a home worker.
+ */
+#ifndef SYNC_SYNC_H
+#define SYNC_SYNC_H
+
+#include "pipeline/share/share.h"
+#include "pipeline/stage/stage.h"
+
+extern const struct stage_ops sync_stage;
+
+struct sync_conf {
+	uint32_t apply_ms;		/* freeze and apply at least that often when there is anything: 1000 */
+	uint32_t carve_age_ms;		/* carve data older than that: 5000 */
+	uint32_t carve_at_percent;	/* or when dirty data passes that share of its cap: 25 */
+};
+void sync_start(const struct sync_conf *conf);
+void sync_stop(void);
+
+void sync_open_share(struct share *s);	/* after vfs_open_share */
+/* Everything durable, applied, synced, checkpointed; errands of this share are over. */
+must_check enum status sync_close_share(struct share *s);
+
+/* Carve and checkpoint until the journal holds no data; for tests and `dfsctl drain`. */
+must_check enum status sync_drain_share(struct share *s);
+
+#endif

@@ -3,9 +3,9 @@
 #
 # A peer to prove the suites against: what a test demands of us should hold there too, or the test
 # says why not.  Server and command live in network, mount and process namespaces of their own and
-# end together.  DIR is exported as /export, and read-only as /export-ro, on 127.0.0.1:2049, the
+# end together.  DIR is exported as /export, and read-only as /export-ro (an empty /other stands beside it), on 127.0.0.1:2049, the
 # mount protocol on port 20048.  In COMMAND's environment:
-#   DFS_TEST_NFS=127.0.0.1:2049:/export   DFS_TEST_MOUNT_PORT=20048   DFS_TEST_NFS_RO=/export-ro
+#   DFS_TEST_NFS=127.0.0.1:2049:/export   DFS_TEST_MOUNT_PORT=20048   DFS_TEST_NFS_RO=/export-ro and the like
 #   DFS_TEST_RESTART="kill" and "restart" script of the peer   DFS_TEST_SERVER_PID=pid
 set -euo pipefail
 
@@ -20,15 +20,16 @@ fi
 
 dir=$(realpath "$1"); shift
 run=$(mktemp -d "${TMPDIR:-/tmp}/ganesha.XXXXXX")
-trap 'rm -rf "$run"' EXIT
+trap 'umount -l /mnt/other /var/lib/nfs 2>/dev/null; rm -rf "$run"' EXIT
 ip link set lo up
 # Private /run, and one path with two names for the two exports.
 mount -t tmpfs tmpfs /run
 mkdir -p /run/ganesha /run/rpcbind /run/export-ro "$run/state"
 mount -t tmpfs tmpfs /mnt
-mkdir -p /mnt/export /mnt/export-ro
+mkdir -p /mnt/export /mnt/export-ro /mnt/other "$run/other"
 mount --bind "$dir" /mnt/export
 mount --bind "$dir" /mnt/export-ro
+mount --bind "$run/other" /mnt/other
 mount --bind "$run/state" /var/lib/nfs 2>/dev/null || true
 mkdir -p /var/lib/nfs/ganesha
 rpcbind -w
@@ -40,6 +41,8 @@ NFSV4 { Graceless = true; }
 EXPORT { Export_Id = 1; Path = /mnt/export; Pseudo = /export; Access_Type = RW;
 	Squash = No_Root_Squash; SecType = sys, none; FSAL { Name = VFS; } }
 EXPORT { Export_Id = 2; Path = /mnt/export-ro; Pseudo = /export-ro; Access_Type = RO;
+	Squash = No_Root_Squash; SecType = sys, none; FSAL { Name = VFS; } }
+EXPORT { Export_Id = 3; Path = /mnt/other; Pseudo = /other; Access_Type = RW;
 	Squash = No_Root_Squash; SecType = sys, none; FSAL { Name = VFS; } }
 END
 cat >"$run/restart" <<END
@@ -62,8 +65,8 @@ exit 1
 END
 chmod +x "$run/restart"
 "$run/restart"
-export DFS_TEST_NFS=127.0.0.1:2049:/export DFS_TEST_MOUNT_PORT=20048
-export DFS_TEST_NFS_RO=/export-ro DFS_TEST_RESTART="$run/restart"
+export DFS_TEST_NFS=127.0.0.1:2049:/export DFS_TEST_MOUNT_PORT=20048 DFS_TEST_PMAP_PORT=111
+export DFS_TEST_NFS_RO=/export-ro DFS_TEST_NFS_OTHER=/other DFS_TEST_RESTART="$run/restart"
 DFS_TEST_SERVER_PID=$(cat /run/ganesha.pid)
 export DFS_TEST_SERVER_PID
 status=0

@@ -20,7 +20,16 @@ fi
 
 dir=$(realpath "$1"); shift
 run=$(mktemp -d "${TMPDIR:-/tmp}/ganesha.XXXXXX")
-trap 'umount -l /mnt/other /var/lib/nfs 2>/dev/null; rm -rf "$run"' EXIT
+finish() {
+	local pid
+	if pid=$(cat /run/ganesha.pid 2>/dev/null) && kill -TERM "$pid" 2>/dev/null; then
+		for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+		kill -KILL "$pid" 2>/dev/null
+	fi
+	umount -l /mnt/other /var/lib/nfs 2>/dev/null
+	rm -rf "$run"
+}
+trap finish EXIT
 ip link set lo up
 # Private /run, and one path with two names for the two exports.
 mount -t tmpfs tmpfs /run
@@ -72,5 +81,4 @@ export DFS_TEST_SERVER_PID
 status=0
 "$@" || status=$?
 [ "$status" = 0 ] || [ -z "${DFS_PEER_LOG:-}" ] || cat "$run/log" >&2
-kill -TERM "$(cat /run/ganesha.pid)" 2>/dev/null || true
 exit "$status"

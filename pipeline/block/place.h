@@ -1,44 +1,57 @@
 /*
  * A datum is the data of one DATA item: known from block_commit on, never moved, never changed.
- * Until its group is written it holds the very buffers the data came in; afterwards it says where
- * in which segment it lies, and keeps that segment from being reused.  Counted.
+ * Until its group is written it cites the bytes of its entry; afterwards it says where in which
+ * segment it lies, and keeps that segment from being reused.  Counted.  A hole (TRUNC, HOLE) is
+ * a datum without bytes: the index orders both by LSN.
  *
- * A place is (datum, byte in it).  The page cache knows it as (LSN, byte).
+ * A place is (datum, byte in it).  The page cache knows it as (LSN, byte of the entry's data).
+ * There may be two million of them a share, so the struct is small: it has no mutex of its own,
+ * the hand-over from buffers to segment is guarded by one of a few (rank PAGE).
  */
 #ifndef BLOCK_PLACE_H
 #define BLOCK_PLACE_H
 
 #include "pipeline/base/chain.h"
-#include "pipeline/base/mutex.h"
+#include "pipeline/base/list.h"
 #include "pipeline/model/id.h"
 
-struct segment;
+struct segment;				/* pipeline/block/segment.h: segment_fd, _ref, _put */
 
 struct datum {
 	struct ref refs;
-	lsn_t lsn;
-	uint64_t content, offset;	/* the range it was written to */
 	uint32_t len;
-	uint32_t data_at;		/* its byte in the entry's data */
-	struct mutex mutex;		/* rank PAGE: guards the hand-over from buffers to segment */
-	struct chain bytes;		/* pinned buffers; empty once written */
-	struct segment *segment;	/* counted; NULL until written */
-	uint64_t segment_at;		/* byte offset of the datum's first byte in the segment's file */
-	uint32_t ncrc;
+	lsn_t lsn;
+	uint32_t data_at;		/* its first byte in the entry's data */
+	uint32_t segment_at;		/* and in the segment's file, once written */
+	_Atomic(struct segment *) segment;	/* counted; NULL until written, then it stays */
+	const struct chain *bytes;	/* the entry's data; NULL once written */
+	struct list link;		/* the index's: of its content, by LSN */
+	uint32_t cites;			/* the index's: ranges that cite it */
+	bool hole;
+	bool kept;			/* bytes is the datum's own */
 	uint32_t crc[];			/* one a TXN_CRC_UNIT of it */
 };
 
-struct datum *datum_new(lsn_t lsn, uint64_t content, uint64_t offset, uint32_t len,
-    uint32_t data_at, const uint32_t *crc, uint32_t ncrc);
+/* A datum of len bytes that begin at data_at of its entry's data; one reference.  crc has one
+ * value for each started TXN_CRC_UNIT.  lsn may be 0: index_commit_locked sets it. */
+struct datum *datum_new(lsn_t lsn, uint32_t len, uint32_t data_at, const uint32_t *crc);
+struct datum *datum_hole(lsn_t lsn);
+struct datum *datum_ref(struct datum *d);
 void datum_put(struct datum **dp);
 
-/* The committer: its bytes are in that segment now. The buffers go. */
-void datum_written(struct datum *d, struct segment *seg, uint64_t at);
+/* Its bytes are in the entry's data, which is borrowed until datum_written or datum_keep. */
+void datum_hold(struct datum *d, const struct chain *entry_data);
+
+/* The committer: they are in that segment now, from byte at on; takes a reference of its own. */
+void datum_written(struct datum *d, struct segment *seg, uint32_t at);
+
+/* The committer, whose write failed: reads go on from a copy of the datum's own. */
+void datum_keep(struct datum *d);
 
 /*
  * Read [at, at+len) of a datum to to.  nowait: only what needs no disk (buffers, kernel's cache):
- * DELAY otherwise.  Verifies the checksum of every unit it touches whole; a partial unit is read
- * whole to be checked.  CORRUPT: the bytes are not what was written.
+ * DELAY otherwise.  Verifies the checksum of every unit it touches; a partial unit is read whole
+ * to be checked.  CORRUPT: the bytes are not what was written.
  */
 must_check enum status datum_read(struct datum *d, uint32_t at, uint32_t len, uint8_t *to, bool nowait);
 

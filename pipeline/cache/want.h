@@ -28,6 +28,7 @@ struct want_piece {
 
 struct io_want {
 	struct want_piece *v;
+	uint64_t content;		/* whose bytes, to look up again */
 	uint32_t n, open;		/* open: not settled */
 };
 

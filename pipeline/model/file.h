@@ -10,6 +10,8 @@
 #include "pipeline/model/attr.h"
 #include "pipeline/model/id.h"
 
+enum { LINKS_MAX = 65000 };		/* names of one file, subdirectories of one directory */
+
 enum {					/* flags of a file record */
 	FILE_ORPHAN = 1,		/* no name left; lives while it is open */
 	FILE_HAS_VERF = 2,		/* create_verf is set */

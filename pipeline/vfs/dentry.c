@@ -1,0 +1,201 @@
+/*
+ * Names, cached.  An effect first advances the directory's dirseq, then commits, then sets what
+ * is true now.  Who fills from the catalog checks dirseq under the table's lock: if it is
+ * unchanged, any effect that comes later will set its own name after this fill.
+ */
+#include "pipeline/vfs/dentry.h"
+
+#include "pipeline/base/epoch.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/table.h"
+
+#include <stdlib.h>
+
+enum { SWEEP_BUCKETS = 32, DENTRY_MEMORY = 112 };
+
+struct dentry_cache {
+	struct table *table;
+	uint8_t key[16];
+	_Atomic uint64_t bytes;
+	uint64_t budget;
+	_Atomic size_t hand;
+};
+
+struct dentry {
+	struct table_node node;
+	struct epoch_entry dead;
+	uint64_t dir;
+	struct name_hit hit;
+	_Atomic uint8_t recent;
+	uint8_t len;
+	uint8_t name[];
+};
+
+struct wanted {
+	uint64_t dir;
+	struct slice name;
+};
+
+struct dentry_cache *
+dentry_cache_new(uint64_t budget_bytes)
+{
+	struct dentry_cache *c = xcalloc(1, sizeof *c);
+
+	c->budget = budget_bytes;
+	c->table = table_new(MIN(budget_bytes / DENTRY_MEMORY, 1u << 20));
+	return c;
+}
+
+static uint64_t
+hash_of(uint64_t dir, struct slice name)
+{
+	return hash_u64(dir ^ (uint64_t)crc32c((uint32_t)name.len, name.at, name.len) << 20
+	    ^ crc32c(~(uint32_t)dir, name.at, name.len));
+}
+
+static bool
+same_name(const struct table_node *n, const void *key)
+{
+	const struct dentry *d = container_of(n, const struct dentry, node);
+	const struct wanted *w = key;
+
+	return d->dir == w->dir && d->len == w->name.len &&
+	    memcmp(d->name, w->name.at, d->len) == 0;
+}
+
+static void
+dentry_free(struct epoch_entry *e)
+{
+	free(container_of(e, struct dentry, dead));
+}
+
+static void
+remove_locked(struct dentry_cache *c, struct table_node *n)
+{
+	struct dentry *d = container_of(n, struct dentry, node);
+
+	table_remove_locked(c->table, n);
+	atomic_fetch_sub_explicit(&c->bytes, DENTRY_MEMORY + d->len, memory_order_relaxed);
+	epoch_defer(&d->dead, dentry_free);
+}
+
+static void
+take_out(struct table_node *n, void *arg)
+{
+	struct dentry_cache *c = arg;
+
+	table_lock(c->table, n->hash);
+	remove_locked(c, n);
+	table_unlock(c->table, n->hash);
+}
+
+void
+dentry_cache_free(struct dentry_cache **cp)
+{
+	struct dentry_cache *c = TAKE(cp);
+	size_t at = 0;
+
+	epoch_begin();
+	do
+		at = table_walk(c->table, at, 1024, take_out, c);
+	while (at != 0);
+	epoch_end();
+	epoch_drain();
+	table_free(&c->table);
+	free(c);
+}
+
+bool
+dentry_find(struct dentry_cache *c, uint64_t dir, struct slice name, struct name_hit *hit)
+{
+	struct wanted w = { dir, name };
+	struct table_node *n;
+
+	epoch_begin();
+	n = table_find(c->table, hash_of(dir, name), same_name, &w);
+	if (n != NULL) {
+		struct dentry *d = container_of(n, struct dentry, node);
+
+		*hit = d->hit;
+		if (!atomic_load_explicit(&d->recent, memory_order_relaxed))
+			atomic_store_explicit(&d->recent, 1, memory_order_relaxed);
+	}
+	epoch_end();
+	return n != NULL;
+}
+
+static void
+consider(struct table_node *n, void *arg)
+{
+	struct dentry_cache *c = arg;
+	struct dentry *d = container_of(n, struct dentry, node);
+	struct wanted w = { d->dir, slice_of(d->name, d->len) };
+
+	if (atomic_load_explicit(&d->recent, memory_order_relaxed)) {
+		atomic_store_explicit(&d->recent, 0, memory_order_relaxed);
+		return;
+	}
+	table_lock(c->table, n->hash);
+	if (table_find(c->table, n->hash, same_name, &w) == n)
+		remove_locked(c, n);
+	table_unlock(c->table, n->hash);
+}
+
+static void
+sweep(struct dentry_cache *c)
+{
+	size_t at;
+
+	if (atomic_load_explicit(&c->bytes, memory_order_relaxed) <= c->budget)
+		return;
+	epoch_begin();
+	at = atomic_load_explicit(&c->hand, memory_order_relaxed);
+	at = table_walk(c->table, at, SWEEP_BUCKETS, consider, c);
+	atomic_store_explicit(&c->hand, at, memory_order_relaxed);
+	epoch_end();
+}
+
+static void
+put(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_hit *hit,
+    const _Atomic uint64_t *dirseq, uint64_t seen)
+{
+	struct dentry *d = xmalloc(sizeof *d + name.len);
+	struct wanted w = { dir, name };
+	struct table_node *n;
+
+	d->dir = dir;
+	d->hit = *hit;
+	d->recent = 1;
+	d->len = (uint8_t)name.len;
+	memcpy(d->name, name.at, name.len);
+	d->node.hash = hash_of(dir, name);
+	epoch_begin();
+	table_lock(c->table, d->node.hash);
+	if (dirseq != NULL && atomic_load_explicit(dirseq, memory_order_acquire) != seen) {
+		table_unlock(c->table, d->node.hash);
+		epoch_end();
+		free(d);
+		return;
+	}
+	n = table_find(c->table, d->node.hash, same_name, &w);
+	if (n != NULL)
+		remove_locked(c, n);
+	table_insert_locked(c->table, &d->node);
+	atomic_fetch_add_explicit(&c->bytes, DENTRY_MEMORY + d->len, memory_order_relaxed);
+	table_unlock(c->table, d->node.hash);
+	epoch_end();
+	sweep(c);
+}
+
+void
+dentry_fill(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_hit *hit,
+    const _Atomic uint64_t *dirseq, uint64_t seen)
+{
+	put(c, dir, name, hit, dirseq, seen);
+}
+
+void
+dentry_set(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_hit *hit)
+{
+	put(c, dir, name, hit, NULL, 0);
+}

@@ -1,0 +1,35 @@
+/*
+ * The cache of names: (directory, name) → number and place of the entry, or "no such name".
+ * Found without a lock; copied out, never pinned.
+ */
+#ifndef VFS_DENTRY_H
+#define VFS_DENTRY_H
+
+#include "pipeline/base/slice.h"
+
+#include <stdint.h>
+
+struct dentry_cache;
+
+struct name_hit {
+	uint64_t ino;			/* 0: no such name */
+	uint32_t gen;
+	uint8_t type;
+	bool keeps_slot;		/* gathered for removal: others of its hash lie behind slot 0 */
+	uint64_t key;			/* h << 16 | slot */
+	uint64_t born;			/* epoch of the row */
+};
+
+struct dentry_cache *dentry_cache_new(uint64_t budget_bytes);
+void dentry_cache_free(struct dentry_cache **cp);
+
+bool dentry_find(struct dentry_cache *c, uint64_t dir, struct slice name, struct name_hit *hit);
+
+/* Remember what the catalog said, unless the directory has changed since: *dirseq is still seen. */
+void dentry_fill(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_hit *hit,
+    const _Atomic uint64_t *dirseq, uint64_t seen);
+
+/* In an effect, after *dirseq was advanced, under the directory's mutex: what is true now. */
+void dentry_set(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_hit *hit);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * The cache of decoded inodes.
+ *
+ * An inode that is read from the catalog while another thread loads, changes and lets go of the
+ * same one could enter an old version.  So evictions are counted by hash, and who loads looks at
+ * the count before and after: a difference means reading again.
+ */
+#include "pipeline/vfs/inode.h"
+
+#include "pipeline/base/hash.h"
+#include "pipeline/base/meter.h"
+#include "pipeline/record/key.h"
+#include "pipeline/vfs/dentry.h"
+
+#include <stdlib.h>
+
+enum { SWEEP_BUCKETS = 32 };
+
+struct inode_cache *
+inode_cache_new(uint64_t budget_bytes)
+{
+	struct inode_cache *c = xcalloc(1, sizeof *c);
+
+	c->budget = budget_bytes;
+	c->table = table_new(MIN(budget_bytes / INODE_MEMORY, 1u << 20));
+	c->dentries = dentry_cache_new(budget_bytes / 4);
+	mutex_init(&c->rename, RANK_RENAME, 0);
+	return c;
+}
+
+static void
+inode_free(struct epoch_entry *e)
+{
+	struct inode *i = container_of(e, struct inode, dead);
+
+	mutex_destroy(&i->mutex);
+	free((void *)(uintptr_t)i->file.rest.at);
+	free(i);
+}
+
+static void
+take_out(struct table_node *n, void *arg)
+{
+	struct inode_cache *c = arg;
+	struct inode *i = container_of(n, struct inode, node);
+
+	table_lock(c->table, n->hash);
+	table_remove_locked(c->table, n);
+	table_unlock(c->table, n->hash);
+	epoch_defer(&i->dead, inode_free);
+}
+
+void
+inode_cache_free(struct inode_cache **cp)
+{
+	struct inode_cache *c = TAKE(cp);
+	size_t at = 0;
+
+	epoch_begin();
+	do
+		at = table_walk(c->table, at, 1024, take_out, c);
+	while (at != 0);
+	epoch_end();
+	epoch_drain();
+	table_free(&c->table);
+	dentry_cache_free(&c->dentries);
+	mutex_destroy(&c->rename);
+	free(c);
+}
+
+static bool
+same_ino(const struct table_node *n, const void *key)
+{
+	return container_of(n, const struct inode, node)->ino == *(const uint64_t *)key;
+}
+
+static struct inode *
+find(struct inode_cache *c, uint64_t ino, uint64_t hash)
+{
+	struct table_node *n;
+	struct inode *i = NULL;
+
+	epoch_begin();
+	n = table_find(c->table, hash, same_ino, &ino);
+	if (n != NULL) {
+		i = container_of(n, struct inode, node);
+		if (!ref_take_live(&i->refs))
+			i = NULL;
+		else if (!atomic_load_explicit(&i->recent, memory_order_relaxed))
+			atomic_store_explicit(&i->recent, 1, memory_order_relaxed);
+	}
+	epoch_end();
+	return i;
+}
+
+static void
+let_go(struct inode_cache *c, struct inode *i)
+{
+	table_remove_locked(c->table, &i->node);
+	atomic_fetch_add_explicit(&c->evicted[i->node.hash % EVICTIONS], 1, memory_order_release);
+	atomic_fetch_sub_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
+	    memory_order_relaxed);
+	epoch_defer(&i->dead, inode_free);
+}
+
+static void
+consider(struct table_node *n, void *arg)
+{
+	struct inode_cache *c = arg;
+	struct inode *i = container_of(n, struct inode, node);
+	uint32_t one = 1;
+
+	if (atomic_load_explicit(&i->recent, memory_order_relaxed)) {
+		atomic_store_explicit(&i->recent, 0, memory_order_relaxed);
+		return;
+	}
+	if (atomic_load_explicit(&i->refs.n, memory_order_relaxed) != 1)
+		return;
+	table_lock(c->table, n->hash);
+	if (atomic_compare_exchange_strong_explicit(&i->refs.n, &one, 0, memory_order_acq_rel,
+	    memory_order_relaxed))
+		let_go(c, i);
+	table_unlock(c->table, n->hash);
+}
+
+static void
+sweep(struct inode_cache *c)
+{
+	size_t at;
+
+	if (atomic_load_explicit(&c->bytes, memory_order_relaxed) <= c->budget)
+		return;
+	epoch_begin();
+	at = atomic_load_explicit(&c->hand, memory_order_relaxed);
+	at = table_walk(c->table, at, SWEEP_BUCKETS, consider, c);
+	atomic_store_explicit(&c->hand, at, memory_order_relaxed);
+	epoch_end();
+}
+
+static struct inode *
+inode_make(const struct file *f, lsn_t change, uint64_t born)
+{
+	struct inode *i = xcalloc(1, sizeof *i);
+
+	ref_init(&i->refs);
+	ref_take(&i->refs);
+	i->ino = f->ino;
+	i->node.hash = hash_u64(f->ino);
+	mutex_init(&i->mutex, RANK_INODE, f->ino);
+	i->file = *f;
+	i->file.rest = slice_of(NULL, 0);
+	if (f->rest.len > 0) {
+		uint8_t *rest = xmalloc(f->rest.len);
+
+		memcpy(rest, f->rest.at, f->rest.len);
+		i->file.rest = slice_of(rest, f->rest.len);
+	}
+	i->change = change;
+	i->born = born;
+	i->recent = 1;
+	return i;
+}
+
+/* Enter i, unless another of its number is there (then *there is that one, pinned), or one of
+ * its hash was evicted since `seen`: false, read again. */
+static bool
+enter(struct inode_cache *c, struct inode *i, uint32_t seen, struct inode **there)
+{
+	struct table_node *n;
+	bool entered = true;
+
+	*there = NULL;
+	epoch_begin();
+	table_lock(c->table, i->node.hash);
+	n = table_find(c->table, i->node.hash, same_ino, &i->ino);
+	if (n != NULL && ref_take_live(&container_of(n, struct inode, node)->refs)) {
+		*there = container_of(n, struct inode, node);
+	} else if (n != NULL || seen !=
+	    atomic_load_explicit(&c->evicted[i->node.hash % EVICTIONS], memory_order_acquire)) {
+		entered = false;
+	} else {
+		table_insert_locked(c->table, &i->node);
+		atomic_fetch_add_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
+		    memory_order_relaxed);
+	}
+	table_unlock(c->table, i->node.hash);
+	epoch_end();
+	return entered;
+}
+
+static enum status
+load(struct share *s, uint64_t ino, bool may_wait, struct arena *arena, struct inode **ip)
+{
+	struct key key = key_inode(ino);
+	struct version v;
+	struct file f;
+	enum status st = catalog_get(s->catalog, key_slice(&key), may_wait, arena, &v);
+
+	if (st != OK)
+		return st;
+	if (!v.exists)
+		return ST_STALE;
+	st = rec_file_decode(v.body, &f);
+	if (st != OK || f.ino != ino)
+		return ST_CORRUPT;
+	*ip = inode_make(&f, v.lsn, v.born);
+	return OK;
+}
+
+enum status
+inode_get(struct share *s, uint64_t ino, bool may_wait, struct arena *arena, struct inode **ip)
+{
+	struct inode_cache *c = s->inodes;
+	uint64_t hash = hash_u64(ino);
+	struct inode *i = find(c, ino, hash), *there;
+
+	if (i != NULL) {
+		meter_add(METER_INODE_HITS, 1);
+		*ip = i;
+		return OK;
+	}
+	meter_add(METER_INODE_MISSES, 1);
+	for (;;) {
+		uint32_t seen = atomic_load_explicit(&c->evicted[hash % EVICTIONS],
+		    memory_order_acquire);
+		enum status st = load(s, ino, may_wait, arena, &i);
+		bool entered;
+
+		if (st != OK)
+			return st;
+		entered = enter(c, i, seen, &there);
+		if (entered && there == NULL)
+			break;
+		inode_free(&i->dead);
+		i = there;
+		if (i != NULL)
+			break;
+	}
+	sweep(c);
+	*ip = i;
+	return OK;
+}
+
+void
+inode_put(struct inode **ip)
+{
+	struct inode *i = TAKE(ip);
+
+	/* The table's reference is dropped by eviction alone, so this is never the last of an
+	 * inode that is in it; one that was taken out by inode_drop_locked ends here. */
+	if (i != NULL && ref_drop(&i->refs))
+		epoch_defer(&i->dead, inode_free);
+}
+
+bool
+inode_peek(struct share *s, uint64_t ino, struct attr *a)
+{
+	struct table_node *n;
+	struct file f;
+	lsn_t change;
+
+	epoch_begin();
+	n = table_find(s->inodes->table, hash_u64(ino), same_ino, &ino);
+	if (n != NULL) {
+		inode_read(container_of(n, struct inode, node), &f, &change);
+		inode_attr(s, &f, change, a);
+	}
+	epoch_end();
+	return n != NULL;
+}
+
+void
+inode_read(const struct inode *i, struct file *f, lsn_t *change)
+{
+	uint32_t before, after;
+
+	do {
+		before = atomic_load_explicit(&i->seq, memory_order_acquire);
+		*f = i->file;
+		*change = i->change;
+		atomic_thread_fence(memory_order_acquire);	/* pairs with publish's release */
+		after = atomic_load_explicit(&i->seq, memory_order_relaxed);
+	} while (before != after || (before & 1) != 0);
+}
+
+struct slice
+inode_rest_locked(const struct inode *i, struct arena *arena)
+{
+	uint8_t *copy;
+
+	mutex_assert_owned(&i->mutex);
+	if (i->file.rest.len == 0)
+		return slice_of(NULL, 0);
+	copy = arena_copy(arena, i->file.rest.at, i->file.rest.len);
+	return slice_of(copy, copy ? i->file.rest.len : 0);
+}
+
+void
+inode_publish_locked(struct inode *i, const struct file *f, lsn_t change, uint64_t born)
+{
+	struct slice rest = i->file.rest;
+
+	mutex_assert_owned(&i->mutex);
+	assert(f->rest.at == rest.at && f->rest.len == rest.len);
+	atomic_fetch_add_explicit(&i->seq, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	i->file = *f;
+	i->change = change;
+	i->born = born;
+	atomic_fetch_add_explicit(&i->seq, 1, memory_order_release);
+}
+
+struct inode *
+inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t born)
+{
+	struct inode *i = inode_make(f, change, born), *there;
+	bool entered;
+
+	/* Its number is new: nobody can have loaded it before its record was committed, but a
+	 * reader of the directory may have since. */
+	do
+		entered = enter(c, i, atomic_load_explicit(&c->evicted[i->node.hash % EVICTIONS],
+		    memory_order_acquire), &there);
+	while (!entered);
+	if (there != NULL) {
+		inode_free(&i->dead);
+		return there;
+	}
+	sweep(c);
+	return i;
+}
+
+void
+inode_drop_locked(struct inode_cache *c, struct inode *i)
+{
+	mutex_assert_owned(&i->mutex);
+	assert(!i->gone);
+	i->gone = true;
+	table_lock(c->table, i->node.hash);
+	table_remove_locked(c->table, &i->node);
+	atomic_fetch_add_explicit(&c->evicted[i->node.hash % EVICTIONS], 1, memory_order_release);
+	atomic_fetch_sub_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
+	    memory_order_relaxed);
+	table_unlock(c->table, i->node.hash);
+	assert(!ref_drop(&i->refs));		/* the caller's pin remains */
+}
+
+void
+inode_attr(const struct share *s, const struct file *f, lsn_t change, struct attr *a)
+{
+	*a = (struct attr){
+		.type = f->type, .mode = f->mode, .nlink = f->nlink, .uid = f->uid, .gid = f->gid,
+		.gen = f->gen, .rdev_major = f->rdev_major, .rdev_minor = f->rdev_minor,
+		.size = f->size, .used = f->used, .fsid = s->row.fsid, .ino = f->ino,
+		.change = s->was_clean ? change : MAX(change, s->first_lsn),
+		.atime = f->atime, .mtime = f->mtime, .ctime = f->ctime, .btime = f->btime,
+	};
+}

@@ -20,6 +20,7 @@ fi
 
 dir=$(realpath "$1"); shift
 run=$(mktemp -d "${TMPDIR:-/tmp}/ganesha.XXXXXX")
+# shellcheck disable=SC2317 # called by the trap
 finish() {
 	local pid
 	if pid=$(cat /run/ganesha.pid 2>/dev/null) && kill -TERM "$pid" 2>/dev/null; then

@@ -1,7 +1,7 @@
 /*
  * crash_checker - a load on an NFSv3 server that knows what must be there after any crash.
  *
- * usage: crash_checker load|verify|both [option...] HOST:PORT:/EXPORT
+ * usage: crash_checker load|verify|both|clean [option...] HOST:PORT:/EXPORT
  *   -j DIR   the workers' journals (must exist)     -d NAME  directory below the export ("crash")
  *   -w N     workers, a connection each (4)         -t SEC   run so long (10)
  *   -b N     blocks of 4 KiB a file has at most (64)  -s SEED  of the random choices (1)
@@ -22,7 +22,7 @@
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: crash_checker load|verify|both [-j dir] [-d name] [-w workers] "
+	fprintf(stderr, "usage: crash_checker load|verify|both|clean [-j dir] [-d name] [-w workers] "
 	    "[-t sec] [-b blocks]\n\t[-s seed] [-p sec] [-m port] [-u ns] [-kq] "
 	    "host:port:/export\n");
 	return 2;
@@ -69,8 +69,11 @@ main(int argc, char **argv)
 	if (p.mount_port == 0)
 		p.mount_port = p.port;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (strcmp(what, "load") != 0 && strcmp(what, "verify") != 0 && strcmp(what, "both") != 0)
+	if (strcmp(what, "load") != 0 && strcmp(what, "verify") != 0 && strcmp(what, "both") != 0 &&
+	    strcmp(what, "clean") != 0)
 		return usage();
+	if (what[0] == 'c')
+		return clean_run(&p);
 	if (what[0] != 'v')
 		status = load_run(&p);
 	if (what[0] != 'l' && status == 0)

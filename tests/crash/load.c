@@ -484,7 +484,7 @@ load_run(const struct plan *p)
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
 	if (n.conn == NULL || !plan_top(p, &n, &top, true)) {
-		printf("no server, or %s cannot be made below %s\n", p->dir, p->export);
+		printf("no server, or %s cannot be made new below %s\n", p->dir, p->export);
 		return 1;
 	}
 	nfs_hangup(&n);

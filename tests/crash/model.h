@@ -119,6 +119,7 @@ struct plan {
 
 int load_run(const struct plan *p);
 int verify_run(const struct plan *p);
+int clean_run(const struct plan *p);		/* remove the run's directory */
 bool plan_top(const struct plan *p, struct nfs *n, struct nfs_fh *fh, bool make);
 struct nfs_fh must_dir(struct nfs *n, const struct nfs_fh *dir, const char *name, bool make);
 

@@ -9,7 +9,7 @@
 
 #define SAY(...)	(snprintf(why, 256, __VA_ARGS__), false)
 
-enum { READ_BLOCKS = 64 };
+enum { READ_BLOCKS = 64, DEPTH_MAX = 4 };
 
 struct nfs_fh
 must_dir(struct nfs *n, const struct nfs_fh *dir, const char *name, bool make)
@@ -29,13 +29,16 @@ bool
 plan_top(const struct plan *p, struct nfs *n, struct nfs_fh *fh, bool make)
 {
 	static struct mount_res found;
+	static struct nfs_res res;
 	struct nfs m = nfs_dial(p->host, p->mount_port, 0, 0);
 	int status = mount_run(&m, MOUNT_MNT, p->export, &found);
 
 	nfs_hangup(&m);
 	if (status != NFS_OK)
 		return false;
-	*fh = must_dir(n, &found.fh, p->dir, make);
+	if (make && nfs_mkdir(n, &found.fh, p->dir, 0777, &res) != NFS_OK)
+		return false;			/* it must be new */
+	*fh = must_dir(n, &found.fh, p->dir, false);
 	return fh->len > 0;
 }
 
@@ -277,4 +280,59 @@ verify_run(const struct plan *p)
 		failed += !worker_check(p, &n, &top, i);
 	nfs_hangup(&n);
 	return failed != 0;
+}
+
+/* Remove a directory's entries, and theirs: DEPTH_MAX of ours are all that there are. */
+static bool
+empty_dir(struct nfs *n, const struct nfs_fh *dir, int depth)
+{
+	static struct nfs_res gone;
+	struct nfs_res list = { 0 };
+	size_t left;
+
+	do {
+		if (depth > DEPTH_MAX || nfs_readdirplus(n, dir, 0, NULL, 65536, &list) != NFS_OK)
+			break;
+		left = 0;
+		for (size_t i = 0; i < list.entry_count; i++) {
+			const struct nfs_entry *e = &list.entries[i];
+
+			if (strcmp(e->name, ".") == 0 || strcmp(e->name, "..") == 0)
+				continue;
+			if (nfs_remove(n, dir, e->name, &gone) != NFS_OK) {
+				struct nfs_fh sub = must_dir(n, dir, e->name, false);
+
+				if (!empty_dir(n, &sub, depth + 1) ||
+				    nfs_rmdir(n, dir, e->name, &gone) != NFS_OK)
+					goto out;
+			}
+			left++;
+		}
+	} while (left > 0);
+out:
+	left = list.status == NFS_OK && list.eof ? list.entry_count : SIZE_MAX;
+	nfs_res_free(&list);
+	return left == 2;
+}
+
+int
+clean_run(const struct plan *p)
+{
+	static struct mount_res found;
+	static struct nfs_res res;
+	struct nfs m = nfs_dial(p->host, p->mount_port, 0, 0), n = nfs_dial(p->host, p->port, 0, 0);
+	int status = mount_run(&m, MOUNT_MNT, p->export, &found);
+	struct nfs_fh top = { 0 };
+
+	if (status == NFS_OK && n.conn != NULL)
+		top = must_dir(&n, &found.fh, p->dir, false);
+	if (top.len > 0 && empty_dir(&n, &top, 0))
+		status = nfs_rmdir(&n, &found.fh, p->dir, &res);
+	else
+		status = NFS_NOENT;
+	if (status != NFS_OK)
+		printf("cannot remove %s below %s\n", p->dir, p->export);
+	nfs_hangup(&m);
+	nfs_hangup(&n);
+	return status != NFS_OK;
 }

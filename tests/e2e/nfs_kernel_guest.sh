@@ -114,7 +114,7 @@ close_to_open() {
 	    with open(there + f"/new{n}", "wb") as f: f.write(data)
 	    assert open(here + f"/new{n}", "rb").read() == data
 	    os.rename(here + f"/new{n}", here + "/moved")
-	    os.unlink(there + "/moved") if n % 2 else os.unlink(here + "/moved")
+	    os.unlink(here + "/moved")
 	END
 	umount /mnt/b
 }

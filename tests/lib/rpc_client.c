@@ -138,8 +138,30 @@ dec_done(const struct dec *d)
 	return !d->bad && d->at == d->len;
 }
 
+/* Take the source's address, any port; true without a source. */
+static bool
+bind_from(int fd, const char *source)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST }, *a;
+	bool ok;
+
+	if (source == NULL)
+		return true;
+	if (getaddrinfo(source, NULL, &hints, &a) != 0)
+		return false;
+	ok = bind(fd, a->ai_addr, a->ai_addrlen) == 0;
+	freeaddrinfo(a);
+	return ok;
+}
+
 struct rpc_conn *
 rpc_dial(const char *host, int port)
+{
+	return rpc_dial_from(NULL, host, port);
+}
+
+struct rpc_conn *
+rpc_dial_from(const char *source, const char *host, int port)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *a;
 	struct rpc_conn *conn;
@@ -153,7 +175,7 @@ rpc_dial(const char *host, int port)
 	}
 	for (a = list; a != NULL; a = a->ai_next) {
 		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0)
+		if (fd >= 0 && bind_from(fd, source) && connect(fd, a->ai_addr, a->ai_addrlen) == 0)
 			break;
 		if (fd >= 0)
 			close(fd);

@@ -82,6 +82,7 @@ struct rpc_conn {
 
 /* Connect; NULL with errno set when that fails.  rpc_hangup() closes and frees; NULL is fine. */
 struct rpc_conn *rpc_dial(const char *host, int port);
+struct rpc_conn *rpc_dial_from(const char *source, const char *host, int port);
 void rpc_hangup(struct rpc_conn *conn);
 
 /* Bytes as they are, without a record mark. */

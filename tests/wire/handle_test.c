@@ -59,8 +59,9 @@ oversized(enum nfs_proc proc)
 #define ON_ROFS(proc)								\
 	CASE(proc##_through_a_read_only_export_is_rofs)				\
 	{									\
-		struct nfs_fh fh = wire_mount(wire_need("DFS_TEST_NFS_RO"));	\
-		WANT(call_on(root(), NFS_##proc, &fh, &res), NFS_ROFS);		\
+		struct nfs_fh fh;						\
+		struct nfs *n = reader(&fh);					\
+		WANT(call_on(n, NFS_##proc, &fh, &res), NFS_ROFS);		\
 	}
 
 ON_FILE(GETATTR) ON_FILE(SETATTR) ON_FILE(ACCESS) ON_FILE(READLINK) ON_FILE(READ) ON_FILE(WRITE)
@@ -78,21 +79,21 @@ ON_ROFS(REMOVE) ON_ROFS(RMDIR) ON_ROFS(RENAME)
 
 /* A file through the read-only export, and its handle there. */
 static struct nfs_fh
-file_by_rofs(struct nfs_fh *ro_top)
+file_by_rofs(struct nfs **n, struct nfs_fh *ro_top)
 {
 	struct nfs_fh dir = fresh();
 	struct nfs_res list = { 0 };
 	uint64_t wanted = attr_of(&dir).fileid;
 
-	*ro_top = wire_mount(wire_need("DFS_TEST_NFS_RO"));
+	*n = reader(ro_top);
 	make_file(&dir, "file", 0666);
-	WANT(nfs_readdirplus(root(), ro_top, 0, NULL, 65536, &list), NFS_OK);
+	WANT(nfs_readdirplus(*n, ro_top, 0, NULL, 65536, &list), NFS_OK);
 	for (size_t i = 0; i < list.entry_count; i++)
 		if (list.entries[i].fileid == wanted && list.entries[i].fh_ok) {
 			struct nfs_fh home = list.entries[i].fh;
 
 			nfs_res_free(&list);
-			WANT(nfs_lookup(root(), &home, "file", &res), NFS_OK);
+			WANT(nfs_lookup(*n, &home, "file", &res), NFS_OK);
 			return res.fh;
 		}
 	check_fail(__FILE__, __LINE__, "the fresh directory is not in the read-only export");
@@ -100,25 +101,28 @@ file_by_rofs(struct nfs_fh *ro_top)
 
 CASE(WRITE_through_a_read_only_export_is_rofs)
 {
-	struct nfs_fh ro_top, fh = file_by_rofs(&ro_top);
+	struct nfs *n;
+	struct nfs_fh ro_top, fh = file_by_rofs(&n, &ro_top);
 
-	WANT(nfs_write(root(), &fh, 0, "x", 1, NFS_FILE_SYNC, &res), NFS_ROFS);
+	WANT(nfs_write(n, &fh, 0, "x", 1, NFS_FILE_SYNC, &res), NFS_ROFS);
 }
 
 CASE(LINK_through_a_read_only_export_is_rofs)
 {
-	struct nfs_fh ro_top, fh = file_by_rofs(&ro_top);
+	struct nfs *n;
+	struct nfs_fh ro_top, fh = file_by_rofs(&n, &ro_top);
 
-	WANT(nfs_link(root(), &fh, &ro_top, "wire-link", &res), NFS_ROFS);
+	WANT(nfs_link(n, &fh, &ro_top, "wire-link", &res), NFS_ROFS);
 }
 
 CASE(READ_and_ACCESS_work_through_a_read_only_export_without_rights_to_change)
 {
-	struct nfs_fh ro_top, fh = file_by_rofs(&ro_top);
+	struct nfs *n;
+	struct nfs_fh ro_top, fh = file_by_rofs(&n, &ro_top);
 
-	WANT(nfs_read(root(), &fh, 0, 10, &res), NFS_OK);
+	WANT(nfs_read(n, &fh, 0, 10, &res), NFS_OK);
 	EQ(res.count, 0);
-	WANT(nfs_access(root(), &fh, NFS_ACC_ALL, &res), NFS_OK);
+	WANT(nfs_access(n, &fh, NFS_ACC_ALL, &res), NFS_OK);
 	EQ(res.access & (NFS_ACC_MODIFY | NFS_ACC_EXTEND | NFS_ACC_DELETE), 0);
 	EQ(res.access & NFS_ACC_READ, NFS_ACC_READ);
 }

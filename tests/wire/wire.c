@@ -17,7 +17,7 @@ static struct {
 	bool known, exits;
 	char host[128], export[512];
 	int port, mount_port;
-	struct nfs root, users[USERS_MAX];
+	struct nfs root, reader, users[USERS_MAX];
 	struct nfs_fh top;
 	char homes[HOMES_MAX][48];
 	size_t home_count;
@@ -117,8 +117,26 @@ void
 wire_drop(void)
 {
 	nfs_hangup(&wire.root);
+	nfs_hangup(&wire.reader);
 	for (size_t i = 0; i < USERS_MAX; i++)
 		nfs_hangup(&wire.users[i]);
+}
+
+struct nfs *
+reader(struct nfs_fh *ro_top)
+{
+	const char *source = getenv("DFS_TEST_RO_SOURCE");
+
+	if (source == NULL) {
+		*ro_top = wire_mount(wire_need("DFS_TEST_NFS_RO"));
+		return root();
+	}
+	*ro_top = *top();
+	if (wire.reader.conn == NULL)
+		wire.reader = (struct nfs){ .conn = rpc_dial_from(source, wire_host(),
+		    wire_port()), .cred = { .flavor = RPC_AUTH_SYS } };
+	TRUE(wire.reader.conn != NULL);
+	return &wire.reader;
 }
 
 void

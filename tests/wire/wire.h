@@ -5,7 +5,8 @@
  * Where the server is comes from the environment:
  *   DFS_TEST_NFS=host:port:/export   required; root must not be squashed there
  *   DFS_TEST_MOUNT_PORT              MOUNT's port where it is not the same
- *   DFS_TEST_NFS_RO=/export-ro       the same files exported read-only, or absent
+ *   DFS_TEST_RO_SOURCE=127.0.0.9     an address of ours that may only read; or instead
+ *   DFS_TEST_NFS_RO=/export-ro       the same files exported read-only; or neither
  *   DFS_TEST_NFS_OTHER=/other        a second export, another file system, or absent
  *   DFS_TEST_PMAP_PORT               the portmapper's port, or absent
  *   DFS_TEST_RESTART                 command that restarts the server; with the word "kill" it
@@ -30,6 +31,8 @@ const char *wire_need(const char *variable);
 /* Connections that stay open over cases: root's, and one a user whose group has his number. */
 struct nfs *root(void);
 struct nfs *user(uint32_t uid);
+/* A connection that may only read, and the export's root by it; skips where there is none. */
+struct nfs *reader(struct nfs_fh *ro_top);
 /* A new connection, the caller hangs up; as root. */
 struct nfs wire_dial(void);
 /* Forget all kept connections, for a server that was restarted. */

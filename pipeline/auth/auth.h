@@ -14,8 +14,8 @@
 extern const struct stage_ops auth_stage;
 
 void auth_start(uint32_t creds_max);
-void auth_stop(void);
-void auth_forget(uint64_t share);	/* its rules have changed */
+void auth_stop(void);			/* after machine_stop */
+void auth_forget(uint64_t share);	/* its rules have changed: ask them anew from now on */
 
 /* Does a rule's host word cover that address (16 bytes, IPv4 mapped)?  "*", "a.b.c.d/n",
  * "a:b::/n", an address, "@netgroup" (by innetgr, cached). */

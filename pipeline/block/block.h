@@ -29,15 +29,23 @@ void block_stop(void);
  * into s->catalog and the index, sets s->first_lsn, was_clean, verifier, allocators; calls
  * remember for each NOTE of the last two minutes.  With fresh, makes a new one for s->row's ids.
  *
- * MISMATCH: journal and store do not belong together.  CORRUPT: a hole that is no torn tail; the
- * text names the place.  BUSY: another process holds it.
+ * s->store is open, s->block and s->catalog are NULL: both are made here.  The store is compared
+ * and claimed.  A row whose number is 0 is read from the records.
+ *
+ * MISMATCH: journal and store do not belong together; the text names both numbers.  CORRUPT: a
+ * hole that is no torn tail; the text names the place.  BUSY: another process holds it.  EXIST:
+ * fresh, and there is a journal already.  On failure nothing is left in s.
  */
 must_check enum status block_open(struct share *s, bool fresh,
     void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
 
-/* All entries durable, head says clean; the share takes no more entries. */
+/* All entries durable, head says clean; the share takes no more entries.  IO: the journal has
+ * failed, the next start is an unclean one. */
 must_check enum status block_close(struct share *s);
-void block_free(struct share *s);
+void block_free(struct share *s);		/* the catalog, too */
+
+/* What applies and claims must carry: the owner's fence. */
+uint64_t block_fence(const struct share *s);
 
 /* --- an entry's way --- */
 

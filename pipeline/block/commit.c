@@ -41,7 +41,8 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records)
 	struct share *s = j->share;
 	uint64_t unapplied = catalog_unapplied_bytes(s->catalog) + j->reserved_records;
 	uint64_t dirty = index_live_bytes(s->block->index) + j->reserved_data;
-	uint64_t space = j->filled_bytes + j->reserved_records + j->reserved_data;
+	uint64_t space = j->filled_bytes + j->unwritten_bytes + j->reserved_records +
+	    j->reserved_data;
 
 	if (room_in(unapplied, records, j->records_cap, t->frees) &&
 	    room_in(dirty, t->data.len, j->data_cap, t->frees) &&
@@ -50,6 +51,13 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records)
 		return OK;
 	j->full = true;
 	return ST_DELAY;
+}
+
+static void
+unreserve_locked(struct journal *j, const struct txn *t)
+{
+	j->reserved_records -= t->reserved - t->data.len;
+	j->reserved_data -= t->data.len;
 }
 
 /* A datum for each DATA item, made before any lock; its bytes stay in the txn until written. */
@@ -115,8 +123,7 @@ block_unreserve(struct share *s, struct txn *t)
 		t->datum[i] = NULL;
 	}
 	mutex_lock(&j->mutex);
-	j->reserved_records -= t->reserved - t->data.len;
-	j->reserved_data -= t->data.len;
+	unreserve_locked(j, t);
 	t->reserved = 0;
 	waited = j->full;
 	mutex_unlock(&j->mutex);
@@ -169,6 +176,8 @@ append_locked(struct journal *j, struct txn *t, bool *was_empty)
 		j->pending_since_ns = clock_mono_ns();
 	list_push_back(&j->pending, &t->link);
 	j->pending_bytes += t->record_bytes + t->data.len;
+	unreserve_locked(j, t);		/* catalog and index count it now */
+	j->unwritten_bytes += t->reserved;
 	much = j->pending_bytes >= PENDING_KICK_BYTES;
 	atomic_fetch_add(&j->npending, 1);
 	mutex_unlock(&j->mutex);

@@ -6,7 +6,9 @@
 #include "pipeline/base/fault.h"
 #include "pipeline/base/panic.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 enum { ZERO_BYTES = 1 << 18, IOV_MAX_CALL = 1024 };
@@ -14,6 +16,7 @@ enum { ZERO_BYTES = 1 << 18, IOV_MAX_CALL = 1024 };
 enum status
 disk_writev(int fd, struct iovec *iov, int n, uint64_t at, const char *point)
 {
+	(void)point;			/* a build without fault points has no use for it */
 	if (FAULT(point))
 		return ST_IO;
 	while (n > 0) {
@@ -50,6 +53,7 @@ disk_write(int fd, const void *bytes, size_t len, uint64_t at, const char *point
 enum status
 disk_sync(int fd, const char *point)
 {
+	(void)point;			/* a build without fault points has no use for it */
 	if (FAULT(point))
 		return ST_IO;
 	if (sync_skipped(point))
@@ -60,6 +64,7 @@ disk_sync(int fd, const char *point)
 enum status
 disk_sync_folder(int dirfd, const char *point)
 {
+	(void)point;			/* a build without fault points has no use for it */
 	if (FAULT(point))
 		return ST_IO;
 	if (sync_skipped(point))
@@ -75,5 +80,21 @@ disk_zero(int fd, uint64_t len, const char *point)
 
 	for (uint64_t at = 0; st == OK && at < len; at += ZERO_BYTES)
 		st = disk_write(fd, zeroes, MIN(len - at, (uint64_t)ZERO_BYTES), at, point);
+	return st;
+}
+
+enum status
+disk_list(int dirfd, enum status (*each)(void *arg, const char *name), void *arg)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	enum status st = OK;
+	struct dirent *e;
+
+	if (dir == NULL)
+		return status_of_errno(errno);
+	while (st == OK && (e = readdir(dir)) != NULL)
+		st = each(arg, e->d_name);
+	closedir(dir);
 	return st;
 }

@@ -21,6 +21,10 @@ must_check enum status disk_write(int fd, const void *bytes, size_t len, uint64_
 must_check enum status disk_sync(int fd, const char *point);		/* fdatasync */
 must_check enum status disk_sync_folder(int dirfd, const char *point);	/* fsync */
 
+/* Call each(arg, name) for the files of a folder until it says other than OK, which is returned. */
+must_check enum status disk_list(int dirfd, enum status (*each)(void *arg, const char *name),
+    void *arg);
+
 /* len bytes of zeroes from 0 on. */
 must_check enum status disk_zero(int fd, uint64_t len, const char *point);
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -94,7 +95,12 @@ fill_new(int dirfd, int fd, const struct head *h)
 		st = head_write(fd, h, true);
 	if (st == OK && renameat(dirfd, "head.new", dirfd, "head") != 0)
 		st = status_of_errno(errno);
-	return st == OK ? disk_sync_folder(dirfd, "folder.sync") : st;
+	if (st != OK)
+		return st;
+	st = disk_sync_folder(dirfd, "folder.sync");
+	if (st != OK)			/* a name that may vanish is none */
+		unlinkat(dirfd, "head", 0);
+	return st;
 }
 
 enum status

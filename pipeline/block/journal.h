@@ -21,6 +21,8 @@ enum {
 
 #define NOTES_KEPT_NS (120 * 1000000000ull)	/* NOTEs younger than that are remembered */
 
+#define LSN_COUNTER(lsn) ((unsigned long long)((lsn) & (LSN_OF(1, 0) - 1)))
+
 struct journal {
 	struct share *share;		/* borrowed */
 	struct list link;		/* the committer's list of journals */
@@ -45,7 +47,8 @@ struct journal {
 	struct list parked;		/* jobs that wait for room */
 	lsn_t wanted;			/* the newest LSN somebody waits for */
 	_Atomic bool full;		/* room was refused and has not come since */
-	uint64_t reserved_records, reserved_data;
+	uint64_t reserved_records, reserved_data;	/* of txns not yet committed */
+	uint64_t unwritten_bytes;	/* of txns committed and not yet in a segment */
 	struct list used;		/* segments by serial; the last is the current one */
 	struct list ready;		/* segments that may be used next */
 	uint32_t nused, nready;
@@ -132,10 +135,10 @@ void preparer_stop(void);
 void preparer_ask(struct journal *j);		/* one more ready segment, please */
 void preparer_forget(struct journal *j);	/* returns when it is not at it */
 
-/* --- recover.c --- */
+/* --- open.c --- */
 
-/* Read what is there: j->head is set, segments are listed.  Fills index and catalog. */
-must_check enum status journal_recover(struct journal *j,
+/* Open the head and recover, or make a new journal; a new incarnation has begun when it returns. */
+must_check enum status journal_open(struct journal *j, bool fresh,
     void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
 
 #endif

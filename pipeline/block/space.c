@@ -8,7 +8,8 @@
 #include "pipeline/base/meter.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
+#include <stdio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { DISK_ASK_NS = 100 * NS_PER_MS };
@@ -260,19 +261,20 @@ block_recycle(struct share *s)
 static uint64_t
 free_at(int dirfd, const char *path)
 {
-	struct statvfs v;
+	struct statfs v;
 	int fd = openat(dirfd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int err = fd < 0 ? -1 : fstatvfs(fd, &v);
+	int err = fd < 0 ? -1 : fstatfs(fd, &v);
 
 	if (fd >= 0)
 		close(fd);
-	return err == 0 ? (uint64_t)v.f_bavail * v.f_frsize : UINT64_MAX;
+	return err == 0 ? (uint64_t)v.f_bavail * (uint64_t)v.f_bsize : UINT64_MAX;
 }
 
 uint64_t
 journal_disk_free(struct journal *j)
 {
 	uint64_t now = clock_mono_ns(), asked = atomic_load(&j->disk_asked_ns), least, one;
+	char path[sizeof j->share->conf.meta + 4];
 
 	if (asked != 0 && now - asked < DISK_ASK_NS)
 		return atomic_load(&j->disk_free);
@@ -284,7 +286,8 @@ journal_disk_free(struct journal *j)
 	least = MIN(least, one);
 	one = free_at(j->dirfd, "../containers");
 	least = MIN(least, one);
-	one = free_at(j->dirfd, "../meta");
+	snprintf(path, sizeof path, "../%s", j->share->conf.meta);
+	one = free_at(j->dirfd, path);
 	least = MIN(least, one);
 	atomic_store(&j->disk_free, least);
 	return least;

@@ -201,14 +201,7 @@ hand_over(struct txn *t, struct segment *seg, uint32_t data_at)
 	}
 }
 
-static void
-unreserve_locked(struct journal *j, const struct txn *t)
-{
-	j->reserved_records -= t->reserved - t->data.len;
-	j->reserved_data -= t->data.len;
-}
-
-/* The group is in the file: its data lies there from now on; its room is no promise any more. */
+/* The group is in the file: its data lies there from now on; its room is taken. */
 static void
 written(struct journal *j, const struct batch *b, const struct group_head *h, struct list *done)
 {
@@ -228,7 +221,7 @@ written(struct journal *j, const struct batch *b, const struct group_head *h, st
 	}
 	mutex_lock(&j->mutex);
 	LIST_EACH(l, &mine)
-		unreserve_locked(j, txn_of(l));
+		j->unwritten_bytes -= txn_of(l)->reserved;
 	j->filled_bytes += group_bytes(h);
 	if (seg->first_lsn == 0) {
 		seg->first_lsn = h->first;
@@ -335,7 +328,7 @@ give_up(struct journal *j)
 	take_pending(j);
 	mutex_lock(&j->mutex);
 	LIST_EACH(t, &j->taken)
-		unreserve_locked(j, txn_of(t));
+		j->unwritten_bytes -= txn_of(t)->reserved;
 	mutex_unlock(&j->mutex);
 	while ((l = list_pop_front(&j->taken)) != NULL) {
 		struct txn *t = txn_of(l);

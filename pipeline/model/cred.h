@@ -23,8 +23,20 @@ struct cred {
 	uint32_t gids[];		/* sorted */
 };
 
+/* A cred with room for that many groups and one reference; the fields are the maker's. */
+struct cred *cred_new(uint32_t ngids);
+const struct cred *cred_ref(const struct cred *c);
+void cred_put(const struct cred **cp);
+
 /* Is gid the primary or a supplementary group? */
 bool cred_in_group(const struct cred *c, uint32_t gid);
+
+/* Where a message came from; lives as long as its connection. */
+struct whence {
+	uint64_t conn;			/* the connection's number: unique in this process */
+	uint8_t addr[16];		/* IPv6, IPv4 mapped */
+	uint16_t port;			/* host order */
+};
 
 /* What a message claims, before auth; lies in the job's arena. */
 struct claim {

@@ -63,8 +63,9 @@ main(int argc, char **argv)
 	while (argc > 1 && (letter = getopt(argc, argv, "j:d:w:t:b:s:p:m:u:kq")) != -1)
 		if (!option(&p, letter, optarg))
 			return usage();
-	if (optind != argc - 1 || sscanf(argv[optind], "%127[^:]:%d:%511s", host, &p.port,
-	    export) != 3)
+	if (optind != argc - 1 || (sscanf(argv[optind], "%127[^:[]:%d:%511s", host, &p.port,
+	    export) != 3 && sscanf(argv[optind], "[%127[^]]]:%d:%511s", host, &p.port,
+	    export) != 3))
 		return usage();
 	if (p.mount_port == 0)
 		p.mount_port = p.port;

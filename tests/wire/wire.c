@@ -30,9 +30,10 @@ learn(void)
 
 	if (wire.known)
 		return;
-	if (text == NULL || sscanf(text, "%127[^:]:%d:%511s", wire.host, &wire.port,
-	    wire.export) != 3) {
-		printf("Bail out! DFS_TEST_NFS=host:port:/export is not set\n");
+	if (text == NULL || (sscanf(text, "%127[^:[]:%d:%511s", wire.host, &wire.port,
+	    wire.export) != 3 && sscanf(text, "[%127[^]]]:%d:%511s", wire.host, &wire.port,
+	    wire.export) != 3)) {
+		printf("Bail out! DFS_TEST_NFS=host:port:/export is not set (IPv6 in brackets)\n");
 		exit(99);
 	}
 	wire.mount_port = mount_port ? (int)strtol(mount_port, NULL, 10) : wire.port;

@@ -441,6 +441,7 @@ work(void *arg)
 		look(w, true);
 	if (w->fail[0] != '\0')
 		stop = true;
+	tree_forget();
 	return NULL;
 }
 

@@ -107,6 +107,7 @@ bool model_load(struct model *m, const char *path, uint64_t until_ns);
  */
 bool tree_check(struct nfs *n, const struct nfs_fh *top, const struct model *m, bool exact,
     char why[256]);
+void tree_forget(void);			/* what this thread keeps for it */
 
 /* What a run was asked for. */
 struct plan {

@@ -9,19 +9,29 @@
 
 #define SAY(...)	(snprintf(why, 256, __VA_ARGS__), false)
 
+/* A thread's results, one for each function below; freed at its end by tree_forget(). */
+static _Thread_local struct nfs_res scratch[5];
+
 enum { READ_BLOCKS = 64, DEPTH_MAX = 4 };
 
 struct nfs_fh
 must_dir(struct nfs *n, const struct nfs_fh *dir, const char *name, bool make)
 {
-	static _Thread_local struct nfs_res res;
-	int status = nfs_lookup(n, dir, name, &res);
+	struct nfs_res *res = &scratch[0];
+	int status = nfs_lookup(n, dir, name, res);
 
-	if (status == NFS_NOENT && make && nfs_mkdir(n, dir, name, 0777, &res) == NFS_OK)
-		status = nfs_lookup(n, dir, name, &res);
+	if (status == NFS_NOENT && make && nfs_mkdir(n, dir, name, 0777, res) == NFS_OK)
+		status = nfs_lookup(n, dir, name, res);
 	if (status != NFS_OK)
 		return (struct nfs_fh){ 0 };
-	return res.fh;
+	return res->fh;
+}
+
+void
+tree_forget(void)
+{
+	for (size_t i = 0; i < sizeof scratch / sizeof scratch[0]; i++)
+		nfs_res_free(&scratch[i]);
 }
 
 /* The run's own directory below the export. */
@@ -64,27 +74,27 @@ static bool
 data_check(struct nfs *n, const struct model *m, const struct file *f, const struct nfs_fh *fh,
     char why[256])
 {
-	static _Thread_local struct nfs_res res;
+	struct nfs_res *res = &scratch[1];
 	bool exact = why[0] == 'x';		/* tree_check() leaves its wish there */
 	uint32_t size = 0, at;
 
-	if (nfs_getattr(n, fh, &res) != NFS_OK)
-		return SAY("GETATTR of file %u: %s", f->id, nfs_stat_name(res.status));
-	if (res.obj.size % BLOCK != 0 || res.obj.size / BLOCK > m->blocks)
-		return SAY("file %u has %llu bytes", f->id, (unsigned long long)res.obj.size);
-	size = (uint32_t)(res.obj.size / BLOCK);
+	if (nfs_getattr(n, fh, res) != NFS_OK)
+		return SAY("GETATTR of file %u: %s", f->id, nfs_stat_name(res->status));
+	if (res->obj.size % BLOCK != 0 || res->obj.size / BLOCK > m->blocks)
+		return SAY("file %u has %llu bytes", f->id, (unsigned long long)res->obj.size);
+	size = (uint32_t)(res->obj.size / BLOCK);
 	if (size > f->size_max || size < (exact ? f->size_max : f->size_min))
 		return SAY("file %u has %u blocks, not %u to %u", f->id, size,
 		    f->size_min, f->size_max);
 	for (at = 0; at < size; at += READ_BLOCKS) {
 		uint32_t count = size - at < READ_BLOCKS ? size - at : READ_BLOCKS;
 
-		if (nfs_read(n, fh, (uint64_t)at * BLOCK, count * BLOCK, &res) != NFS_OK)
-			return SAY("READ of file %u: %s", f->id, nfs_stat_name(res.status));
-		if (res.count != count * BLOCK || res.eof != (at + count == size))
+		if (nfs_read(n, fh, (uint64_t)at * BLOCK, count * BLOCK, res) != NFS_OK)
+			return SAY("READ of file %u: %s", f->id, nfs_stat_name(res->status));
+		if (res->count != count * BLOCK || res->eof != (at + count == size))
 			return SAY("READ of file %u block %u gave %u bytes, end %d", f->id, at,
-			    res.count, res.eof);
-		if (!blocks_check(f, at, res.data, count, exact, why))
+			    res->count, res->eof);
+		if (!blocks_check(f, at, res->data, count, exact, why))
 			return false;
 	}
 	for (at = size; at < m->blocks; at++)
@@ -97,30 +107,30 @@ static bool
 entry_check(struct nfs *n, const struct nfs_fh *dir, const struct model *m, const struct entry *e,
     const char *name, char why[256])
 {
-	static _Thread_local struct nfs_res res;
+	struct nfs_res *res = &scratch[2];
 	const struct file *f = &m->files[e->file];
 	char target[32];
 	struct nfs_fh fh;
 
-	if (nfs_lookup(n, dir, name, &res) != NFS_OK)
-		return SAY("LOOKUP of %s: %s", name, nfs_stat_name(res.status));
-	fh = res.fh;
+	if (nfs_lookup(n, dir, name, res) != NFS_OK)
+		return SAY("LOOKUP of %s: %s", name, nfs_stat_name(res->status));
+	fh = res->fh;
 	if (e->type == ENTRY_LINK) {
 		snprintf(target, sizeof target, "target-%u", e->id);
-		if (nfs_readlink(n, &fh, &res) != NFS_OK || strcmp(res.path, target) != 0)
+		if (nfs_readlink(n, &fh, res) != NFS_OK || strcmp(res->path, target) != 0)
 			return SAY("link %s gives %s \"%.100s\", not \"%s\"", name,
-			    nfs_stat_name(res.status), res.path, target);
+			    nfs_stat_name(res->status), res->path, target);
 		return true;
 	}
-	if (res.obj.type != (e->type == ENTRY_DIR ? NFS_DIR : NFS_REG))
-		return SAY("%s has type %u", name, res.obj.type);
-	if (res.obj.mode != (e->type == ENTRY_DIR ? e->mode : f->mode))
-		return SAY("%s has mode %o, not %o", name, res.obj.mode,
+	if (res->obj.type != (e->type == ENTRY_DIR ? NFS_DIR : NFS_REG))
+		return SAY("%s has type %u", name, res->obj.type);
+	if (res->obj.mode != (e->type == ENTRY_DIR ? e->mode : f->mode))
+		return SAY("%s has mode %o, not %o", name, res->obj.mode,
 		    e->type == ENTRY_DIR ? e->mode : f->mode);
 	if (e->type == ENTRY_DIR)
-		return res.obj.nlink == 2 || SAY("directory %s has nlink %u", name, res.obj.nlink);
-	if (res.obj.nlink != f->nlink)
-		return SAY("%s has nlink %u, not %u", name, res.obj.nlink, f->nlink);
+		return res->obj.nlink == 2 || SAY("directory %s has nlink %u", name, res->obj.nlink);
+	if (res->obj.nlink != f->nlink)
+		return SAY("%s has nlink %u, not %u", name, res->obj.nlink, f->nlink);
 	if (f->fh.len > 0 && (fh.len != f->fh.len || memcmp(fh.bytes, f->fh.bytes, fh.len) != 0))
 		return SAY("%s has another handle than before", name);
 	return data_check(n, m, f, &fh, why);
@@ -130,21 +140,21 @@ entry_check(struct nfs *n, const struct nfs_fh *dir, const struct model *m, cons
 static bool
 names_check(struct nfs *n, const struct nfs_fh *dir, const struct entry *entries, char why[256])
 {
-	static _Thread_local struct nfs_res res;
+	struct nfs_res *res = &scratch[3];
 	uint64_t cookie = 0;
 	uint8_t verf[8] = { 0 };
 	bool seen[NAMES] = { false };
 
 	do {
-		if (nfs_readdir(n, dir, cookie, verf, 4096, &res) != NFS_OK)
-			return SAY("READDIR: %s", nfs_stat_name(res.status));
-		memcpy(verf, res.verf, 8);
-		for (size_t i = 0; i < res.entry_count; i++) {
-			const char *name = res.entries[i].name;
+		if (nfs_readdir(n, dir, cookie, verf, 4096, res) != NFS_OK)
+			return SAY("READDIR: %s", nfs_stat_name(res->status));
+		memcpy(verf, res->verf, 8);
+		for (size_t i = 0; i < res->entry_count; i++) {
+			const char *name = res->entries[i].name;
 			char *end;
 			long at = name[0] == 'n' ? strtol(name + 1, &end, 10) : -1;
 
-			cookie = res.entries[i].cookie;
+			cookie = res->entries[i].cookie;
 			if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 				continue;
 			if (at < 0 || at >= NAMES || *end != '\0')
@@ -153,7 +163,7 @@ names_check(struct nfs *n, const struct nfs_fh *dir, const struct entry *entries
 				return SAY("%.100s is listed twice", name);
 			seen[at] = true;
 		}
-	} while (!res.eof && res.entry_count > 0);
+	} while (!res->eof && res->entry_count > 0);
 	for (int i = 0; i < NAMES; i++)
 		if (seen[i] != (entries[i].type != ENTRY_NONE))
 			return SAY("n%d is %s", i, seen[i] ? "there, but was removed" :
@@ -165,16 +175,16 @@ bool
 tree_check(struct nfs *n, const struct nfs_fh *top, const struct model *m, bool exact,
     char why[256])
 {
-	static _Thread_local struct nfs_res res;
+	struct nfs_res *res = &scratch[4];
 	char name[32], inner[256];
 
 	for (int d = 0; d < DIRS; d++) {
 		struct nfs_fh dir;
 
 		snprintf(name, sizeof name, "d%d", d);
-		if (nfs_lookup(n, top, name, &res) != NFS_OK)
-			return SAY("LOOKUP of directory %s: %s", name, nfs_stat_name(res.status));
-		dir = res.fh;
+		if (nfs_lookup(n, top, name, res) != NFS_OK)
+			return SAY("LOOKUP of directory %s: %s", name, nfs_stat_name(res->status));
+		dir = res->fh;
 		if (!names_check(n, &dir, m->entries[d], inner))
 			return SAY("d%d: %.200s", d, inner);
 		for (int i = 0; i < NAMES; i++) {
@@ -279,6 +289,7 @@ verify_run(const struct plan *p)
 	for (int i = 0; i < p->workers; i++)
 		failed += !worker_check(p, &n, &top, i);
 	nfs_hangup(&n);
+	tree_forget();
 	return failed != 0;
 }
 

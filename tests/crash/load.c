@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WRITE_BLOCKS = 32, WORKERS_MAX = 64, WAIT_MS = 20000 };
+enum { WRITE_BLOCKS = 32, WORKERS_MAX = 64, WAIT_MS = 20000, LOOK_EVERY = 2000 };
 
 struct worker {
 	const struct plan *plan;
@@ -387,6 +387,8 @@ step(struct worker *w)
 	struct op op = { 0 };
 	uint32_t what = dice(w, 100);
 
+	if (dice(w, LOOK_EVERY) == 0)
+		return look(w, true);
 	if (what < 45)
 		return !choose_name(w, &op) || perform(w, &op, 1);
 	if (what < 85)

@@ -8,6 +8,7 @@
 # DFS_TEST_NFS and DFS_TEST_RESTART name.
 #   KILL9_WORKERS=4   KILL9_BLOCKS=64 (of 4 KiB a file)   KILL9_SECONDS=2 (of load before the kill)
 #   KILL9_SEED=1      KILL9_KEEP= (not empty: leave the files there)
+#   KILL9_MIB= (kill only when so many MiB were written; 1024 with KILL9_BLOCKS=2048 fills a journal)
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
@@ -51,9 +52,12 @@ restart() { # restart WORD: and note how long it took, where the server says so
 slowest=0
 for ((round = 1; round <= rounds; round++)); do
 	rm -f "$journals"/*
-	checker load -s $((RANDOM * 32768 + RANDOM)) -t 3600 &
+	checker load -s $((RANDOM * 32768 + RANDOM)) -t 3600 -r "${KILL9_MIB:-1048576}" &
 	load=$!
 	some_time
+	while [ -n "${KILL9_MIB:-}" ] && [ ! -e "$journals/reached" ] && kill -0 "$load" 2>/dev/null; do
+		sleep 0.1
+	done
 	kill -0 "$load" 2>/dev/null || { wait "$load" || true; echo "round $round: the load failed"; exit 1; }
 	if [ $((round % 2)) = 1 ]; then
 		restart kill

@@ -33,6 +33,7 @@ struct worker {
 };
 
 static atomic_bool stop;
+static atomic_ullong written;		/* bytes, by all workers */
 
 static void
 on_signal(int signal)
@@ -431,14 +432,32 @@ prepare(struct worker *w, const struct nfs_fh *top)
 	return w->top.len > 0 && record_write(w->fd, &r);
 }
 
+/* Tell whoever waits for it that so many bytes were written and answered: an empty file. */
+static void
+tell_reached(struct worker *w, uint64_t bytes)
+{
+	uint64_t before = atomic_fetch_add(&written, bytes), want = w->plan->reach_bytes;
+	char path[1024];
+	int fd;
+
+	if (want == 0 || before >= want || before + bytes < want)
+		return;
+	snprintf(path, sizeof path, "%s/reached", w->plan->folder);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void *
 work(void *arg)
 {
 	struct worker *w = arg;
-	uint64_t end = clock_ns() + (uint64_t)w->plan->seconds * 1000000000u;
+	uint64_t end = clock_ns() + (uint64_t)w->plan->seconds * 1000000000u, before = 0;
 
-	while (!stop && clock_ns() < end && step(w) && after_crash(w))
-		;
+	while (!stop && clock_ns() < end && step(w) && after_crash(w)) {
+		tell_reached(w, w->bytes - before);
+		before = w->bytes;
+	}
 	if (!w->given_up && w->fail[0] == '\0' && !stop)
 		look(w, true);
 	if (w->fail[0] != '\0')

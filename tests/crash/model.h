@@ -114,7 +114,7 @@ struct plan {
 	const char *host, *export, *folder, *dir;
 	int port, mount_port, workers, seconds, patience;
 	uint32_t blocks;
-	uint64_t seed, until_ns;
+	uint64_t seed, until_ns, reach_bytes;
 	bool killed, quiet;
 };
 

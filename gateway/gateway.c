@@ -92,7 +92,8 @@ void
 gateway_make(const struct gateway_settings *conf)
 {
 	settings = *conf;
-	drc = rpc_drc_new((uint32_t)conf->drc_entries, conf->drc_bytes, conf->drc_keep_ns);
+	drc = rpc_drc_new((uint32_t)conf->drc_entries, conf->drc_bytes,
+	    conf->drc_keep_ns);
 	nfs_service.drc = drc;
 	mount_list_start((uint32_t)conf->mounts_max);
 	portmap_registry_clear();
@@ -102,8 +103,9 @@ static void
 told(enum status st, const char *what, const char *addr, uint16_t port)
 {
 	if (st != OK)
-		log_warn("gateway.no_listen", F_STR("protocol", what), F_STR("addr", addr),
-		    F_U64("port", port), F_STR("why", status_text(st)));
+		log_warn("gateway.no_listen", F_STR("protocol", what),
+		    F_STR("addr", addr), F_U64("port", port),
+		    F_STR("why", status_text(st)));
 	else
 		log_info("gateway.listen", F_STR("protocol", what), F_STR("addr", addr),
 		    F_U64("port", port));
@@ -145,8 +147,8 @@ portmap_listen(const char *addr, bool v6)
 	}
 	told(net_listen(addr, port, &portmap_service.protocol, &port), "portmap", addr,
 	    (uint16_t)settings.portmap_port);
-	told(net_listen_udp(addr, port, &portmap_udp_service.protocol, &port), "portmap.udp", addr,
-	    (uint16_t)settings.portmap_port);
+	told(net_listen_udp(addr, port, &portmap_udp_service.protocol, &port),
+	    "portmap.udp", addr, (uint16_t)settings.portmap_port);
 }
 
 enum status

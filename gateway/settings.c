@@ -19,7 +19,8 @@ struct row {
 
 static const struct row rows[] = {
 #define SETTING(type, member, name, value, least, most, help) \
-	{ name, help, offsetof(struct gateway_settings, member), least, most, TYPE_##type },
+	{ name, help, offsetof(struct gateway_settings, member), least, most, \
+		TYPE_##type },
 #include "gateway/settings.def"
 #undef SETTING
 };
@@ -39,13 +40,17 @@ gateway_settings_default(struct gateway_settings *s)
 static bool
 bool_of(const char *text, uint64_t *out)
 {
-	if (strcmp(text, "true") == 0 || strcmp(text, "yes") == 0 || strcmp(text, "on") == 0)
-		*out = 1;
-	else if (strcmp(text, "false") == 0 || strcmp(text, "no") == 0 || strcmp(text, "off") == 0)
-		*out = 0;
-	else
-		return false;
-	return true;
+	static const char *const words[][2] = {
+		{ "false", "true" }, { "no", "yes" }, { "off", "on" },
+	};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(words); i++)
+		for (uint64_t v = 0; v < 2; v++)
+			if (strcmp(text, words[i][v]) == 0) {
+				*out = v;
+				return true;
+			}
+	return false;
 }
 
 static bool

@@ -8,8 +8,10 @@
 #include "gateway/rpc/xdr.h"
 
 #define PORTMAP_PROC(name) \
-	enum decoded portmap_##name##_decode(struct job *job, struct rpc_call *call, struct reader *r); \
-	void portmap_##name##_encode(struct job *job, struct rpc_call *call, struct writer *w)
+	enum decoded portmap_##name##_decode(struct job *job, struct rpc_call *call, \
+	    struct reader *r); \
+	void portmap_##name##_encode(struct job *job, struct rpc_call *call, \
+	    struct writer *w)
 
 PORTMAP_PROC(null);
 PORTMAP_PROC(refuse);

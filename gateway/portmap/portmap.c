@@ -84,7 +84,8 @@ portmap_dump_encode(struct job *job, struct rpc_call *call, struct writer *w)
 
 static const struct rpc_proc procs2[] = {
 #define PORTMAP2(number, name) \
-	[number] = { "portmap." #name, false, portmap_##name##_decode, portmap_##name##_encode },
+	[number] = { "portmap." #name, false, portmap_##name##_decode, \
+		portmap_##name##_encode },
 #include "gateway/portmap/portmap.def"
 #undef PORTMAP2
 };
@@ -98,7 +99,8 @@ static const struct rpc_proc procs3[] = {
 
 static const struct rpc_proc procs4[] = {
 #define RPCBIND(number, name, least) \
-	[number] = { "rpcbind4." #name, false, portmap_##name##_decode, portmap_##name##_encode },
+	[number] = { "rpcbind4." #name, false, portmap_##name##_decode, \
+		portmap_##name##_encode },
 #include "gateway/portmap/portmap.def"
 #undef RPCBIND
 };
@@ -109,5 +111,6 @@ static const struct rpc_version versions[] = {
 	{ 4, ARRAY_LEN(procs4), procs4 },
 };
 
-const struct rpc_program portmap_program = { "portmap", PORTMAP_PROGRAM, ARRAY_LEN(versions),
-	versions };
+const struct rpc_program portmap_program = {
+	"portmap", PORTMAP_PROGRAM, ARRAY_LEN(versions), versions,
+};

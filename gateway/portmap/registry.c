@@ -17,7 +17,8 @@ portmap_registry_clear(void)
 }
 
 void
-portmap_registry_add(uint32_t prog, uint32_t vers, enum portmap_netid netid, uint16_t port)
+portmap_registry_add(uint32_t prog, uint32_t vers, enum portmap_netid netid,
+    uint16_t port)
 {
 	assert(count < PORTMAP_ROWS_MAX);
 	rows[count++] = (struct portmap_row){ prog, vers, netid, port };
@@ -49,7 +50,8 @@ bool
 portmap_registry_has(uint32_t prog, uint32_t vers, enum portmap_netid netid)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (rows[i].prog == prog && rows[i].vers == vers && rows[i].netid == netid)
+		if (rows[i].prog == prog && rows[i].vers == vers &&
+		    rows[i].netid == netid)
 			return true;
 	return false;
 }

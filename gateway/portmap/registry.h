@@ -10,7 +10,9 @@
 
 enum { PORTMAP_ROWS_MAX = 64 };
 
-enum portmap_netid { PORTMAP_TCP, PORTMAP_UDP, PORTMAP_TCP6, PORTMAP_UDP6, PORTMAP_NETIDS };
+enum portmap_netid {
+	PORTMAP_TCP, PORTMAP_UDP, PORTMAP_TCP6, PORTMAP_UDP6, PORTMAP_NETIDS,
+};
 
 extern const char *const portmap_netid_names[PORTMAP_NETIDS];
 
@@ -21,7 +23,8 @@ struct portmap_row {
 };
 
 void portmap_registry_clear(void);
-void portmap_registry_add(uint32_t prog, uint32_t vers, enum portmap_netid netid, uint16_t port);
+void portmap_registry_add(uint32_t prog, uint32_t vers, enum portmap_netid netid,
+    uint16_t port);
 uint32_t portmap_registry_rows(const struct portmap_row **rowsp);
 
 /* The port, of another version where that one is not served: its server then names

@@ -18,6 +18,7 @@ enum rpc_auth_stat rpc_cred_claim(const struct rpc_head *head, struct arena *are
     struct claim *claim);
 
 /* AUTH_SYS alone: the body of the credential. */
-enum rpc_auth_stat rpc_cred_sys(struct slice body, struct arena *arena, struct claim *claim);
+enum rpc_auth_stat rpc_cred_sys(struct slice body, struct arena *arena,
+    struct claim *claim);
 
 #endif

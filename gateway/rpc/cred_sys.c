@@ -7,16 +7,18 @@
 
 #include "pipeline/base/hash.h"
 
+/* A polynomial, then mixed: a few ns for sixteen groups. */
 static uint64_t
 claim_hash(const struct claim *c)
 {
-	uint64_t h = hash_u64((uint64_t)c->flavour << 32 | c->ngids);
-	uint32_t i = 0;
+	const uint64_t base = 0x9e3779b97f4a7c15;
+	uint64_t h = (uint64_t)c->flavour << 32 | c->ngids;
 
-	h = hash_u64(h ^ ((uint64_t)c->uid << 32 | c->gid));
-	for (; i + 1 < c->ngids; i += 2)
-		h = hash_u64(h ^ ((uint64_t)c->gids[i] << 32 | c->gids[i + 1]));
-	return i < c->ngids ? hash_u64(h ^ c->gids[i]) : h;
+	h = h * base + c->uid;
+	h = h * base + c->gid;
+	for (uint32_t i = 0; i < c->ngids; i++)
+		h = h * base + c->gids[i];
+	return hash_u64(h);
 }
 
 enum rpc_auth_stat
@@ -27,7 +29,7 @@ rpc_cred_sys(struct slice body, struct arena *arena, struct claim *claim)
 	const uint8_t *p;
 
 	*claim = (struct claim){ .flavour = CRED_SYS };
-	reader_skip(&r, 4);				/* stamp: chance, of no use to us */
+	reader_skip(&r, 4);	/* stamp: chance, of no use to us */
 	(void)xdr_opaque(&r, RPC_MACHINE_MAX);
 	claim->uid = xdr_u32(&r);
 	claim->gid = xdr_u32(&r);
@@ -48,7 +50,7 @@ rpc_cred_sys(struct slice body, struct arena *arena, struct claim *claim)
 enum rpc_auth_stat
 rpc_cred_claim(const struct rpc_head *head, struct arena *arena, struct claim *claim)
 {
-	if (__builtin_expect(head->verf_flavour != RPC_AUTH_NONE || head->verf.len != 0, 0))
+	if (head->verf_flavour != RPC_AUTH_NONE || head->verf.len != 0)
 		return RPC_AUTH_BADVERF;
 	if (__builtin_expect(head->cred_flavour == RPC_AUTH_SYS, 1))
 		return rpc_cred_sys(head->cred, arena, claim);

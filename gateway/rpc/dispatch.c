@@ -60,7 +60,8 @@ find_row(const struct rpc_service *service, struct rpc_call *call)
 	if (version == NULL)
 		return refuse(call, RPC_PROG_MISMATCH, program->versions[0].number,
 		    program->versions[program->nversions - 1].number);
-	if (call->head.proc >= version->nprocs || version->procs[call->head.proc].decode == NULL)
+	if (call->head.proc >= version->nprocs ||
+	    version->procs[call->head.proc].decode == NULL)
 		return refuse(call, RPC_PROC_UNAVAIL, 0, 0);
 	call->proc = &version->procs[call->head.proc];
 	return DECODED_OP;
@@ -116,6 +117,19 @@ decode_call(struct job *job, struct rpc_call *call, struct reader *r)
 	return verdict;
 }
 
+/* The head is read into it next; zeroing all of it would cost as much as reading it. */
+static void
+call_init(struct rpc_call *call)
+{
+	call->proc = NULL;
+	call->reply = RPC_SUCCESS;
+	call->remembered = false;
+	call->low = call->high = 0;
+	call->hit.entry = NULL;
+	call->hit.reply.at = NULL;
+	call->sum = call->limit = 0;
+}
+
 enum decoded
 rpc_dispatch_decode(struct job *job)
 {
@@ -124,14 +138,13 @@ rpc_dispatch_decode(struct job *job)
 
 	if (call == NULL)
 		return DECODED_HANGUP;
-	*call = (struct rpc_call){ .reply = RPC_SUCCESS };
+	call_init(call);
 	job->wire = call;
 	job->status = OK;
 	switch (rpc_message_read(&r, &call->head)) {
 	case RPC_HEAD_OK:
 		return decode_call(job, call, &r);
 	case RPC_HEAD_ALIEN:
-		meter_add(METER_MALFORMED, 1);
 		return DECODED_HANGUP;
 	case RPC_HEAD_VERSION:
 		return refuse(call, RPC_DENIED_VERSION, 0, 0);
@@ -168,7 +181,8 @@ encode_body(struct job *job, struct rpc_call *call, struct writer *w)
 /* Keep the reply for when the call comes again.  One that asks to come again is not
  * kept: then nothing has happened yet. */
 static void
-keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len, bool whole)
+keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len,
+    bool whole)
 {
 	struct rpc_drc_entry *entry = TAKE(&call->hit.entry);
 
@@ -191,8 +205,8 @@ rpc_dispatch_encode(struct job *job, struct writer *w)
 	body = writer_mark(w);
 	encode_body(job, call, w);
 	if (__builtin_expect(!writer_ok(w) && !then.failed, 0)) {
-		log_error("rpc.reply_too_long", F_STR("proc", call->proc ? call->proc->name : "?"),
-		    F_U64("room", then.cap - then.len));
+		log_error("rpc.reply_too_long", F_U64("room", then.cap - then.len),
+		    F_STR("proc", call->proc ? call->proc->name : "none"));
 		take_back(w, &then);
 		if (!service->datagram)
 			mark = rpc_record_begin(w);

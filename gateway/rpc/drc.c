@@ -21,8 +21,8 @@ enum { STRIPES = 16, ENTRIES_LEAST = STRIPES * 4 };
 enum entry_state { ENTRY_FREE, ENTRY_BUSY, ENTRY_DONE, ENTRY_REMEMBERED };
 
 struct rpc_drc_entry {
-	struct list chain;			/* of its hash; free: the stripe's free list */
-	struct list order;			/* of finishing */
+	struct list chain;	/* of its hash; free: the stripe's free list */
+	struct list order;	/* of finishing */
 	struct rpc_drc_key key;
 	uint64_t hash;
 	uint64_t done_ns;
@@ -39,6 +39,9 @@ struct stripe {
 	struct list free, order;
 	struct list *chains;
 	uint32_t chains_mask;
+	/* the first never used: memory is touched as needed */
+	struct rpc_drc_entry *fresh;
+	uint32_t nfresh;
 };
 
 struct rpc_drc {
@@ -71,16 +74,18 @@ rpc_drc_new(uint32_t entries, uint64_t bytes, uint64_t keep_ns)
 	if (drc == NULL)
 		panic("no memory for the duplicate request cache");
 	memset(drc, 0, sizeof *drc);
-	drc->count = (uint32_t)MAX(MIN((uint64_t)entries, fit), (uint64_t)ENTRIES_LEAST);
+	fit = MAX(MIN((uint64_t)entries, fit), (uint64_t)ENTRIES_LEAST);
+	drc->count = (uint32_t)fit / STRIPES * STRIPES;
 	drc->keep_ns = keep_ns;
 	rand_bytes(drc->secret, sizeof drc->secret);
 	while (chains < drc->count / STRIPES && chains < 1u << 20)
 		chains *= 2;
-	for (uint32_t i = 0; i < STRIPES; i++)
-		stripe_init(&drc->stripes[i], i, chains);
 	drc->entries = xcalloc(drc->count, sizeof *drc->entries);
-	for (uint32_t i = 0; i < drc->count; i++)
-		list_push_back(&drc->stripes[i % STRIPES].free, &drc->entries[i].chain);
+	for (uint32_t i = 0; i < STRIPES; i++) {
+		stripe_init(&drc->stripes[i], i, chains);
+		drc->stripes[i].nfresh = drc->count / STRIPES;
+		drc->stripes[i].fresh = &drc->entries[i * (drc->count / STRIPES)];
+	}
 	return drc;
 }
 
@@ -111,14 +116,16 @@ rpc_drc_sum(const void *args, size_t len)
 	uint8_t tail[8];
 
 	put_be64(tail, len);
-	return crc32c(crc32c(0, args, MIN(len, (size_t)RPC_DRC_SUM_BYTES)), tail, sizeof tail);
+	return crc32c(crc32c(0, args, MIN(len, (size_t)RPC_DRC_SUM_BYTES)), tail,
+	    sizeof tail);
 }
 
 static bool
 same(const struct rpc_drc_key *a, const struct rpc_drc_key *b)
 {
-	return a->xid == b->xid && a->sum == b->sum && a->proc == b->proc && a->prog == b->prog &&
-	    a->vers == b->vers && memcmp(a->addr, b->addr, sizeof a->addr) == 0;
+	return a->xid == b->xid && a->sum == b->sum && a->proc == b->proc &&
+	    a->prog == b->prog && a->vers == b->vers &&
+	    memcmp(a->addr, b->addr, sizeof a->addr) == 0;
 }
 
 static struct stripe *
@@ -144,7 +151,8 @@ free_locked(struct stripe *s, struct rpc_drc_entry *e)
 }
 
 static struct rpc_drc_entry *
-find_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash, const struct rpc_drc_key *key)
+find_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash,
+    const struct rpc_drc_key *key)
 {
 	LIST_EACH(it, chain_of(s, hash)) {
 		struct rpc_drc_entry *e = container_of(it, struct rpc_drc_entry, chain);
@@ -159,18 +167,36 @@ find_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash, const struct r
 	return NULL;
 }
 
-/* A fresh entry on its chain; NULL where all are in progress. */
+/* An entry without a call: a free one, or an expired one, or one never used, or the one
+ * that was answered longest ago.  NULL: all are in progress. */
 static struct rpc_drc_entry *
-take_locked(struct stripe *s, uint64_t hash, const struct rpc_drc_key *key)
+room_locked(struct rpc_drc *drc, struct stripe *s)
 {
-	struct rpc_drc_entry *e;
+	struct rpc_drc_entry *oldest = list_empty(&s->order) ? NULL :
+	    container_of(s->order.next, struct rpc_drc_entry, order);
+	bool expired = oldest != NULL &&
+	    clock_mono_ns() - oldest->done_ns >= drc->keep_ns;
 
-	if (list_empty(&s->free)) {
-		if (list_empty(&s->order))
-			return NULL;
-		free_locked(s, container_of(s->order.next, struct rpc_drc_entry, order));
+	if (list_empty(&s->free) && !expired && s->nfresh > 0) {
+		s->nfresh--;
+		return s->fresh++;
 	}
-	e = container_of(list_pop_front(&s->free), struct rpc_drc_entry, chain);
+	if (list_empty(&s->free)) {
+		if (oldest == NULL)
+			return NULL;
+		free_locked(s, oldest);
+	}
+	return container_of(list_pop_front(&s->free), struct rpc_drc_entry, chain);
+}
+
+static struct rpc_drc_entry *
+take_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash,
+    const struct rpc_drc_key *key)
+{
+	struct rpc_drc_entry *e = room_locked(drc, s);
+
+	if (e == NULL)
+		return NULL;
 	e->key = *key;
 	e->hash = hash;
 	list_push_front(chain_of(s, hash), &e->chain);
@@ -225,7 +251,7 @@ rpc_drc_begin(struct rpc_drc *drc, const struct rpc_drc_key *key, struct arena *
 	mutex_lock(&s->mutex);
 	if ((e = find_locked(drc, s, hash, key)) != NULL) {
 		verdict = tell_locked(e, arena, hit);
-	} else if ((e = take_locked(s, hash, key)) != NULL) {
+	} else if ((e = take_locked(drc, s, hash, key)) != NULL) {
 		e->state = ENTRY_BUSY;
 		hit->entry = e;
 		verdict = RPC_DRC_NEW;
@@ -245,7 +271,8 @@ finish_locked(struct stripe *s, struct rpc_drc_entry *e, enum entry_state state)
 }
 
 void
-rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *e, const void *reply, uint32_t len)
+rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *e, const void *reply,
+    uint32_t len)
 {
 	struct stripe *s = stripe_of(drc, e->hash);
 
@@ -285,7 +312,7 @@ rpc_drc_remember(struct rpc_drc *drc, uint64_t share, const struct rpc_drc_key *
 	if (e != NULL && e->state == ENTRY_REMEMBERED)
 		free_locked(s, e);
 	if (e == NULL || e->state == ENTRY_FREE) {
-		e = take_locked(s, hash, key);
+		e = take_locked(drc, s, hash, key);
 		if (e != NULL) {
 			e->made.share = share;
 			e->made.ino = note->ino;

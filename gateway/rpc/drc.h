@@ -29,11 +29,11 @@ struct rpc_drc_key {
 };
 
 enum rpc_drc_verdict {
-	RPC_DRC_NEW,			/* run it; the entry is the caller's until done or drop */
-	RPC_DRC_BUSY,			/* the first still runs: say nothing */
-	RPC_DRC_DONE,			/* answer with hit.reply */
-	RPC_DRC_REMEMBERED,		/* ran before a crash: build the answer from hit.note */
-	RPC_DRC_FULL,			/* run it, unremembered: everything here is in progress */
+	RPC_DRC_NEW,		/* run it; the entry is the caller's until done or drop */
+	RPC_DRC_BUSY,		/* the first still runs: say nothing */
+	RPC_DRC_DONE,		/* answer with hit.reply */
+	RPC_DRC_REMEMBERED,	/* ran before a crash: build the answer from hit.note */
+	RPC_DRC_FULL,		/* run it, unremembered: everything here is in progress */
 };
 
 struct rpc_drc_hit {
@@ -54,7 +54,8 @@ enum rpc_drc_verdict rpc_drc_begin(struct rpc_drc *drc, const struct rpc_drc_key
     struct arena *arena, struct rpc_drc_hit *hit);
 
 /* The call has been answered with these bytes (record mark excluded): keep them. */
-void rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *entry, const void *reply, uint32_t len);
+void rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *entry, const void *reply,
+    uint32_t len);
 
 /* It was not answered, or changed nothing: forget it. */
 void rpc_drc_drop(struct rpc_drc *drc, struct rpc_drc_entry *entry);

@@ -12,7 +12,6 @@ rpc_message_read(struct reader *r, struct rpc_head *head)
 {
 	const uint8_t *p = reader_take(r, 24);
 
-	*head = (struct rpc_head){ 0 };
 	if (p == NULL)
 		return RPC_HEAD_ALIEN;
 	head->xid = get_be32(p);

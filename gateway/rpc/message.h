@@ -8,7 +8,9 @@
 
 enum { RPC_AUTH_BYTES_MAX = 400, RPC_VERSION = 2 };
 
-enum rpc_flavour { RPC_AUTH_NONE = 0, RPC_AUTH_SYS = 1, RPC_AUTH_SHORT = 2, RPC_AUTH_GSS = 6 };
+enum rpc_flavour {
+	RPC_AUTH_NONE = 0, RPC_AUTH_SYS = 1, RPC_AUTH_SHORT = 2, RPC_AUTH_GSS = 6,
+};
 
 enum rpc_auth_stat {
 	RPC_AUTH_OK = 0, RPC_AUTH_BADCRED, RPC_AUTH_REJECTEDCRED, RPC_AUTH_BADVERF,
@@ -18,8 +20,8 @@ enum rpc_auth_stat {
 /* What a reply's head says; values from RPC_DENIED_VERSION on are ours, for denied
  * messages. */
 enum rpc_reply {
-	RPC_SUCCESS = 0, RPC_PROG_UNAVAIL, RPC_PROG_MISMATCH, RPC_PROC_UNAVAIL, RPC_GARBAGE_ARGS,
-	RPC_SYSTEM_ERR,
+	RPC_SUCCESS = 0, RPC_PROG_UNAVAIL, RPC_PROG_MISMATCH, RPC_PROC_UNAVAIL,
+	RPC_GARBAGE_ARGS, RPC_SYSTEM_ERR,
 	RPC_DENIED_VERSION, RPC_DENIED_AUTH,
 };
 
@@ -33,10 +35,11 @@ enum rpc_head_verdict {
 	RPC_HEAD_OK,
 	RPC_HEAD_ALIEN,			/* not a call: nothing to answer */
 	RPC_HEAD_VERSION,		/* not RPC version 2; the xid is good */
-	RPC_HEAD_AUTH,			/* credential or verifier cannot be read; the xid is good */
+	RPC_HEAD_AUTH,	/* credential or verifier cannot be read; the xid is good */
 };
 
-/* Read a call up to its arguments. */
+/* Read a call up to its arguments.  All of head is set where the verdict is OK, else the
+ * xid alone; nothing of it where it is ALIEN. */
 enum rpc_head_verdict rpc_message_read(struct reader *r, struct rpc_head *head);
 
 /* Begin a reply.  low, high: the versions a MISMATCH offers; for DENIED_AUTH low is

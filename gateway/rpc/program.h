@@ -14,7 +14,7 @@ struct rpc_call;
 
 struct rpc_proc {
 	const char *name;
-	bool once;			/* may not run twice: its calls stand in the cache */
+	bool once;	/* may not run twice: its calls stand in the cache */
 
 	/* Read the arguments and fill job->op (DECODED_OP), or answer here
 	 * (DECODED_REPLY, with job->status).  Arguments that cannot be read leave r

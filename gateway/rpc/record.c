@@ -65,7 +65,8 @@ rpc_record_join(const uint8_t *bytes, const struct frame *f, uint8_t *to)
 		uint32_t len = get_be32(bytes + at) & ~MARK_LAST;
 
 		at += MARK_BYTES;
-		assert(len <= f->whole - at && len <= f->len - done);	/* as frame has counted */
+		/* as frame has counted */
+		assert(len <= f->whole - at && len <= f->len - done);
 		memcpy(to + done, bytes + at, len);
 		at += len;
 		done += len;

@@ -7,8 +7,8 @@
 #include "pipeline/contract/protocol.h"
 
 enum {
-	RPC_MESSAGE_MAX = (1 << 20) + 8192,	/* a WRITE of 1 MiB with the longest header */
-	RPC_FRAGMENTS_MAX = 1024,		/* of one record; more is refused */
+	RPC_MESSAGE_MAX = (1 << 20) + 4096,	/* a WRITE of 1 MiB, the longest head */
+	RPC_FRAGMENTS_MAX = 1024,	/* of one record; more is refused */
 };
 
 /* protocol->frame and protocol->join of all RPC over TCP. */

@@ -63,12 +63,22 @@ xdr_put_opaque(struct writer *w, const void *bytes, uint32_t len)
 	}
 	put_be32(p, len);
 	if (len > 0) {
-		memset(p + xdr_padded(len), 0, 4);	/* the last word: data ends in it, or behind it */
+		/* the last word: data ends in it, or behind it */
+		memset(p + xdr_padded(len), 0, 4);
 		memcpy(p + 4, bytes, len);
 	}
 }
 
-static inline void xdr_put_slice(struct writer *w, struct slice s) { xdr_put_opaque(w, s.at, s.len); }
-static inline void xdr_put_str(struct writer *w, const char *s) { xdr_put_slice(w, slice_str(s)); }
+static inline void
+xdr_put_slice(struct writer *w, struct slice s)
+{
+	xdr_put_opaque(w, s.at, s.len);
+}
+
+static inline void
+xdr_put_str(struct writer *w, const char *s)
+{
+	xdr_put_slice(w, slice_str(s));
+}
 
 #endif

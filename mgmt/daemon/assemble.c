@@ -20,12 +20,15 @@
 #include "pipeline/sync/sync.h"
 #include "pipeline/vfs/vfs.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* Hundredths of `memory`. */
 enum {
 	PART_PAGES = 35,		/* decoded bytes */
 	PART_INODES = 20,		/* decoded inodes and dentries */
 	PART_NET = 25,			/* messages on their way in */
-	PART_META = 10,			/* the metadata stores' block caches */
+	PART_META = 12,			/* the metadata stores' block caches */
 	/* the rest: memtables, jobs, change sets, replies */
 };
 
@@ -116,10 +119,9 @@ static enum status
 listen_all(const struct config *c, struct ports *ports, char *why, size_t why_cap)
 {
 	struct text t = text_of(why, why_cap);
-	enum status st = gateway_listen(&(struct gateway_conf){ .host = c->nfs_host,
-		.port = (uint16_t)c->nfs_port, .portmap = c->portmap,
-		.portmap_port = (uint16_t)c->portmap_port }, &ports->nfs, &ports->portmap);
+	enum status st = gateway_start();
 
+	ports->nfs = gateway_nfs_port();
 	if (st != OK) {
 		text_addf(&t, "cannot listen on port %llu: %s; is another server there?",
 		    (unsigned long long)c->nfs_port, status_text(st));
@@ -134,6 +136,32 @@ listen_all(const struct config *c, struct ports *ports, char *why, size_t why_ca
 	return st;
 }
 
+/* An address of one family is listened on alone; none: both families' any. */
+static void
+bind_to(struct gateway_settings *g, const char *host)
+{
+	struct text v4, v6;
+
+	if (host[0] == '\0')
+		return;
+	v4 = text_of(g->nfs_bind, sizeof g->nfs_bind);
+	v6 = text_of(g->nfs_bind6, sizeof g->nfs_bind6);
+	text_add(strchr(host, ':') != NULL ? &v6 : &v4, host);
+}
+
+static void
+make_gateway(const struct config *c)
+{
+	struct gateway_settings g;
+
+	gateway_settings_default(&g);
+	g.nfs_port = c->nfs_port;
+	g.portmap_enabled = c->portmap;
+	g.portmap_port = c->portmap_port;
+	bind_to(&g, c->nfs_host);
+	gateway_make(&g);
+}
+
 enum status
 house_open(const struct config *c, struct ports *ports, char *why, size_t why_cap)
 {
@@ -141,7 +169,7 @@ house_open(const struct config *c, struct ports *ports, char *why, size_t why_ca
 
 	*ports = (struct ports){ 0 };
 	start_floors(c);
-	gateway_start();
+	make_gateway(c);
 	st = open_shares(c, why, why_cap);
 	if (st == OK)
 		st = listen_all(c, ports, why, why_cap);

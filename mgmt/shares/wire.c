@@ -222,20 +222,24 @@ share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
 {
 	struct wiring w = { share_new(conf), why, why_cap };
 	struct share *s = w.share;
-	struct meta_conf meta = { .dir = s->conf.dir, .cache_bytes = meta_cache_bytes };
-	char text[400] = "";
-	bool fresh;
+	char said[400] = "", options[64];
+	struct meta_conf meta = { .dir = s->conf.dir, .cache_bytes = meta_cache_bytes / 2 };
+	bool fresh, durable;
 	enum status st = identity(&w, &fresh);
 
+	if (st == OK && !meta_store_known(conf->meta, &durable))
+		st = wrong(&w, ST_INVAL, "no metadata store is called \"%s\"", conf->meta);
 	if (st == OK) {
-		st = meta_store_open(conf->meta, &meta, &s->store, text, sizeof text);
+		/* Half for blocks read, a quarter each for the two write buffers it may hold. */
+		snprintf(options, sizeof options, "write_buffer=%llu",
+		    (unsigned long long)meta_cache_bytes / 4);
+		meta.options = durable ? options : NULL;
+		st = meta_store_open(conf->meta, &meta, &s->store, said, sizeof said);
 		if (st != OK)
-			st = wrong(&w, st, "its metadata store: %s", text);
+			st = wrong(&w, st, "its metadata store: %s", said);
 	}
-	if (st == OK) {
-		s->catalog = catalog_new(s->store, 1, 0);
+	if (st == OK)
 		st = journal(&w, remember);
-	}
 	if (st == OK) {
 		vfs_open_share(s);
 		st = root(&w);

@@ -25,8 +25,8 @@ bool sync_skipped_hit(const char *site);
 #define FAULT(name) fault_hit(name)
 #define sync_skipped(site) sync_skipped_hit(site)
 #else
-#define FAULT(name) false
-#define sync_skipped(site) false
+#define FAULT(name) ((void)(name), false)
+#define sync_skipped(site) ((void)(site), false)
 #endif
 
 #endif

@@ -93,12 +93,13 @@ conn_reply_begin(struct job *job, struct writer *w)
 	struct buf *slab = slab_with_room(nw, c->proto->reply_max);
 
 	nw->on_spare = slab == NULL;
-	if (nw->on_spare)
-		*w = writer_of(nw->spare->bytes, SLAB_BYTES);
-	else
-		*w = writer_of(slab->bytes + nw->slab_at, SLAB_BYTES - nw->slab_at);
+	w->base = nw->on_spare ? nw->spare->bytes : slab->bytes + nw->slab_at;
+	w->cap = nw->on_spare ? SLAB_BYTES : SLAB_BYTES - nw->slab_at;
+	w->len = w->cited_bytes = 0;
 	w->cites = nw->cites;
+	w->ncites = 0;
 	w->cites_max = CITES_MAX;
+	w->failed = false;
 }
 
 void

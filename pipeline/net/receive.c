@@ -135,7 +135,8 @@ frame_all(struct conn *c, struct slice *in)
 		c->turn_bytes += f.whole;
 		c->need = 0;
 		c->partial_ns = 0;
-		*in = slice_sub(*in, f.whole, in->len - f.whole);
+		in->at += f.whole;
+		in->len -= f.whole;
 	}
 	return ALL_SEEN;
 }

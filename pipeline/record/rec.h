@@ -75,7 +75,9 @@ struct share_row {
 void rec_share_encode(struct writer *w, const struct share_row *s);
 must_check enum status rec_share_decode(struct slice body, struct share_row *s);
 
-/* A row of work for the reaper: a content that is gone, from that map window on. */
+/* A row of work for the reaper: a content that is gone, from that map window on; with REAP_LEAF a
+ * leaf, by its number in place of the content's, that has lost one reference.  On disk. */
+#define REAP_LEAF UINT64_MAX
 struct reap {
 	uint64_t content;
 	uint64_t from_window;

@@ -41,9 +41,11 @@ struct gauge {
 	uint64_t job_ns;		/* service time of one job, a moving mean */
 };
 
-struct job_list {			/* free jobs of one worker */
-	struct list jobs;
-	uint32_t n;
+enum { FREE_KEPT = 192, FREE_MOVED = 64 };
+
+struct job_stack {			/* free jobs of one worker, the last used on top */
+	_Atomic uint32_t n;		/* written by it alone */
+	struct job *v[FREE_KEPT];
 };
 
 struct worker {
@@ -58,7 +60,7 @@ struct worker {
 	struct job *coming[VECTOR_MAX];	/* back from pools, not yet on their way up */
 	struct ring queue[FLOOR_COUNT];
 	struct gauge gauges[FLOOR_COUNT];
-	struct job_list free;
+	struct job_stack free;
 	struct epoll_event events[EVENTS_MAX];
 	int nevents, event;
 	struct watch bell;		/* evfd */

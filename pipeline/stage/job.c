@@ -9,12 +9,11 @@
 
 #include <stdlib.h>
 
-enum { FREE_KEPT = 128, FREE_MOVED = 64 };
-
 static struct job *jobs;
 static uint32_t njobs;
-static struct mutex mutex;		/* common, free_common, of all that follows */
-static struct job_list common;
+static struct mutex mutex;		/* of the common stack */
+static struct job **common;
+static uint32_t ncommon;
 static _Atomic uint32_t out;		/* taken from common; a worker's free ones count as out */
 static void (*share_release)(struct share **sharep);
 
@@ -34,19 +33,16 @@ job_pool_init(uint32_t count)
 		panic("no memory for %u jobs", count);
 	njobs = count;
 	mutex_init(&mutex, RANK_POOL, 0);
-	list_init(&common.jobs);
-	common.n = 0;
+	common = xcalloc(count, sizeof *common);
+	ncommon = 0;
 	atomic_store(&out, 0);
 	for (uint32_t i = 0; i < count; i++) {
 		struct job *job = &jobs[i];
 
 		memset(job, 0, offsetof(struct job, home_block));
 		job->magic = JOB_MAGIC;
-		list_init(&job->link);
-		list_init(&job->parked_link);
 		arena_init(&job->arena, job->home_block, JOB_HOME_BYTES, JOB_ARENA_MAX);
-		list_push_back(&common.jobs, &job->link);
-		common.n++;
+		common[ncommon++] = job;
 	}
 }
 
@@ -57,6 +53,7 @@ job_pool_fini(void)
 		arena_rewind(&jobs[i].arena);
 	mutex_destroy(&mutex);
 	free(TAKE(&jobs));
+	free(TAKE(&common));
 	njobs = 0;
 }
 
@@ -67,69 +64,112 @@ job_pool_used(void)
 	uint32_t used = atomic_load_explicit(&out, memory_order_relaxed);
 
 	for (uint32_t i = 0; i < worker_count(); i++)
-		used -= MIN(used, __atomic_load_n(&worker_at(i)->free.n, __ATOMIC_RELAXED));
+		used -= MIN(used, atomic_load_explicit(&worker_at(i)->free.n,
+		    memory_order_relaxed));
 	return used;
 }
 
-static void
-move(struct job_list *from, struct job_list *to, uint32_t most)
-{
-	struct list *l;
-
-	while (most-- > 0 && (l = list_pop_front(&from->jobs)) != NULL) {
-		list_push_front(&to->jobs, l);
-		__atomic_store_n(&from->n, from->n - 1, __ATOMIC_RELAXED);
-		__atomic_store_n(&to->n, to->n + 1, __ATOMIC_RELAXED);
-	}
-}
-
+/* The owner alone moves n: no locked instruction. */
 static struct job *
-pop(struct job_list *list)
+pop(struct job_stack *s)
 {
-	struct list *l = list_pop_front(&list->jobs);
+	uint32_t n = atomic_load_explicit(&s->n, memory_order_relaxed);
 
-	if (l == NULL)
+	if (n == 0)
 		return NULL;
-	__atomic_store_n(&list->n, list->n - 1, __ATOMIC_RELAXED);
-	return container_of(l, struct job, link);
+	atomic_store_explicit(&s->n, n - 1, memory_order_relaxed);
+	return s->v[n - 1];
 }
 
+static bool
+push(struct job_stack *s, struct job *job)
+{
+	uint32_t n = atomic_load_explicit(&s->n, memory_order_relaxed);
+
+	if (n == FREE_KEPT)
+		return false;
+	s->v[n] = job;
+	atomic_store_explicit(&s->n, n + 1, memory_order_relaxed);
+	return true;
+}
+
+/* A worker takes some more than the one it needs. */
 static struct job *
-pop_common(struct job_list *mine)
+pop_common(struct job_stack *mine)
 {
 	struct job *job = NULL;
 	uint32_t before;
 
 	mutex_lock(&mutex);
-	before = common.n;
-	if (mine != NULL) {
-		move(&common, mine, FREE_MOVED);
-		job = pop(mine);
-	} else {
-		job = pop(&common);
-	}
-	atomic_fetch_add_explicit(&out, before - common.n, memory_order_relaxed);
+	before = ncommon;
+	if (ncommon > 0)
+		job = common[--ncommon];
+	for (uint32_t i = 1; mine != NULL && i < FREE_MOVED && ncommon > 0; i++)
+		if (!push(mine, common[--ncommon]))
+			panic("an empty stack is full");
+	atomic_fetch_add_explicit(&out, before - ncommon, memory_order_relaxed);
 	mutex_unlock(&mutex);
 	return job;
+}
+
+static void
+push_common(struct job *job, struct job_stack *mine)
+{
+	uint32_t before;
+
+	mutex_lock(&mutex);
+	before = ncommon;
+	common[ncommon++] = job;
+	for (uint32_t i = 0; mine != NULL && i < FREE_MOVED; i++)
+		common[ncommon++] = pop(mine);
+	atomic_fetch_sub_explicit(&out, ncommon - before, memory_order_relaxed);
+	mutex_unlock(&mutex);
+}
+
+/* Not inlined as string instructions, which take long to get going. */
+static void
+zero(void *from, void *to)
+{
+	size_t bytes = (size_t)((uint8_t *)to - (uint8_t *)from);
+
+	__asm__("" : "+r"(bytes));
+	memset(from, 0, bytes);
+}
+
+/* All but the attributes in op, which are large and have flags of their own, and what the chain
+ * of slices keeps its own count of. */
+static void
+clean(struct job *job)
+{
+	struct op *op = &job->op;
+
+	zero(&job->floor, &op->on);
+	op->on.has_before = op->on.has_after = op->on2.has_before = op->on2.has_after = false;
+	op->has_found = false;
+	op->found = (struct file_id){ 0 };
+	memset(&op->res, 0, sizeof op->res);
+	job->io.offset = job->io.count = 0;
+	job->io.want = NULL;
+	chain_init(&job->io.data);
+	job->wait_lsn = 0;
+	job->vfs = NULL;
+	job->done = NULL;
 }
 
 struct job *
 job_get(struct worker *home)
 {
-	struct job_list *mine = worker_self() == home ? &home->free : NULL;
-	struct job *job = NULL;
+	struct job_stack *mine = worker_self() == home ? &home->free : NULL;
+	struct job *job = mine != NULL ? pop(mine) : NULL;
 
-	if (mine != NULL)
-		job = pop(mine);
 	if (job == NULL && (job = pop_common(mine)) == NULL)
 		return NULL;
-	memset(&job->floor, 0, offsetof(struct job, arena) - offsetof(struct job, floor));
+	clean(job);
 	job->home = home;
 	job->state = JOB_DOWN;
 	list_init(&job->link);
 	list_init(&job->parked_link);
 	list_init(&job->timer.link);
-	chain_init(&job->io.data);
 	return job;
 }
 
@@ -143,27 +183,14 @@ job_put(struct job **jobp)
 	assert(list_empty(&job->link) && list_empty(&job->parked_link));
 	assert(job->state != JOB_FREE && job->state != JOB_PARKED);
 	slice_put(&job->message);
-	chain_clear(&job->io.data);
+	if (job->io.data.n > 0)
+		chain_clear(&job->io.data);
 	if (job->cred != NULL)
 		cred_put(&job->cred);
 	if (job->share != NULL && share_release != NULL)
 		share_release(&job->share);
 	arena_rewind(&job->arena);
 	job->state = JOB_FREE;
-	if (self != NULL && self->free.n < FREE_KEPT) {
-		list_push_front(&self->free.jobs, &job->link);
-		__atomic_store_n(&self->free.n, self->free.n + 1, __ATOMIC_RELAXED);
-		return;
-	}
-	mutex_lock(&mutex);
-	list_push_front(&common.jobs, &job->link);
-	common.n++;
-	atomic_fetch_sub_explicit(&out, 1, memory_order_relaxed);
-	if (self != NULL) {
-		uint32_t before = common.n;
-
-		move(&self->free, &common, FREE_MOVED);
-		atomic_fetch_sub_explicit(&out, common.n - before, memory_order_relaxed);
-	}
-	mutex_unlock(&mutex);
+	if (self == NULL || !push(&self->free, job))
+		push_common(job, self != NULL ? &self->free : NULL);
 }

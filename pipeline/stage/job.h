@@ -76,7 +76,7 @@ void job_pool_init(uint32_t count);
 void job_pool_fini(void);
 uint32_t job_pool_used(void);
 
-/* A clean job of that home; NULL when all are out (net's credits keep that from happening).  Any
+/* A clean job of that home (of its op, what only a has_ flag makes valid is not cleaned); NULL when all are out (net's credits keep that from happening).  Any
  * thread; the home worker's own way takes no lock. */
 struct job *job_get(struct worker *home);
 

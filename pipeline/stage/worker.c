@@ -292,7 +292,6 @@ make(struct worker *w, uint32_t index, uint32_t jobs)
 	list_init(&w->tails);
 	list_init(&w->soon);
 	list_init(&w->parked);
-	list_init(&w->free.jobs);
 	inbox_init(&w->inbox);
 	wheel_init(&w->wheel, w->now_ns);
 	for (uint32_t f = 0; f < FLOOR_COUNT; f++)

@@ -88,7 +88,8 @@ seed(uint8_t *to, uint32_t xid)
 	uint32_t len, cut;
 
 	if (pick % 8 == 0) {
-		fake_head(&w, xid, MOUNT_PROGRAM, MOUNT_VERSION, (uint32_t)(pick >> 8) % 7);
+		fake_head(&w, xid, MOUNT_PROGRAM, MOUNT_VERSION,
+		    (uint32_t)(pick >> 8) % 7);
 		xdr_put_str(&w, "/export");
 		len = w.len;
 	} else {
@@ -107,7 +108,8 @@ seed(uint8_t *to, uint32_t xid)
 	return len + 8;
 }
 
-static const uint32_t nasty[] = { 0, 1, 2, 3, 4, 7, 8, 16, 17, 63, 64, 65, 255, 256, 0x7fffffff,
+static const uint32_t nasty[] = { 0, 1, 2, 3, 4, 7, 8, 16, 17, 63, 64, 65, 255, 256,
+    0x7fffffff,
 	0x80000000, 0xfffffffc, 0xffffffff };
 
 /* Flip a bit, set a byte, set a word to an edge, cut, or repeat a stretch. */
@@ -126,7 +128,8 @@ damage(uint8_t *b, uint32_t len)
 		break;
 	case 2:
 		if (len >= 4)
-			put_be32(b + (at & ~3u) % (len - 3), nasty[(r >> 40) % ARRAY_LEN(nasty)]);
+			put_be32(b + (at & ~3u) % (len - 3),
+			    nasty[(r >> 40) % ARRAY_LEN(nasty)]);
 		break;
 	case 3:
 		return MAX(at, 1u);
@@ -157,7 +160,7 @@ main(int argc, char **argv)
 			len += seed(input + len, (uint32_t)(i % 997));
 		for (uint64_t n = rand_u64() % 6; n > 0; n--)
 			len = damage(input, len);
-		exact = xmalloc(len);		/* so that a sanitizer sees one byte too far */
+		exact = xmalloc(len);	/* so that a sanitizer sees one byte too far */
 		memcpy(exact, input, len);
 		(void)LLVMFuzzerTestOneInput(exact, len);
 		free(exact);

@@ -8,8 +8,10 @@
 #include "gateway/rpc/xdr.h"
 
 #define MOUNT(name) \
-	enum decoded mount_##name##_decode(struct job *job, struct rpc_call *call, struct reader *r); \
-	void mount_##name##_encode(struct job *job, struct rpc_call *call, struct writer *w);
+	enum decoded mount_##name##_decode(struct job *job, struct rpc_call *call, \
+	    struct reader *r); \
+	void mount_##name##_encode(struct job *job, struct rpc_call *call, \
+	    struct writer *w);
 #include "gateway/nfs/mount/mount.def"
 #undef MOUNT
 

@@ -37,7 +37,8 @@ mount_list_stop(void)
 static bool
 is(const struct mounted *m, const uint8_t addr[16], struct slice path)
 {
-	return memcmp(m->addr, addr, 16) == 0 && slice_eq(slice_of(m->path, m->len), path);
+	return memcmp(m->addr, addr, 16) == 0 &&
+	    slice_eq(slice_of(m->path, m->len), path);
 }
 
 static void
@@ -92,7 +93,8 @@ mount_list_drop_all(const uint8_t addr[16])
 }
 
 void
-mount_list_each(bool (*see)(const uint8_t addr[16], struct slice path, void *arg), void *arg)
+mount_list_each(bool (*see)(const uint8_t addr[16], struct slice path, void *arg),
+    void *arg)
 {
 	mutex_lock(&mutex);
 	for (uint32_t i = 0; i < count; i++)

@@ -18,6 +18,7 @@ void mount_list_drop(const uint8_t addr[16], struct slice path);
 void mount_list_drop_all(const uint8_t addr[16]);
 
 /* Oldest first, until see says false.  The path is valid during the call alone. */
-void mount_list_each(bool (*see)(const uint8_t addr[16], struct slice path, void *arg), void *arg);
+void mount_list_each(bool (*see)(const uint8_t addr[16], struct slice path, void *arg),
+    void *arg);
 
 #endif

@@ -39,8 +39,9 @@ mount_error(enum status st)
 	enum nfsstat3 error = gateway_nfsstat3(st);
 
 	switch ((unsigned)error) {
-	case NFS3_OK: case NFS3ERR_PERM: case NFS3ERR_NOENT: case NFS3ERR_IO: case NFS3ERR_ACCES:
-	case NFS3ERR_NOTDIR: case NFS3ERR_INVAL: case NFS3ERR_NAMETOOLONG: case NFS3ERR_NOTSUPP:
+	case NFS3_OK: case NFS3ERR_PERM: case NFS3ERR_NOENT: case NFS3ERR_IO:
+	case NFS3ERR_ACCES: case NFS3ERR_NOTDIR: case NFS3ERR_INVAL:
+	case NFS3ERR_NAMETOOLONG: case NFS3ERR_NOTSUPP:
 		return error;
 	case NFS3ERR_STALE:
 		return NFS3ERR_NOENT;
@@ -105,7 +106,8 @@ put_mounted(const uint8_t addr[16], struct slice path, void *arg)
 
 	/* Room for this one and for the end of the list: a longer list is cut. */
 	if (writer_left(w) < 4 + 4 + sizeof host + 4 + xdr_padded(path.len) + 4 ||
-	    inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr + 12 : addr, host, sizeof host) == NULL)
+	    inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr + 12 : addr, host,
+	    sizeof host) == NULL)
 		return false;
 	xdr_put_bool(w, true);
 	xdr_put_str(w, host);
@@ -153,11 +155,16 @@ mount_umntall_encode(struct job *job, struct rpc_call *call, struct writer *w)
 }
 
 static const struct rpc_proc procs[] = {
-#define MOUNT(name) { "mount." #name, false, mount_##name##_decode, mount_##name##_encode },
+#define MOUNT(name) \
+	{ "mount." #name, false, mount_##name##_decode, mount_##name##_encode },
 #include "gateway/nfs/mount/mount.def"
 #undef MOUNT
 };
 
-static const struct rpc_version versions[] = { { MOUNT_VERSION, ARRAY_LEN(procs), procs } };
+static const struct rpc_version versions[] = {
+	{ MOUNT_VERSION, ARRAY_LEN(procs), procs },
+};
 
-const struct rpc_program mount_program = { "mount", MOUNT_PROGRAM, ARRAY_LEN(versions), versions };
+const struct rpc_program mount_program = {
+	"mount", MOUNT_PROGRAM, ARRAY_LEN(versions), versions,
+};

@@ -35,15 +35,16 @@ v3_refuse(struct job *job, enum status st)
 
 /* xdr_args.c */
 void v3_read_handle(struct job *job, struct reader *r);		/* → share, op.file */
-void v3_read_handle2(struct job *job, struct reader *r);	/* → op.file2: of the same share */
+/* → op.file2: of the same share */
+void v3_read_handle2(struct job *job, struct reader *r);
 struct slice v3_read_name(struct reader *r);
 struct stamp v3_read_time(struct job *job, struct reader *r);
 void v3_read_setattr(struct job *job, struct reader *r);	/* sattr3 → op.set */
 
 /* xdr_results.c */
 void v3_put_fattr(struct writer *w, const struct attr *a);
-void v3_put_attr(struct writer *w, bool has, const struct attr *a);		/* post_op_attr */
-void v3_put_wcc(struct writer *w, const struct op_pair *pair);			/* wcc_data */
+void v3_put_attr(struct writer *w, bool has, const struct attr *a);	/* post_op_attr */
+void v3_put_wcc(struct writer *w, const struct op_pair *pair);	/* wcc_data */
 void v3_put_handle(struct writer *w, const struct share *s, const struct file_id *id);
 void v3_put_found(struct job *job, struct writer *w);	/* post_op_fh3 and post_op_attr */
 

@@ -48,8 +48,8 @@ v3_access_to_op(struct job *job, struct rpc_call *call, struct reader *r)
 {
 	(void)call;
 	v3_read_handle(job, r);
-	job->op.arg.access.want = xdr_u32(r) & (ACCESS_READ | ACCESS_LOOKUP | ACCESS_MODIFY |
-	    ACCESS_EXTEND | ACCESS_DELETE | ACCESS_EXECUTE);
+	job->op.arg.access.want = xdr_u32(r) & (ACCESS_READ | ACCESS_LOOKUP |
+	    ACCESS_MODIFY | ACCESS_EXTEND | ACCESS_DELETE | ACCESS_EXECUTE);
 }
 
 enum status

@@ -9,8 +9,9 @@
 #include "gateway/nfs/v3/inner.h"
 
 enum {
-	LIST_BYTES = V3_ATTR_BYTES + 8 + 4 + 4,	/* attributes, verifier, end of list, eof */
-	ENTRY_BYTES = 4 + 8 + 4 + 8,		/* one more, fileid, length of name, cookie */
+	/* attributes, verifier, end of list, eof */
+	LIST_BYTES = V3_ATTR_BYTES + 8 + 4 + 4,
+	ENTRY_BYTES = 4 + 8 + 4 + 8,	/* one more, fileid, length of name, cookie */
 	PLUS_BYTES = V3_ATTR_BYTES + V3_POST_FH_BYTES,
 	PLUS_NONE_BYTES = 4 + 4,		/* neither attributes nor handle */
 };
@@ -21,9 +22,11 @@ ask(struct job *job, struct rpc_call *call, uint32_t count, bool plus)
 	struct op *op = &job->op;
 
 	call->limit = MIN(count, (uint32_t)V3_DIR_BYTES_MAX);
-	op->arg.readdir.bytes_max = call->limit > LIST_BYTES ? call->limit - LIST_BYTES : 1;
+	op->arg.readdir.bytes_max =
+	    call->limit > LIST_BYTES ? call->limit - LIST_BYTES : 1;
 	op->arg.readdir.entry_bytes = ENTRY_BYTES + (plus ? PLUS_BYTES : 0);
-	op->arg.readdir.entries_max = op->arg.readdir.bytes_max / op->arg.readdir.entry_bytes + 1;
+	op->arg.readdir.entries_max =
+	    op->arg.readdir.bytes_max / op->arg.readdir.entry_bytes + 1;
 	op->arg.readdir.attrs = plus;
 }
 
@@ -86,7 +89,7 @@ put_entry(struct job *job, struct writer *w, const struct dir_entry *e, bool plu
 	xdr_put_bool(w, e->has_attr);
 	if (!e->has_attr)
 		return;
-	id = job->op.file;			/* of the same share and time as its directory */
+	id = job->op.file;	/* of the same share and time as its directory */
 	id.ino = e->ino;
 	id.gen = e->gen;
 	v3_put_handle(w, job->share, &id);

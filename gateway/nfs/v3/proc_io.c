@@ -15,7 +15,7 @@ v3_read_to_op(struct job *job, struct rpc_call *call, struct reader *r)
 	io->count = xdr_u32(r);
 	io->count = MIN(io->count, (uint32_t)V3_IO_MAX);
 	if (io->offset > INT64_MAX)
-		io->offset = INT64_MAX;		/* behind every end, and sums do not overflow */
+		io->offset = INT64_MAX;	/* behind every end, and sums do not overflow */
 	io->count = (uint32_t)MIN(io->count, (uint64_t)INT64_MAX - io->offset);
 }
 
@@ -77,10 +77,14 @@ v3_write_to_op(struct job *job, struct rpc_call *call, struct reader *r)
 		reader_fail(r);
 		return;
 	}
-	io->count = MIN(count, (uint32_t)V3_IO_MAX);	/* of more, the first wtmax are written */
-	if (io->offset > (uint64_t)INT64_MAX - io->count)
+	/* of more, the first wtmax are written */
+	io->count = MIN(count, (uint32_t)V3_IO_MAX);
+	if (io->offset > (uint64_t)INT64_MAX - io->count) {
 		v3_refuse(job, ST_FBIG);
-	else if ((st = chain_push(&io->data, &job->arena, slice_sub(data, 0, io->count))) != OK)
+		return;
+	}
+	st = chain_push(&io->data, &job->arena, slice_sub(data, 0, io->count));
+	if (st != OK)
 		v3_refuse(job, st);
 }
 

@@ -58,7 +58,8 @@ v3_readlink_from_op(struct job *job, struct rpc_call *call, struct writer *w)
 	if (target.len > PATH_BYTES_MAX)
 		return ST_IO;
 	v3_put_on(w, &job->op.on);
-	xdr_put_slice(w, target);	/* copied: it lies in the arena, which dies before it is sent */
+	/* copied: it lies in the arena, which dies before it is sent */
+	xdr_put_slice(w, target);
 	return OK;
 }
 
@@ -122,7 +123,9 @@ v3_symlink_from_op(struct job *job, struct rpc_call *call, struct writer *w)
 void
 v3_mknod_to_op(struct job *job, struct rpc_call *call, struct reader *r)
 {
-	static const uint8_t types[] = { [3] = TYPE_BLK, [4] = TYPE_CHR, [6] = TYPE_SOCK, [7] = TYPE_FIFO };
+	static const uint8_t types[] = {
+		[3] = TYPE_BLK, [4] = TYPE_CHR, [6] = TYPE_SOCK, [7] = TYPE_FIFO,
+	};
 	struct op *op = &job->op;
 	uint32_t type;
 

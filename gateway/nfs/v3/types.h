@@ -10,7 +10,7 @@
 enum {
 	V3_PROGRAM = 100003, V3_VERSION = 3,
 	V3_HANDLE_MAX = 64,			/* nfs_fh3 */
-	V3_NAME_ROOM = 4096,			/* longer names are not read; vfs judges the rest */
+	V3_NAME_ROOM = 4096,		/* longer names are not read: vfs judges */
 	V3_PATH_ROOM = 65536,
 
 	V3_FATTR_BYTES = 84,
@@ -23,7 +23,9 @@ enum {
 	V3_DIR_BYTES_MAX = 65536,		/* dtpref; more is cut to it */
 };
 
-enum v3_properties { FSF3_LINK = 1, FSF3_SYMLINK = 2, FSF3_HOMOGENEOUS = 8, FSF3_CANSETTIME = 16 };
+enum v3_properties {
+	FSF3_LINK = 1, FSF3_SYMLINK = 2, FSF3_HOMOGENEOUS = 8, FSF3_CANSETTIME = 16,
+};
 
 enum v3_time_how { V3_TIME_KEEP, V3_TIME_SERVER, V3_TIME_CLIENT };
 

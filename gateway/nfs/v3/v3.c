@@ -54,7 +54,8 @@ fail_attr_wcc(struct job *job, struct writer *w)
 
 static const struct row rows[V3_PROC_COUNT] = {
 #define PROC3(NAME, name, kind, once, fail, worst) \
-	[V3_##NAME] = { v3_##name##_to_op, v3_##name##_from_op, fail_##fail, worst, OP_##kind, once },
+	[V3_##NAME] = { v3_##name##_to_op, v3_##name##_from_op, fail_##fail, worst, \
+		OP_##kind, once },
 #include "gateway/nfs/v3/proc.def"
 #undef PROC3
 };
@@ -62,7 +63,8 @@ static const struct row rows[V3_PROC_COUNT] = {
 static bool
 makes(uint8_t kind)
 {
-	return kind == OP_CREATE || kind == OP_MKDIR || kind == OP_SYMLINK || kind == OP_MKNOD;
+	return kind == OP_CREATE || kind == OP_MKDIR || kind == OP_SYMLINK ||
+	    kind == OP_MKNOD;
 }
 
 /* In the place of a call that has run: look at what it made or changed. */
@@ -72,8 +74,11 @@ recall(struct job *job, const struct rpc_call *call)
 	struct op *op = &job->op;
 
 	if (makes(op->kind)) {
-		op->file = (struct file_id){ .share = call->hit.share, .ino = call->hit.ino,
-			.gen = call->hit.gen };
+		op->file = (struct file_id){
+			.share = call->hit.share,
+			.ino = call->hit.ino,
+			.gen = call->hit.gen,
+		};
 		op->found = op->file;
 	}
 	op->kind = OP_GETATTR;
@@ -178,22 +183,32 @@ static const struct rpc_proc procs[V3_PROC_COUNT] = {
 #undef PROC3
 };
 
-static const struct rpc_version versions[] = { { V3_VERSION, V3_PROC_COUNT, procs } };
+static const struct rpc_version versions[] = {
+	{ V3_VERSION, V3_PROC_COUNT, procs },
+};
 
-const struct rpc_program v3_program = { "nfs", V3_PROGRAM, ARRAY_LEN(versions), versions };
+const struct rpc_program v3_program = {
+	"nfs", V3_PROGRAM, ARRAY_LEN(versions), versions,
+};
 
 /* All kept replies fit: head, status and results of every procedure that may not run
  * twice. */
 #define PROC3(NAME, name, kind, once, fail, worst) \
-	_Static_assert(!(once) || 24 + 4 + (worst) <= RPC_DRC_REPLY_MAX, "reply of " #name);
+	_Static_assert(!(once) || 24 + 4 + (worst) <= RPC_DRC_REPLY_MAX, \
+	    "reply of " #name);
 #include "gateway/nfs/v3/proc.def"
 #undef PROC3
 
 void
 v3_remember(struct rpc_drc *drc, uint64_t share, const struct note *n)
 {
-	struct rpc_drc_key key = { .xid = (uint32_t)(n->request >> 32), .prog = V3_PROGRAM,
-		.vers = V3_VERSION, .proc = n->proc, .sum = (uint32_t)n->request };
+	struct rpc_drc_key key = {
+		.xid = (uint32_t)(n->request >> 32),
+		.prog = V3_PROGRAM,
+		.vers = V3_VERSION,
+		.proc = n->proc,
+		.sum = (uint32_t)n->request,
+	};
 
 	if (n->proc >= V3_PROC_COUNT || !rows[n->proc].once)
 		return;

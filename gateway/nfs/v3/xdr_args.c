@@ -48,7 +48,8 @@ v3_read_time(struct job *job, struct reader *r)
 }
 
 static void
-read_set_time(struct job *job, struct reader *r, struct stamp *t, uint32_t now, uint32_t given)
+read_set_time(struct job *job, struct reader *r, struct stamp *t, uint32_t now,
+    uint32_t given)
 {
 	switch (xdr_enum(r, V3_TIME_CLIENT)) {
 	case V3_TIME_SERVER:

@@ -25,8 +25,9 @@ int fake_share_refs;
 static const struct rpc_program *const programs[] = { &v3_program, &mount_program };
 
 struct rpc_service fake_service = {
-	.protocol = { .name = "nfs", .message_max = RPC_MESSAGE_MAX, .frame = rpc_record_frame,
-		.join = rpc_record_join, .decode = rpc_dispatch_decode,
+	.protocol = { .name = "nfs", .message_max = RPC_MESSAGE_MAX,
+		.frame = rpc_record_frame, .join = rpc_record_join,
+		.decode = rpc_dispatch_decode,
 		.encode = rpc_dispatch_encode, .finish = rpc_dispatch_finish },
 	.nprograms = 2,
 	.programs = programs,
@@ -96,7 +97,8 @@ net_listen(const char *addr, uint16_t port, const struct protocol *proto, uint16
 }
 
 enum status
-net_listen_udp(const char *addr, uint16_t port, const struct protocol *proto, uint16_t *portp)
+net_listen_udp(const char *addr, uint16_t port, const struct protocol *proto,
+    uint16_t *portp)
 {
 	return net_listen(addr, port, proto, portp);
 }
@@ -159,16 +161,18 @@ fake_decode(struct fake *f, const void *message, size_t len)
 static struct attr
 attr_of(uint64_t ino, uint8_t type)
 {
-	return (struct attr){ .type = type, .mode = 0644, .nlink = 3, .uid = 1000, .gid = 100,
-		.gen = FAKE_GEN, .rdev_major = 8, .rdev_minor = 1, .size = 0x123456789a,
-		.used = 4096, .fsid = 0xf51d, .ino = ino, .atime = { 1, 2 }, .mtime = { 3, 4 },
-		.ctime = { 5, 6 } };
+	return (struct attr){ .type = type, .mode = 0644, .nlink = 3,
+		.uid = 1000, .gid = 100, .gen = FAKE_GEN, .rdev_major = 8, .rdev_minor = 1,
+		.size = 0x123456789a,
+		.used = 4096, .fsid = 0xf51d, .ino = ino, .atime = { 1, 2 },
+		.mtime = { 3, 4 }, .ctime = { 5, 6 } };
 }
 
 static struct op_pair
 pair_of(uint64_t ino, uint8_t type)
 {
-	return (struct op_pair){ true, true, { 77, 1, { 1, 1 }, { 2, 2 } }, attr_of(ino, type) };
+	return (struct op_pair){ true, true, { 77, 1, { 1, 1 }, { 2, 2 } },
+		attr_of(ino, type) };
 }
 
 void
@@ -275,7 +279,8 @@ put_args(struct writer *w, uint32_t proc)
 	switch (proc) {
 	case V3_NULL:
 		break;
-	case V3_GETATTR: case V3_READLINK: case V3_FSSTAT: case V3_FSINFO: case V3_PATHCONF:
+	case V3_GETATTR: case V3_READLINK: case V3_FSSTAT:
+	case V3_FSINFO: case V3_PATHCONF:
 		fake_handle(w, FAKE_FILE);
 		break;
 	case V3_SETATTR:

@@ -11,7 +11,8 @@
 
 #include "pipeline/share/handle.h"
 
-enum { FAKE_SHARE = 7, FAKE_OTHER = 8, FAKE_DIR = 2, FAKE_DIR2 = 3, FAKE_FILE = 10, FAKE_GEN = 5 };
+enum { FAKE_SHARE = 7, FAKE_OTHER = 8, FAKE_DIR = 2, FAKE_DIR2 = 3, FAKE_FILE = 10,
+    FAKE_GEN = 5 };
 
 struct conn {
 	uint8_t addr[16];
@@ -47,7 +48,8 @@ struct reader fake_encode(struct fake *f);
 void fake_finish(struct fake *f);
 
 void fake_handle(struct writer *w, uint64_t ino);
-void fake_head(struct writer *w, uint32_t xid, uint32_t prog, uint32_t vers, uint32_t proc);
+void fake_head(struct writer *w, uint32_t xid, uint32_t prog, uint32_t vers,
+    uint32_t proc);
 
 /* A whole, valid call of NFSv3's proc; its arguments are always the same. */
 uint32_t fake_call3(uint8_t *to, uint32_t cap, uint32_t xid, uint32_t proc);

@@ -50,7 +50,8 @@ CASE(settings_are_set_by_name_within_their_bounds)
 	EQ(gateway_settings_set(&s, "nfs.bind", "127.0.0.1"), OK);
 	EQ_STR(s.nfs_bind, "127.0.0.1");
 	EQ(gateway_settings_set(&s, "nfs.bind",
-	    "a-very-long-address-a-very-long-address-a-very-long-address-12345"), ST_INVAL);
+	    "a-very-long-address-a-very-long-address-a-very-long-address-12345"),
+	    ST_INVAL);
 	EQ_STR(s.nfs_bind, "127.0.0.1");
 	EQ(gateway_settings_set(&s, "no.such", "1"), ST_NOENT);
 }

@@ -47,7 +47,8 @@ start(void)
 }
 
 static struct reader
-getport(struct fake *f, struct rpc_service *s, uint32_t prog, uint32_t vers, uint32_t prot)
+getport(struct fake *f, struct rpc_service *s, uint32_t prog, uint32_t vers,
+    uint32_t prot)
 {
 	uint8_t m[512];
 	struct writer w = writer_of(m, sizeof m);
@@ -78,7 +79,8 @@ CASE(ports_are_found_by_program_and_protocol)
 		r = getport(f, &s, V3_PROGRAM, 3, 6);
 		EQ(xdr_u32(&r), 12049);
 		EQ(reader_left(&r), 0);
-		r = getport(f, &s, V3_PROGRAM, 2, 6);		/* another version: the server says */
+		/* another version: the server says */
+		r = getport(f, &s, V3_PROGRAM, 2, 6);
 		EQ(xdr_u32(&r), 12049);
 		r = getport(f, &s, MOUNT_PROGRAM, 3, 6);
 		EQ(xdr_u32(&r), 12049);
@@ -120,7 +122,7 @@ CASE(addresses_are_universal_and_of_the_asked_transport)
 	start();
 	getaddr(f, 3, 3, "tcp", "0.0.0.0.47.17");
 	getaddr(f, 4, 3, "tcp", "0.0.0.0.47.17");
-	getaddr(f, 4, 9, "tcp", "");			/* GETVERSADDR: that version or none */
+	getaddr(f, 4, 9, "tcp", "");	/* GETVERSADDR: that version or none */
 	getaddr(f, 4, 3, "tcp6", "");			/* this host has no IPv6 */
 	getaddr(f, 4, 3, "udp", "");
 	getaddr(f, 4, 3, "nonsense", "");

@@ -57,7 +57,8 @@ CASE(a_mount_attaches_and_gives_the_roots_handle)
 CASE(a_refused_mount_says_why_in_mounts_own_words)
 {
 	static const struct { enum status st; uint32_t wire; } t[] = { { ST_ACCES, 13 },
-		{ ST_NOENT, 2 }, { ST_STALE, 2 }, { ST_DELAY, 10006 }, { ST_NOTDIR, 20 } };
+		{ ST_NOENT, 2 }, { ST_STALE, 2 }, { ST_DELAY, 10006 },
+		{ ST_NOTDIR, 20 } };
 	struct fake *f = fake_new();
 
 	mount_list_start(4);

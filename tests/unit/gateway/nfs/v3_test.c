@@ -142,7 +142,8 @@ CASE(random_damage_is_survived)
 	mount_list_start(4);
 	rand_seed(20);
 	for (uint32_t i = 0; i < 60000; i++) {
-		uint32_t p = i % V3_PROC_COUNT, len = fake_call3(message, sizeof message, i, p);
+		uint32_t p = i % V3_PROC_COUNT, len = fake_call3(message, sizeof message,
+		    i, p);
 		enum decoded d;
 
 		for (uint64_t n = rand_u64() % 4 + 1; n > 0; n--) {
@@ -218,8 +219,10 @@ CASE(attributes_lie_on_the_wire_as_the_rfc_has_them)
 	static const uint8_t want[] = {
 		0, 0, 0, 2,  0, 0, 1, 0244,  0, 0, 0, 3,  0, 0, 3, 0xe8,  0, 0, 0, 100,
 		0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9a,  0, 0, 0, 0, 0, 0, 0x10, 0,
-		0, 0, 0, 8,  0, 0, 0, 1,  0, 0, 0, 0, 0, 0, 0xf5, 0x1d,  0, 0, 0, 0, 0, 0, 0, 10,
-		0, 0, 0, 1,  0, 0, 0, 2,  0, 0, 0, 3,  0, 0, 0, 4,  0, 0, 0, 5,  0, 0, 0, 6,
+		0, 0, 0, 8,  0, 0, 0, 1,
+		0, 0, 0, 0, 0, 0, 0xf5, 0x1d,  0, 0, 0, 0, 0, 0, 0, 10,
+		0, 0, 0, 1,  0, 0, 0, 2,  0, 0, 0, 3,
+		0, 0, 0, 4,  0, 0, 0, 5,  0, 0, 0, 6,
 	};
 	struct fake *f = asked(V3_GETATTR);
 	struct reader r;
@@ -236,13 +239,15 @@ CASE(times_outside_the_wires_range_are_clamped)
 {
 	static const struct { int64_t s; uint32_t wire; } t[] = { { -1, 0 }, { 0, 0 },
 		{ 0x7fffffff, 0x7fffffff }, { 0x80000000, 0x80000000 },
-		{ 0xffffffff, 0xffffffff }, { 0x100000000, 0xffffffff }, { INT64_MAX, 0xffffffff } };
+		{ 0xffffffff, 0xffffffff }, { 0x100000000, 0xffffffff },
+		{ INT64_MAX, 0xffffffff } };
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		uint8_t out[84];
 		struct writer w = writer_of(out, sizeof out);
 
-		v3_put_fattr(&w, &(struct attr){ .type = TYPE_REG, .mtime = { t[i].s, 7 } });
+		v3_put_fattr(&w,
+		    &(struct attr){ .type = TYPE_REG, .mtime = { t[i].s, 7 } });
 		EQ(get_be32(out + 68), t[i].wire);
 		EQ(get_be32(out + 72), 7);
 	}
@@ -379,8 +384,10 @@ CASE(a_reads_payload_is_cited_and_padded)
 	struct buf *b = buf_new(100);
 	struct reader r;
 
-	TRUE(chain_push(&f->job.io.data, &f->job.arena, (struct slice){ b, b->bytes, 30 }) == OK);
-	TRUE(chain_push(&f->job.io.data, &f->job.arena, (struct slice){ b, b->bytes + 50, 11 }) == OK);
+	TRUE(chain_push(&f->job.io.data, &f->job.arena,
+	    (struct slice){ b, b->bytes, 30 }) == OK);
+	TRUE(chain_push(&f->job.io.data, &f->job.arena,
+	    (struct slice){ b, b->bytes + 50, 11 }) == OK);
 	fake_answer(f);
 	f->job.op.res.read.count = 41;
 	f->job.op.res.read.eof = true;
@@ -406,7 +413,8 @@ CASE(a_read_that_cannot_be_cited_whole_is_shorter_and_not_at_its_end)
 	struct reader r;
 
 	for (int i = 0; i < 100; i++)
-		TRUE(chain_push(&f->job.io.data, &f->job.arena, slice_of("0123456789", 10)) == OK);
+		TRUE(chain_push(&f->job.io.data, &f->job.arena,
+		    slice_of("0123456789", 10)) == OK);
 	fake_answer(f);
 	f->job.op.res.read.count = 1000;
 	f->job.op.res.read.eof = true;
@@ -430,8 +438,10 @@ listed(struct fake *f, uint32_t proc, uint32_t limit, uint32_t n, uint32_t name_
 	(void)twisted(f, proc, 4, limit);
 	fake_answer(f);
 	for (uint32_t i = 0; i < n; i++)
-		entries[i] = (struct dir_entry){ .ino = 100 + i, .gen = 1, .type = TYPE_REG,
-			.cookie = 1000 + i, .name = slice_of(name, name_len), .has_attr = i % 3 != 2,
+		entries[i] = (struct dir_entry){ .ino = 100 + i, .gen = 1,
+			.type = TYPE_REG, .cookie = 1000 + i,
+			.name = slice_of(name, name_len),
+			.has_attr = i % 3 != 2,
 			.attr = { .type = TYPE_REG, .ino = 100 + i } };
 	f->job.op.res.readdir.v = entries;
 	f->job.op.res.readdir.n = n;
@@ -533,7 +543,8 @@ CASE(an_estimate_for_vfs_is_never_smaller_than_an_entry)
 		struct reader r = listed(f, V3_READDIRPLUS, 65536, 1, len);
 
 		EQ(xdr_u32(&r), NFS3_OK);
-		EQ(reader_left(&r), 104 + f->job.op.arg.readdir.entry_bytes + xdr_padded(len));
+		EQ(reader_left(&r),
+		    104 + f->job.op.arg.readdir.entry_bytes + xdr_padded(len));
 		fake_free(&f);
 	}
 }
@@ -543,10 +554,11 @@ CASE(a_reply_that_does_not_fit_is_a_system_error_and_gives_its_citations_back)
 	struct fake *f = asked(V3_READ);
 	struct buf *b = buf_new(100);
 
-	TRUE(chain_push(&f->job.io.data, &f->job.arena, (struct slice){ b, b->bytes, 99 }) == OK);
+	TRUE(chain_push(&f->job.io.data, &f->job.arena,
+	    (struct slice){ b, b->bytes, 99 }) == OK);
 	fake_answer(f);
 	f->job.op.res.read.count = 99;
-	f->w = writer_of(f->out, 4 + 24 + 4 + 88 + 12);		/* no room for one byte of fill */
+	f->w = writer_of(f->out, 4 + 24 + 4 + 88 + 12);	/* no room for one byte of fill */
 	f->w.cites = f->cites;
 	f->w.cites_max = 64;
 	f->job.protocol->encode(&f->job, &f->w);
@@ -626,7 +638,8 @@ CASE(every_status_of_every_procedure_is_an_error_of_nfs3)
 			enum nfsstat3 e = v3_error(p, (enum status)st);
 
 			TRUE(e != NFS3_OK);
-			TRUE(e <= NFS3ERR_REMOTE || (e >= NFS3ERR_BADHANDLE && e <= NFS3ERR_JUKEBOX));
+			TRUE(e <= NFS3ERR_REMOTE || (e >= NFS3ERR_BADHANDLE &&
+			    e <= NFS3ERR_JUKEBOX));
 		}
 }
 

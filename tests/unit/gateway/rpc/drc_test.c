@@ -214,7 +214,8 @@ ask(void *arg)
 			rpc_drc_done(shared, h.entry, &i, sizeof i);
 			break;
 		case RPC_DRC_DONE:
-			wrong += h.reply.len != sizeof i || memcmp(h.reply.at, &i, sizeof i) != 0;
+			wrong += h.reply.len != sizeof i || memcmp(h.reply.at, &i,
+			    sizeof i) != 0;
 			break;
 		case RPC_DRC_BUSY:
 			break;
@@ -403,7 +404,7 @@ CASE(after_a_crash_what_was_made_may_be_gone_and_the_answer_is_still_success)
 	f->job.status = ST_STALE;
 	r = fake_encode(f);
 	for (int i = 0; i < 5; i++)
-		EQ(xdr_u32(&r), 0);		/* OK; no handle, attributes, before, after */
+		EQ(xdr_u32(&r), 0);	/* OK; no handle, attributes, before, after */
 	EQ(reader_left(&r), 0);
 	fake_free(&f);
 	rpc_drc_free(&fake_service.drc);
@@ -411,7 +412,8 @@ CASE(after_a_crash_what_was_made_may_be_gone_and_the_answer_is_still_success)
 
 CASE(after_a_crash_every_changing_procedure_succeeds_without_running)
 {
-	static const uint32_t procs[] = { V3_SETATTR, V3_CREATE, V3_MKDIR, V3_SYMLINK, V3_MKNOD,
+	static const uint32_t procs[] = { V3_SETATTR, V3_CREATE, V3_MKDIR, V3_SYMLINK,
+	    V3_MKNOD,
 		V3_REMOVE, V3_RMDIR, V3_RENAME, V3_LINK };
 	struct fake *f = fake_new();
 

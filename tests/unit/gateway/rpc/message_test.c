@@ -12,7 +12,7 @@ CASE(a_call_is_read_up_to_its_arguments)
 {
 	uint8_t m[512];
 	struct writer w = writer_of(m, sizeof m);
-	struct rpc_head head;
+	struct rpc_head head = { 0 };
 	struct reader r;
 
 	fake_head(&w, 0xabcdef01, 1, 2, 3);
@@ -30,7 +30,7 @@ CASE(a_head_cut_anywhere_is_never_a_call)
 {
 	uint8_t m[512];
 	struct writer w = writer_of(m, sizeof m);
-	struct rpc_head head;
+	struct rpc_head head = { 0 };
 
 	fake_head(&w, 5, 1, 2, 3);
 	for (uint32_t len = 0; len < w.len; len++) {
@@ -44,7 +44,7 @@ CASE(replies_and_other_versions_are_told_apart)
 {
 	uint8_t m[512];
 	struct writer w = writer_of(m, sizeof m);
-	struct rpc_head head;
+	struct rpc_head head = { 0 };
 	struct reader r;
 
 	fake_head(&w, 5, 1, 2, 3);
@@ -72,7 +72,8 @@ sys_body(struct writer *w, uint32_t machine, uint32_t gids)
 }
 
 static enum rpc_auth_stat
-claim_of(uint32_t machine, uint32_t gids, uint32_t cut, struct claim *claim, struct arena *arena)
+claim_of(uint32_t machine, uint32_t gids, uint32_t cut, struct claim *claim,
+    struct arena *arena)
 {
 	static uint8_t body[1024];
 	struct writer w = writer_of(body, sizeof body);
@@ -156,10 +157,10 @@ CASE(each_refusal_is_said_as_the_rfc_says_it)
 {
 	refusal(8, 3, (uint32_t[]){ 9, 1, 1, 0, 2, 2 }, 6);		/* RPC_MISMATCH */
 	refusal(12, 4, (uint32_t[]){ 9, 1, 0, 0, 0, 1 }, 6);		/* PROG_UNAVAIL */
-	refusal(16, 2, (uint32_t[]){ 9, 1, 0, 0, 0, 2, 3, 3 }, 8);	/* PROG_MISMATCH */
+	refusal(16, 2, (uint32_t[]){ 9, 1, 0, 0, 0, 2, 3, 3 }, 8); /* PROG_MISMATCH */
 	refusal(20, 22, (uint32_t[]){ 9, 1, 0, 0, 0, 3 }, 6);		/* PROC_UNAVAIL */
 	refusal(20, 0xffffffff, (uint32_t[]){ 9, 1, 0, 0, 0, 3 }, 6);
-	refusal(20, 1, (uint32_t[]){ 9, 1, 0, 0, 0, 4 }, 6);		/* GARBAGE_ARGS: no handle */
-	refusal(24, 6, (uint32_t[]){ 9, 1, 1, 1, 2 }, 5);		/* AUTH_REJECTEDCRED */
+	refusal(20, 1, (uint32_t[]){ 9, 1, 0, 0, 0, 4 }, 6); /* GARBAGE_ARGS: no handle */
+	refusal(24, 6, (uint32_t[]){ 9, 1, 1, 1, 2 }, 5);	/* AUTH_REJECTEDCRED */
 	refusal(28, 401, (uint32_t[]){ 9, 1, 1, 1, 1 }, 5);		/* AUTH_BADCRED */
 }

@@ -63,7 +63,8 @@ CASE(fragments_of_every_size_join_to_the_message)
 
 CASE(empty_fragments_are_legal_and_join_to_nothing)
 {
-	const uint8_t wire[] = { 0, 0, 0, 0, 0, 0, 0, 2, 'a', 'b', 0, 0, 0, 0, 0x80, 0, 0, 0 };
+	const uint8_t wire[] = { 0, 0, 0, 0, 0, 0, 0, 2, 'a', 'b', 0, 0, 0, 0, 0x80, 0, 0,
+	    0 };
 	uint8_t joined[2];
 	struct frame f;
 
@@ -76,7 +77,8 @@ CASE(empty_fragments_are_legal_and_join_to_nothing)
 
 CASE(lengths_over_the_limit_are_refused_at_once)
 {
-	const uint32_t marks[] = { 0x80000000u | (RPC_MESSAGE_MAX + 1), 0xffffffff, 0x7fffffff,
+	const uint32_t marks[] = { 0x80000000u | (RPC_MESSAGE_MAX + 1), 0xffffffff,
+	    0x7fffffff,
 		RPC_MESSAGE_MAX + 1 };
 	struct frame f;
 

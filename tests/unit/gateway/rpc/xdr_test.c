@@ -5,7 +5,8 @@
 
 #include "tests/lib/check.h"
 
-static const uint32_t edges32[] = { 0, 1, 2, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff };
+static const uint32_t edges32[] = { 0, 1, 2, 0x7fffffff, 0x80000000, 0xfffffffe,
+    0xffffffff };
 static const uint64_t edges64[] = { 0, 1, 0xffffffff, 0x100000000, INT64_MAX,
 	0x8000000000000000, UINT64_MAX };
 

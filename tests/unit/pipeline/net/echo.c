@@ -36,12 +36,42 @@ frame(const uint8_t *bytes, uint32_t have, struct frame *f)
 	if (have < 4)
 		return FRAME_MORE;
 	len = get_be32(bytes);
+	if (len & ECHO_MORE) {		/* pieces, the last one without that bit */
+		uint32_t at = 0;
+
+		f->gather = true;
+		do {
+			if (have - at < 4)
+				return FRAME_MORE;
+			len = get_be32(bytes + at);
+			at += 4 + (len & ~ECHO_MORE);
+			f->len += len & ~ECHO_MORE;
+			if (f->len > MESSAGE_MAX)
+				return FRAME_REFUSE;
+			if (at > have)
+				return FRAME_MORE;
+		} while (len & ECHO_MORE);
+		f->whole = at;
+		return FRAME_WHOLE;
+	}
 	if (len == 0 || len > MESSAGE_MAX)
 		return FRAME_REFUSE;
 	f->skip = 4;
 	f->len = len;
 	f->whole = f->need = 4 + len;
 	return have < f->need ? FRAME_MORE : FRAME_WHOLE;
+}
+
+static void
+join(const uint8_t *bytes, const struct frame *f, uint8_t *to)
+{
+	for (uint32_t at = 0; at < f->whole; ) {
+		uint32_t len = get_be32(bytes + at) & ~ECHO_MORE;
+
+		memcpy(to, bytes + at + 4, len);
+		to += len;
+		at += 4 + len;
+	}
 }
 
 static enum decoded
@@ -103,7 +133,7 @@ farewell(struct conn *c)
 
 const struct protocol echo_protocol = {
 	.name = "echo", .message_max = MESSAGE_MAX, .reply_max = 16 << 10, .frame = frame,
-	.decode = decode, .encode = encode, .finish = finish, .greet = greet,
+	.join = join, .decode = decode, .encode = encode, .finish = finish, .greet = greet,
 	.farewell = farewell,
 };
 
@@ -175,7 +205,7 @@ echo_start(const struct net_conf *conf)
 	stage_set(FLOOR_VFS, &toy_vfs);
 	machine_start(&machine);
 	net_start(conf);
-	if (net_listen("127.0.0.1", 0, &echo_protocol, &port) != OK)
+	if (net_listen("::", 0, &echo_protocol, &port) != OK)
 		panic("the toy cannot listen");
 	return port;
 }

@@ -13,10 +13,12 @@
 
 #include <stdatomic.h>
 
+#define ECHO_MORE 0x80000000u		/* in a length: another piece follows */
+
 extern const struct protocol echo_protocol;
 extern _Atomic uint64_t echo_greeted, echo_left, echo_finished, echo_held;
 
-/* Machine and net with the toy at 127.0.0.1; returns its port. */
+/* Machine and net with the toy at every address; returns its port. */
 uint16_t echo_start(const struct net_conf *conf);
 void echo_stop(void);
 void echo_hold(bool on);	/* 'p' jobs stay parked while on */

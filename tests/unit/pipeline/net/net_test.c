@@ -10,7 +10,9 @@
 #include "pipeline/base/thread.h"
 #include "pipeline/net/inner.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -189,6 +191,124 @@ CASE(a_byte_at_a_time_is_a_message_too)
 		EQ_MEM(back, m, sizeof m);
 	}
 	close(fd);
+	echo_stop();
+}
+
+/* A message of `len` in pieces of `piece`, sent in pushes of `push` bytes. */
+static void
+ask_in_pieces(int fd, uint32_t len, uint32_t piece, uint32_t push)
+{
+	uint32_t pieces = (len + piece - 1) / piece, at = 0;
+	uint8_t *m = calloc(1, len), *wire = calloc(1, len + 4 * pieces), *back = calloc(1, len + 4);
+
+	m[0] = 'c';
+	for (uint32_t i = 1; i < len; i++)
+		m[i] = (uint8_t)(i * 13 + (i >> 8));
+	for (uint32_t i = 0; i < pieces; i++) {
+		uint32_t n = i + 1 < pieces ? piece : len - i * piece;
+
+		put_be32(wire + at, n | (i + 1 < pieces ? ECHO_MORE : 0));
+		memcpy(wire + at + 4, m + (size_t)i * piece, n);
+		at += 4 + n;
+	}
+	for (uint32_t sent = 0; sent < at; sent += push)
+		TRUE(write_all(fd, wire + sent, push < at - sent ? push : at - sent));
+	TRUE(read_all(fd, back, len + 4));
+	EQ(get_be32(back), len);
+	EQ_MEM(back + 4, m, len);
+	free(m);
+	free(wire);
+	free(back);
+}
+
+CASE(messages_in_pieces_are_put_together)
+{
+	uint16_t port = echo_start(&usual);
+	int fd = echo_dial(port);
+
+	ask_in_pieces(fd, 100, 7, 1000);
+	ask_in_pieces(fd, 100, 7, 3);
+	ask_in_pieces(fd, 5000, 1000, 700);
+	ask_in_pieces(fd, 50000, 9999, 8192);
+	ask_in_pieces(fd, 70000, 65536, 70000);
+	ask_in_pieces(fd, 1 << 20, 8192, 1 << 20);
+	ask(fd, 'e', 1, 50);
+	close(fd);
+	TRUE(wait_for(&echo_left, 1));
+	EQ(buf_pool_used(net_pools.big), 0);
+	EQ(buf_pool_used(net_pools.small), 0);
+	echo_stop();
+}
+
+static int
+dial_udp(int family, uint16_t port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port),
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = family == AF_INET ? connect(fd, (struct sockaddr *)&four, sizeof four) :
+	    connect(fd, (struct sockaddr *)&six, sizeof six);
+
+	if (fd < 0 || err != 0)
+		check_skip("no such address family here");
+	return fd;
+}
+
+/* A datagram is a message without framing; the toy's reply has its length in front. */
+static void
+ask_udp(int fd, char what, uint32_t len)
+{
+	struct pollfd one = { .fd = fd, .events = POLLIN };
+	uint8_t m[2000] = { 0 }, back[2004];
+
+	m[0] = (uint8_t)what;
+	m[len - 1] = 77;
+	EQ(send(fd, m, len, 0), len);
+	EQ(poll(&one, 1, 5000), 1);
+	EQ(recv(fd, back, sizeof back, 0), len + 4);
+	EQ_MEM(back + 4, m, len);
+}
+
+CASE(datagrams_are_answered_where_they_came_from)
+{
+	uint16_t port = echo_start(&usual), udp;
+	static const uint8_t big[9000];
+	int fd;
+
+	EQ(net_listen_udp("127.0.0.1", 0, &echo_protocol, &udp), OK);
+	(void)port;
+	fd = dial_udp(AF_INET, udp);
+	for (int i = 0; i < 100; i++)
+		ask_udp(fd, "ecpwad"[i % 6], 20 + (uint32_t)i);
+	EQ(send(fd, big, sizeof big, 0), sizeof big);	/* too long: dropped */
+	EQ(send(fd, "", 0, 0), 0);
+	EQ(send(fd, "s", 1, 0), 1);
+	EQ(send(fd, "h", 1, 0), 1);
+	ask_udp(fd, 'e', 30);
+	close(fd);
+	EQ(net_listen_udp("::1", 0, &echo_protocol, &udp), OK);
+	fd = dial_udp(AF_INET6, udp);
+	ask_udp(fd, 'c', 30);
+	close(fd);
+	echo_stop();
+	EQ(echo_greeted, 0);
+}
+
+CASE(addresses_and_protocols_that_cannot_be_served_are_refused)
+{
+	struct protocol wide = echo_protocol;
+	uint16_t port = echo_start(&usual), other = 0;
+
+	EQ(net_listen("localhost", 0, &echo_protocol, &other), ST_INVAL);
+	EQ(net_listen("300.0.0.1", 0, &echo_protocol, &other), ST_INVAL);
+	wide.reply_max = NET_REPLY_MAX + 1;
+	EQ(net_listen("127.0.0.1", 0, &wide, &other), ST_INVAL);
+	EQ(other, 0);
+	TRUE(port != 0);
+	net_stop_listening();
+	net_stop_listening();
 	echo_stop();
 }
 

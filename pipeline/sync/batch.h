@@ -1,0 +1,41 @@
+/*
+ * A container in the making, and the windows whose chunks it holds.  Nothing is committed before
+ * the container's file and folder are synced; then each window becomes part of an entry: map row,
+ * leaf, chunks, counts, CARVED.
+ */
+#ifndef SYNC_BATCH_H
+#define SYNC_BATCH_H
+
+#include "pipeline/sync/inner.h"
+
+struct batch;
+
+struct carved {				/* what carve made of a range of a content */
+	uint64_t content;
+	uint64_t from, to;		/* the range, in the file */
+	lsn_t as_of;
+	uint64_t window;
+	bool changes;			/* the window's map row is new, or goes */
+	struct version old;		/* the row as it was read; body not kept */
+	uint64_t old_leaf;
+	struct leaf_piece *v;		/* from malloc, taken; n 0: the row goes */
+	uint32_t n;
+};
+
+struct batch *batch_new(struct sync *y, struct work *by);
+void batch_free(struct batch **bp);
+
+/* Is there room for another window, whatever it holds? */
+bool batch_has_room(const struct batch *b);
+
+/* A chunk that a window will cite: known in the share already, or stored now. */
+must_check enum status batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes,
+    uint32_t len);
+
+/* A window is done; its pieces cite chunks that batch_chunk has seen, or the old leaf's. */
+void batch_add(struct batch *b, const struct carved *c);
+
+/* Seal the container, commit the windows; the batch is empty again.  What fails stays dirty. */
+must_check enum status batch_flush(struct batch *b);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * Requests wait in queues: then background work pauses, unless the journal is filling up, for a
+ * full journal stops them all.
+ */
+#include "pipeline/sync/pressure.h"
+
+enum { PLACES_MAX = 2 << 20, BUSY_WAIT_NS = 1000000, CALM_PERCENT = 50, PAUSE_MS = 10 };
+
+static uint32_t
+percent(uint64_t of, uint64_t cap)
+{
+	return cap == 0 ? 0 : (uint32_t)MIN(of / MAX(cap / 100, (uint64_t)1), (uint64_t)100);
+}
+
+uint32_t
+pressure_fill(struct share *s)
+{
+	struct block_usage u;
+
+	block_usage_read(s, &u);
+	return MAX(percent(u.dirty_bytes, u.cap_bytes), percent(u.places, PLACES_MAX));
+}
+
+/* Mean time in the queues of vfs since the last look. */
+static bool
+requests_wait(struct sync *y)
+{
+	struct stage_gauge g;
+	uint64_t n, ns;
+
+	stage_gauge_read(FLOOR_VFS, &g);
+	n = g.queued - y->waits;
+	ns = g.wait_ns - y->waited_ns;
+	y->waits = g.queued;
+	y->waited_ns = g.wait_ns;
+	return n > 0 && ns / n > BUSY_WAIT_NS;
+}
+
+void
+pressure_yield(struct sync *y)
+{
+	if (requests_wait(y) && !atomic_load(&y->draining) &&
+	    pressure_fill(y->share) < CALM_PERCENT)
+		sync_pause(y, PAUSE_MS);
+}

@@ -1,0 +1,434 @@
+/*
+ * The stage sync and its errands.  A timer on the share's home worker looks at a few numbers and
+ * posts what is due; the stage itself posts at once where a mutation passes and a cap is near.
+ */
+#include "pipeline/sync/inner.h"
+
+#include "pipeline/base/clock.h"
+#include "pipeline/base/log.h"
+#include "pipeline/block/index.h"
+#include "pipeline/sync/pressure.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { UNAPPLIED_MAX = 8 << 20, TICK_MS_MIN = 20, TICK_MS_MAX = 250, LOOK_MS = 1000,
+	ROOM_PAUSE_MS = 20, ROOM_TRIES = 250, DRAIN_ROUNDS = 1000 };
+
+static struct sync_conf conf = { 1000, 5000, 25 };
+
+void
+sync_start(const struct sync_conf *c)
+{
+	conf = *c;
+}
+
+void
+sync_stop(void)
+{
+}
+
+/* --- work --- */
+
+void
+work_post(struct work *w)
+{
+	atomic_fetch_add(&w->asked, 1);
+	if (!atomic_exchange(&w->waiting, true))
+		errand_post(FLOOR_SYNC, &w->errand);
+}
+
+/* What an errand does around its own: runs asked for before it began are over with it. */
+static void
+work_run(struct errand *e, enum status (*run)(struct sync *y, struct work *w))
+{
+	struct work *w = container_of(e, struct work, errand);
+	struct sync *y = w->sync;
+	enum status st = OK;
+	uint64_t asked;
+
+	atomic_store(&w->waiting, false);
+	asked = atomic_load(&w->asked);
+	if (!atomic_load(&y->closing))
+		st = run(y, w);
+	mutex_lock(&y->mutex);
+	w->done = asked;
+	w->outcome = st;
+	cond_broadcast(&y->changed);
+	mutex_unlock(&y->mutex);
+}
+
+static enum status
+apply_once(struct sync *y, struct work *w)
+{
+	enum status st = sync_apply(y, w);
+
+	if (st != OK)
+		log_warn("sync.apply", F_STR("share", y->share->conf.name),
+		    F_STR("status", status_name(st)));
+	return st;
+}
+
+static void
+apply_run(struct errand *e)
+{
+	work_run(e, apply_once);
+}
+
+/* Which data is to be carved now: all that is older than that. */
+static lsn_t
+carve_before(struct sync *y)
+{
+	if (atomic_load(&y->draining) || pressure_fill(y->share) >= y->conf.carve_at_percent)
+		return UINT64_MAX;
+	return atomic_load(&y->aged) + 1;
+}
+
+static enum status
+data_once(struct sync *y, struct work *w)
+{
+	bool reap_more = false, carve_more = false;
+	enum status st = y->swept ? OK : sync_sweep(y), carved = OK;
+
+	if (st == OK) {
+		st = sync_reap(y, w, &reap_more);
+		carved = sync_carve(y, w, carve_before(y), &carve_more);
+	}
+	if (st == OK)
+		st = carved;
+	atomic_store(&y->idle, st == OK && !reap_more && !carve_more && y->ndying == 0);
+	if (st != OK)
+		log_warn("sync.data", F_STR("share", y->share->conf.name),
+		    F_STR("status", status_name(st)));
+	else if ((reap_more || carve_more) && !atomic_load(&y->closing))
+		work_post(w);
+	return st;
+}
+
+static void
+data_run(struct errand *e)
+{
+	work_run(e, data_once);
+}
+
+static void
+work_init(struct work *w, struct sync *y, void (*run)(struct errand *e))
+{
+	errand_init(&w->errand, run);
+	w->sync = y;
+	w->bell = eventfd(0, EFD_CLOEXEC);
+	if (w->bell < 0)
+		panic("eventfd: errno %d", errno);
+}
+
+/* Until all runs asked for so far are over. */
+static enum status
+work_await(struct work *w)
+{
+	struct sync *y = w->sync;
+	uint64_t asked = atomic_load(&w->asked);
+	enum status st;
+
+	mutex_lock(&y->mutex);
+	while (w->done < asked)
+		cond_wait(&y->changed, &y->mutex);
+	st = w->outcome;
+	mutex_unlock(&y->mutex);
+	return st;
+}
+
+/* --- visits --- */
+
+struct visit {
+	struct call call;
+	struct sync *sync;
+	void (*run)(struct sync *y, void *arg);
+	void *arg;
+	int bell;
+};
+
+static void
+visit_run(struct call *call)
+{
+	struct visit *v = container_of(call, struct visit, call);
+	int bell = v->bell;
+	uint64_t one = 1;
+
+	v->run(v->sync, v->arg);
+	if (write(bell, &one, sizeof one) != sizeof one)	/* v is gone behind this */
+		panic("a visit's bell does not ring: errno %d", errno);
+}
+
+void
+sync_visit(struct sync *y, struct work *by, void (*run)(struct sync *y, void *arg), void *arg)
+{
+	struct visit v = { .sync = y, .run = run, .arg = arg };
+	uint64_t rung;
+	ssize_t n;
+
+	if (by == NULL) {
+		run(y, arg);
+		return;
+	}
+	v.bell = by->bell;
+	v.call.run = visit_run;
+	worker_call(y->home, &v.call);
+	do
+		n = read(by->bell, &rung, sizeof rung);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof rung)
+		panic("a visit's bell cannot be heard: errno %d", errno);
+}
+
+void
+sync_pause(struct sync *y, uint32_t ms)
+{
+	uint64_t until = clock_mono_ns() + ms * NS_PER_MS;
+
+	mutex_lock(&y->mutex);
+	while (!atomic_load(&y->closing) && cond_wait_until(&y->changed, &y->mutex, until))
+		;
+	mutex_unlock(&y->mutex);
+}
+
+struct txn *
+sync_txn(struct sync *y)
+{
+	struct txn *t = txn_new();
+
+	for (int i = 0; t == NULL && i < ROOM_TRIES && !atomic_load(&y->closing); i++) {
+		sync_pause(y, ROOM_PAUSE_MS);
+		t = txn_new();
+	}
+	if (t != NULL)
+		t->frees = true;
+	return t;
+}
+
+struct commit {
+	struct txn *txn;
+	lsn_t lsn;
+	enum status st;
+};
+
+static void
+commit_visit(struct sync *y, void *arg)
+{
+	struct commit *c = arg;
+
+	c->st = block_reserve(y->share, c->txn);
+	if (c->st == OK)
+		block_commit(y->share, TAKE(&c->txn), &c->lsn);
+}
+
+enum status
+sync_commit(struct sync *y, struct work *by, struct txn *t, lsn_t *lsnp)
+{
+	struct commit c = { .txn = t, .st = ST_RESOURCE };
+
+	for (int i = 0; !t->failed && i < ROOM_TRIES; i++) {
+		sync_visit(y, by, commit_visit, &c);
+		if (c.st != ST_DELAY || atomic_load(&y->closing))
+			break;
+		atomic_store(&y->checkpoint_wanted, true);
+		sync_pause(y, ROOM_PAUSE_MS);
+	}
+	if (c.st == OK)
+		*lsnp = c.lsn;
+	else
+		txn_free(&c.txn);
+	return c.st;
+}
+
+/* --- the timer --- */
+
+/* What was durable carve_age_ms ago: samples are that far apart that the ring spans it. */
+static void
+sample_age(struct sync *y, uint64_t now)
+{
+	uint64_t age = y->conf.carve_age_ms * NS_PER_MS, step = age / (AGE_SAMPLES / 2);
+	uint32_t newest = (y->samples + AGE_SAMPLES - 1) % AGE_SAMPLES;
+	lsn_t aged = atomic_load(&y->aged);
+
+	if (y->samples > 0 && now - y->sample[newest].ns < step)
+		return;
+	y->sample[y->samples % AGE_SAMPLES].ns = now;
+	y->sample[y->samples % AGE_SAMPLES].lsn = block_durable_lsn(y->share);
+	y->samples++;
+	for (uint32_t i = 0; i < MIN(y->samples, (uint32_t)AGE_SAMPLES); i++)
+		if (now - y->sample[i].ns >= age && y->sample[i].lsn > aged)
+			aged = y->sample[i].lsn;
+	atomic_store(&y->aged, aged);
+}
+
+static void
+look_around(struct sync *y, uint64_t now)
+{
+	struct index *ix = block_index(y->share);
+	lsn_t oldest = index_oldest_data(ix);
+	bool apply = catalog_unapplied_bytes(y->share->catalog) > 0 &&
+	    now - y->applied_ns >= y->conf.apply_ms * NS_PER_MS;
+
+	if (apply || atomic_exchange(&y->checkpoint_wanted, false)) {
+		y->applied_ns = now;
+		work_post(&y->apply);
+	}
+	if ((oldest != 0 && oldest <= atomic_load(&y->aged)) ||
+	    now - y->looked_ns >= LOOK_MS * NS_PER_MS) {
+		y->looked_ns = now;
+		if (!atomic_load(&y->data.waiting))
+			work_post(&y->data);
+	}
+}
+
+static uint64_t
+tick_ns(const struct sync *y)
+{
+	uint32_t ms = MIN(y->conf.carve_age_ms / AGE_SAMPLES, y->conf.apply_ms / 4);
+
+	return MIN(MAX(ms, (uint32_t)TICK_MS_MIN), (uint32_t)TICK_MS_MAX) * NS_PER_MS;
+}
+
+static void
+tick(struct timer *t)
+{
+	struct sync *y = container_of(t, struct sync, timer);
+	uint64_t now = clock_mono_ns();
+
+	sample_age(y, now);
+	look_around(y, now);
+	timer_set(y->home, t, now + tick_ns(y));
+}
+
+static void
+timer_begin(struct sync *y, void *arg)
+{
+	(void)arg;
+	tick(&y->timer);
+}
+
+static void
+timer_end(struct sync *y, void *arg)
+{
+	(void)arg;
+	timer_cancel(&y->timer);
+}
+
+/* --- opening and closing --- */
+
+void
+sync_open_share(struct share *s)
+{
+	struct sync *y = xcalloc(1, sizeof *y);
+
+	y->share = s;
+	y->conf = conf;
+	y->home = worker_at((uint32_t)(s->row.share % worker_count()));
+	y->fence = block_fence(s);
+	mutex_init(&y->mutex, RANK_SHARE, s->row.share);
+	cond_init(&y->changed);
+	work_init(&y->apply, y, apply_run);
+	work_init(&y->data, y, data_run);
+	timer_init(&y->timer, tick);
+	s->sync = y;
+	sync_visit(y, &y->apply, timer_begin, NULL);
+}
+
+static void
+sync_free(struct share *s)
+{
+	struct sync *y = TAKE(&s->sync);
+
+	close(y->apply.bell);
+	close(y->data.bell);
+	mutex_destroy(&y->mutex);
+	cond_destroy(&y->changed);
+	free(y->dying);
+	free(y);
+}
+
+/* The timer first, on its thread; what was posted runs out; then the rest is done from here. */
+enum status
+sync_close_share(struct share *s)
+{
+	struct sync *y = s->sync;
+	struct work by = { .bell = eventfd(0, EFD_CLOEXEC) };
+	enum status st, ignored;
+
+	if (by.bell < 0)
+		panic("eventfd: errno %d", errno);
+	sync_visit(y, &by, timer_end, NULL);
+	close(by.bell);
+	mutex_lock(&y->mutex);
+	atomic_store(&y->closing, true);
+	cond_broadcast(&y->changed);
+	mutex_unlock(&y->mutex);
+	ignored = work_await(&y->apply);
+	ignored = work_await(&y->data);
+	(void)ignored;			/* it has been told of */
+	st = sync_apply(y, NULL);
+	sync_free(s);
+	return st;
+}
+
+static bool
+drained(const struct sync *y)
+{
+	return atomic_load(&y->idle) && index_places(block_index(y->share)) == 0 &&
+	    catalog_unapplied_bytes(y->share->catalog) == 0;
+}
+
+static enum status
+drain_round(struct sync *y)
+{
+	enum status st;
+
+	work_post(&y->data);
+	if ((st = work_await(&y->data)) != OK)
+		return st;
+	work_post(&y->apply);
+	return work_await(&y->apply);
+}
+
+enum status
+sync_drain_share(struct share *s)
+{
+	struct sync *y = s->sync;
+	enum status st = OK;
+	int quiet = 0;
+
+	atomic_store(&y->draining, true);
+	for (int i = 0; st == OK && quiet < 2 && i < DRAIN_ROUNDS; i++) {
+		st = drain_round(y);
+		quiet = drained(y) ? quiet + 1 : 0;
+	}
+	atomic_store(&y->draining, false);
+	return st == OK && quiet < 2 ? ST_DELAY : st;
+}
+
+/* --- the stage --- */
+
+static bool
+skip(const struct job *job)
+{
+	return job->share == NULL || job->share->sync == NULL || !op_rows[job->op.kind].changes;
+}
+
+static enum turn
+down(struct job *job)
+{
+	struct sync *y = job->share->sync;
+
+	if (catalog_unapplied_bytes(job->share->catalog) > UNAPPLIED_MAX &&
+	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
+		work_post(&y->apply);
+	if (index_live_bytes(block_index(job->share)) >
+	    job->share->conf.journal_bytes / 100 * y->conf.carve_at_percent &&
+	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
+		work_post(&y->data);
+	return TURN_UP;
+}
+
+const struct stage_ops sync_stage = { .skip = skip, .down = down };

@@ -1,7 +1,7 @@
 /*
- * The slow half of bump memory: chunks that double, each with its header in front, kept in a
- * list so that a rewind can free them.  A large piece gets a chunk of its own and leaves the
- * running one in place.
+ * The slow half of bump memory: chunks that double, each with its header in front, kept
+ * in a list so that a rewind can free them.  A large piece gets a chunk of its own and
+ * leaves the running one in place.
  */
 #include "pipeline/base/arena.h"
 

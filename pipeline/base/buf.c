@@ -1,12 +1,13 @@
 /*
- * Pools of counted buffers.  The bytes of a pool are one reserved mapping, which the kernel
- * fills in as buffers are used for the first time; free buffers stand in a few stacks, one for
- * each of several threads, so that a thread gets back what it has just used and two threads do
- * not pull at one cache line.  A thread whose stack is empty takes from the others', then a
- * buffer never used, so the pool is empty only when all are out.
+ * Pools of counted buffers.  The bytes of a pool are one reserved mapping, which the
+ * kernel fills in as buffers are used for the first time; free buffers stand in a few
+ * stacks, one for each of several threads, so that a thread gets back what it has just
+ * used and two threads do not pull at one cache line.  A thread whose stack is empty
+ * takes from the others', then a buffer never used, so the pool is empty only when all
+ * are out.
  *
- * A stack's top is an index and a tag in one word; the tag moves with every pop, so that a
- * stack that changed and changed back is not taken for unchanged.
+ * A stack's top is an index and a tag in one word; the tag moves with every pop, so that
+ * a stack that changed and changed back is not taken for unchanged.
  */
 #include "pipeline/base/buf.h"
 
@@ -38,7 +39,7 @@ struct slot {
 
 struct shard {
 	alignas(LINE) _Atomic uint64_t top;	/* tag ≪ 32 | index + 1, 0: empty */
-	_Atomic int64_t used;		/* got less put here; the sum over shards counts */
+	_Atomic int64_t used;		/* got less put; their sum counts */
 };
 
 struct buf_pool {
@@ -70,17 +71,15 @@ buf_pool_new(const char *name, uint32_t size, uint32_t count)
 	void *bytes;
 
 	assert(size > 0 && count > 0 && count < UINT32_MAX);
-	pool = aligned_alloc(LINE, sizeof *pool);
-	if (pool == NULL)
-		panic("no memory for pool %s", name);
+	pool = xaligned(LINE, sizeof *pool);
 	*pool = (struct buf_pool){ .name = name, .size = size, .count = count };
 	pool->stride = round_up(size, size >= PAGE ? PAGE : LINE);
 	pool->mapped = round_up(pool->stride * count, PAGE);
 	bytes = mmap(NULL, pool->mapped, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	pool->slots = aligned_alloc(LINE, sizeof(struct slot) * count);
-	if (bytes == MAP_FAILED || pool->slots == NULL)
+	if (bytes == MAP_FAILED)
 		panic("no memory for pool %s", name);
+	pool->slots = xaligned(LINE, sizeof(struct slot) * count);
 	pool->bytes = bytes;
 	HIDE(pool->bytes, pool->mapped);
 	return pool;
@@ -117,7 +116,10 @@ buf_pool_count(const struct buf_pool *pool)
 	return pool->count;
 }
 
-/* The acquire pairs with the release of push, so that the buffer's last user is done with it. */
+/*
+ * The acquire pairs with the release of push, so that the buffer's last user is done
+ * with it.
+ */
 static struct buf *
 pop(struct buf_pool *pool, struct shard *sh)
 {
@@ -186,10 +188,8 @@ buf_get(struct buf_pool *pool)
 struct buf *
 buf_new(uint32_t size)
 {
-	struct slot *s = aligned_alloc(LINE, sizeof *s + (size_t)size);
+	struct slot *s = xaligned(LINE, sizeof *s + (size_t)size);
 
-	if (s == NULL)
-		panic("no memory for a buffer of %u bytes", size);
 	s->buf = (struct buf){ .size = size, .bytes = (uint8_t *)(s + 1) };
 	ref_init(&s->buf.refs);
 	return &s->buf;

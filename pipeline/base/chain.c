@@ -45,8 +45,8 @@ chain_push(struct chain *c, struct arena *arena, struct slice s)
 }
 
 enum status
-chain_push_part(struct chain *c, struct arena *arena, const struct chain *from, uint64_t at,
-    uint64_t len)
+chain_push_part(struct chain *c, struct arena *arena, const struct chain *from,
+    uint64_t at, uint64_t len)
 {
 	uint64_t before = c->len;
 

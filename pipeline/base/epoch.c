@@ -1,8 +1,8 @@
 /*
- * Epoch reclamation.  Sections are ck's, one record a thread; what is deferred is ours: a stack
- * that any thread pushes on, taken whole by the one thread at a time that reaps.  The reaper
- * asks ck for one grace period a batch and then makes the calls, so it does not matter whether
- * the thread that deferred ever comes back, or still lives.
+ * Epoch reclamation.  Sections are ck's, one record a thread; what is deferred is ours:
+ * a stack that any thread pushes on, taken whole by the one thread at a time that reaps.
+ * The reaper asks ck for one grace period a batch and then makes the calls, so it does
+ * not matter whether the thread that deferred ever comes back, or still lives.
  */
 #include "pipeline/base/epoch.h"
 
@@ -16,8 +16,9 @@
 #include <time.h>
 
 /*
- * ck orders by instructions that a thread sanitizer does not see.  What the order means is told
- * to it here: the end of every section happens before the calls made after a grace period.
+ * ck orders by instructions that a thread sanitizer does not see.  What the order means
+ * is told to it here: the end of every section happens before the calls made after a
+ * grace period.
  */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -36,9 +37,9 @@
 enum { GRACE_POLLS = CK_EPOCH_LENGTH, DRAIN_PAUSE_NS = 100000 };
 
 static ck_epoch_t epochs;
-static ck_epoch_record_t reaper;		/* only in the hands of who set `reaping` */
+static ck_epoch_record_t reaper;		/* of who has set `reaping` */
 static atomic_flag reaping = ATOMIC_FLAG_INIT;
-static struct epoch_entry *batch;		/* the reaper's: waits for its grace period */
+static struct epoch_entry *batch;		/* the reaper's, in its grace period */
 static ck_epoch_entry_t batch_mark;
 static bool batch_over;
 static _Atomic(struct epoch_entry *) pending;
@@ -71,9 +72,7 @@ enter(void)
 	ck_epoch_record_t *record = ck_epoch_recycle(&epochs, NULL);
 
 	if (record == NULL) {
-		record = aligned_alloc(CK_MD_CACHELINE, sizeof *record);
-		if (record == NULL)
-			panic("no memory for an epoch record");
+		record = xaligned(CK_MD_CACHELINE, sizeof *record);
 		ck_epoch_register(&epochs, record, NULL);
 	}
 	mine = record;
@@ -115,7 +114,10 @@ grace_over(ck_epoch_entry_t *mark)
 	batch_over = true;
 }
 
-/* One step of reaping; the calls are made in the order of deferring.  False: nothing to do now. */
+/*
+ * One step of reaping; the calls are made in the order of deferring.  False: nothing to
+ * do now.
+ */
 static bool
 reap(void)
 {
@@ -170,7 +172,10 @@ epoch_drain(void)
 	uint64_t upto = atomic_load_explicit(&deferred, memory_order_acquire);
 
 	assert(!am_reaping && (mine == NULL || mine->active == 0));
-	/* Batches go in order, one at a time: so many calls made are all deferred until now. */
+	/*
+	 * Batches go in order, one at a time: so many calls made are all deferred until
+	 * now.
+	 */
 	for (;;) {
 		epoch_poll();
 		if (atomic_load_explicit(&called, memory_order_acquire) >= upto)

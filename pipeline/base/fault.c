@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static _Atomic(const char *) armed_name;	/* NULL: every name */
-static _Atomic uint64_t armed_nth;		/* 0: none; its release publishes the rest */
+static _Atomic uint64_t armed_nth;		/* 0: none; stored last, by release */
 static _Atomic uint64_t calls;
 static _Atomic bool armed_kill;
 
@@ -96,4 +96,21 @@ fault_hit(const char *name)
 	if (atomic_load_explicit(&armed_kill, memory_order_relaxed))
 		kill(getpid(), SIGKILL);
 	return true;
+}
+
+bool
+sync_skipped_hit(const char *site)
+{
+	const char *list = getenv("DITTOFS_SKIP_SYNC");
+	size_t len = strlen(site);
+
+	while (list != NULL && *list != '\0') {
+		const char *comma = strchr(list, ',');
+		size_t n = comma != NULL ? (size_t)(comma - list) : strlen(list);
+
+		if (n == len && memcmp(list, site, n) == 0)
+			return true;
+		list = comma != NULL ? comma + 1 : NULL;
+	}
+	return false;
 }

@@ -16,10 +16,17 @@ void fault_arm(const char *name, uint64_t nth);	/* name is kept; nth counts from
 uint64_t fault_count(void);			/* calls of armed names so far */
 bool fault_hit(const char *name);
 
+/* Does this call of a sync site only pretend?  DITTOFS_SKIP_SYNC lists sites, separated by commas:
+ * a power-loss test that passes all the same does not see that site.  Never without
+ * --enable-faults. */
+bool sync_skipped_hit(const char *site);
+
 #ifdef HOUSE_FAULTS
 #define FAULT(name) fault_hit(name)
+#define sync_skipped(site) sync_skipped_hit(site)
 #else
 #define FAULT(name) false
+#define sync_skipped(site) false
 #endif
 
 #endif

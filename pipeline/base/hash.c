@@ -1,7 +1,8 @@
 /*
- * CRC-32C and SipHash.  The CRC runs by the processor's instruction where it has one: three
- * streams side by side hide its latency, and a table that appends a block of zeroes joins them.
- * Elsewhere eight bytes a step by tables.  All tables are computed before main.
+ * CRC-32C and SipHash.  The CRC runs by the processor's instruction where it has one:
+ * three streams side by side hide its latency, and a table that appends a block of
+ * zeroes joins them. Elsewhere eight bytes a step by tables.  All tables are computed
+ * before main.
  */
 #include "pipeline/base/hash.h"
 
@@ -12,8 +13,9 @@
 
 enum { POLY = 0x82f63b78u, LONG = 1024, SHORT = 256 };
 
-static uint32_t slow[8][256];			/* slow[k][b]: b followed by k zero bytes */
-static uint32_t skip_long[4][256], skip_short[4][256];	/* state followed by that many zeroes */
+static uint32_t slow[8][256];		/* slow[k][b]: b followed by k zero bytes */
+static uint32_t skip_long[4][256];	/* a state followed by LONG zeroes */
+static uint32_t skip_short[4][256];
 static bool by_instruction;
 
 static uint32_t
@@ -34,12 +36,15 @@ crc_slow(uint32_t crc, const uint8_t *p, size_t len)
 static uint32_t
 skip(const uint32_t table[4][256], uint32_t crc)
 {
-	return table[0][crc & 0xff] ^ table[1][crc >> 8 & 0xff] ^ table[2][crc >> 16 & 0xff] ^
-	    table[3][crc >> 24];
+	return table[0][crc & 0xff] ^ table[1][crc >> 8 & 0xff] ^
+	    table[2][crc >> 16 & 0xff] ^ table[3][crc >> 24];
 }
 
 #if defined(__x86_64__)
-/* Three blocks of that length side by side, then joined; returns the state after all three. */
+/*
+ * Three blocks of that length side by side, then joined; returns the state after all
+ * three.
+ */
 __attribute__((target("sse4.2"))) static uint32_t
 three(uint32_t crc, const uint8_t *p, size_t block, const uint32_t table[4][256])
 {

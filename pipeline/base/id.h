@@ -1,6 +1,6 @@
 /*
- * Ids of 128 random bits: journals, shares, containers, owners.  As text 32 lower-case hex
- * digits.
+ * Ids of 128 random bits: journals, shares, containers, owners.  As text 32 lower-case
+ * hex digits.
  */
 #ifndef BASE_ID_H
 #define BASE_ID_H
@@ -23,7 +23,16 @@ char *id128_text(struct id128 id, char to[ID128_TEXT]);
 /* True and *out, where s is 32 hex digits (either case) and nothing more. */
 bool id128_parse(const char *s, struct id128 *out);
 
-static inline bool id128_eq(struct id128 a, struct id128 b) { return memcmp(a.b, b.b, 16) == 0; }
-static inline bool id128_none(struct id128 id) { return id128_eq(id, (struct id128){ { 0 } }); }
+static inline bool
+id128_eq(struct id128 a, struct id128 b)
+{
+	return memcmp(a.b, b.b, sizeof a.b) == 0;
+}
+
+static inline bool
+id128_none(struct id128 id)
+{
+	return id128_eq(id, (struct id128){ { 0 } });
+}
 
 #endif

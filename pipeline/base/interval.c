@@ -1,7 +1,8 @@
 /*
- * The interval map: a treap of disjoint ranges.  A change cuts the tree in three (before, inside
- * and behind the range), mends the two ranges that the cuts may have gone through, and joins
- * what is left; all by loops, since depth follows from what clients write.
+ * The interval map: a treap of disjoint ranges.  A change cuts the tree in three
+ * (before, inside and behind the range), mends the two ranges that the cuts may have
+ * gone through, and joins what is left; all by loops, since depth follows from what
+ * clients write.
  *
  * The law: at any moment the owner's citations of a value are as many as its ranges here.
  */
@@ -178,7 +179,8 @@ interval_map_count(const struct interval_map *m)
 }
 
 void
-interval_set(struct interval_map *m, uint64_t from, uint64_t to, void *value, uint64_t skew)
+interval_set(struct interval_map *m, uint64_t from, uint64_t to, void *value,
+    uint64_t skew)
 {
 	struct node *before, *behind, *n;
 

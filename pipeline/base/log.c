@@ -1,7 +1,7 @@
 /*
- * Lines for operators.  A line is built on the stack and leaves in one write, so lines of
- * several threads never mix and nothing waits for another.  Each event has a bucket of tokens;
- * what finds it empty is counted and told with the event's next line.
+ * Lines for operators.  A line is built on the stack and leaves in one write, so lines
+ * of several threads never mix and nothing waits for another.  Each event has a bucket
+ * of tokens; what finds it empty is counted and told with the event's next line.
  */
 #include "pipeline/base/log.h"
 
@@ -10,6 +10,7 @@
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
+#include "pipeline/base/utf.h"
 
 #include <errno.h>
 #include <string.h>
@@ -62,9 +63,10 @@ bucket_locked(const char *event, uint64_t now)
 	for (uint32_t i = 0; i < PROBES; i++) {
 		struct bucket *b = &buckets[(hash + i) % EVENTS];
 
-		if (b->event != NULL && (b->event == event || strcmp(b->event, event) == 0))
+		if (b->event != NULL && strcmp(b->event, event) == 0)
 			return b;
-		if (oldest == NULL || b->event == NULL || b->filled_ns < oldest->filled_ns)
+		if (oldest == NULL || b->event == NULL ||
+		    b->filled_ns < oldest->filled_ns)
 			oldest = b;
 		if (b->event == NULL)
 			break;
@@ -105,25 +107,10 @@ allowed(const char *event, uint32_t *dropped)
 	return ok;
 }
 
-/* How many bytes of UTF-8 begin at s; 0 where none do. */
-static size_t
-utf8_span(const uint8_t *s, size_t len)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
-	    s[0] < 0xf5 ? 4 : 0;
-
-	if (n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if (n >= 3 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90)))
-		return 0;
-	return n;
-}
-
-/* A string between quotes.  JSON has no escape for a byte that is no text: it shows as \\xhh. */
+/*
+ * A string between quotes.  JSON has no escape for a byte that is no text: it shows as
+ * \\xhh.
+ */
 static void
 add_quoted(struct text *t, const char *s, bool json)
 {
@@ -133,7 +120,8 @@ add_quoted(struct text *t, const char *s, bool json)
 	len = MIN(len, (size_t)VALUE_BYTES);
 	text_add(t, "\"");
 	while (len > 0 && !t->cut) {
-		size_t n = utf8_span(p, len);
+		uint32_t letter;
+		size_t n = utf8_next(p, len, &letter);
 
 		if (*p == '"' || *p == '\\')
 			text_addf(t, "\\%c", *p);
@@ -185,7 +173,8 @@ add_value(struct text *t, const struct log_field *f)
 		text_addf(t, "%lld", (long long)f->num);
 		return;
 	case LOG_FIELD_HEX:
-		text_addf(t, as_json ? "\"0x%llx\"" : "0x%llx", (unsigned long long)f->num);
+		text_addf(t, as_json ? "\"0x%llx\"" : "0x%llx",
+		    (unsigned long long)f->num);
 		return;
 	}
 }
@@ -219,7 +208,8 @@ add_head(struct text *t, enum log_level level, const char *event)
 
 	gmtime_r(&seconds, &tm);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-	text_addf(t, as_json ? "{\"time\":\"%s.%03uZ\",\"level\":\"%s\",\"event\":\"%s\"" :
+	text_addf(t, as_json ?
+	    "{\"time\":\"%s.%03uZ\",\"level\":\"%s\",\"event\":\"%s\"" :
 	    "%s.%03uZ %s %s", stamp, (unsigned)(now % NS_PER_S / NS_PER_MS),
 	    level_names[level], event);
 }
@@ -242,7 +232,8 @@ write_line(const char *s, size_t len)
 }
 
 void
-log_line(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+log_line(enum log_level level, const char *event, const struct log_field *fields,
+    size_t n)
 {
 	char line[LINE_BYTES];
 	struct text t = text_of(line, sizeof line - TAIL_BYTES);

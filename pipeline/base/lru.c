@@ -1,6 +1,6 @@
 /*
- * The clock.  The ring is a list whose first entry is under the hand; who is spared moves to the
- * end, which is the same as the hand moving on.
+ * The clock.  The ring is a list whose first entry is under the hand; who is spared
+ * moves to the end, which is the same as the hand moving on.
  */
 #include "pipeline/base/lru.h"
 
@@ -53,8 +53,8 @@ lru_reweigh(struct lru *l, struct lru_entry *e, uint64_t weight)
 }
 
 size_t
-lru_victims(struct lru *l, uint64_t budget, bool (*pinned)(struct lru_entry *e, void *arg),
-    void *arg, struct list *victims)
+lru_victims(struct lru *l, uint64_t budget,
+    bool (*pinned)(struct lru_entry *e, void *arg), void *arg, struct list *victims)
 {
 	size_t visits = 2 * l->count, gone = 0;
 

@@ -1,7 +1,7 @@
 /*
- * Counters.  A thread writes its own array and no other, so adding costs no more than a plain
- * store; the arrays stand in a list for who wants the sum, and an ended thread's values stay
- * in `ended`.
+ * Counters.  A thread writes its own array and no other, so adding costs no more than a
+ * plain store; the arrays stand in a list for who wants the sum, and an ended thread's
+ * values stay in `ended`.
  */
 #include "pipeline/base/meter.h"
 
@@ -60,10 +60,12 @@ enter(void)
 void
 meter_add(enum meter m, int64_t by)
 {
+	int64_t was;
+
 	if (__builtin_expect(mine == NULL, 0))
 		enter();
-	atomic_store_explicit(&mine->v[m],
-	    atomic_load_explicit(&mine->v[m], memory_order_relaxed) + by, memory_order_relaxed);
+	was = atomic_load_explicit(&mine->v[m], memory_order_relaxed);
+	atomic_store_explicit(&mine->v[m], was + by, memory_order_relaxed);
 }
 
 int64_t

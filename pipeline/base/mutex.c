@@ -1,6 +1,7 @@
 /*
- * Mutexes, conditions and the witness.  While the witness is on, each thread notes what it
- * holds in a small array, in the order of taking; every lock is compared with all of them.
+ * Mutexes, conditions and the witness.  While the witness is on, each thread notes what
+ * it holds in a small array, in the order of taking; every lock is compared with all of
+ * them.
  */
 #include "pipeline/base/mutex.h"
 
@@ -61,7 +62,8 @@ witness_forget(const struct mutex *m)
 			held.m[i] = held.m[i + 1];
 		return;
 	}
-	panic("mutex %s %llu is not held", rank_names[m->rank], (unsigned long long)m->number);
+	panic("mutex %s %llu is not held", rank_names[m->rank],
+	    (unsigned long long)m->number);
 }
 
 void
@@ -124,7 +126,8 @@ mutex_assert_owned(const struct mutex *m)
 	for (int i = 0; i < held.n; i++)
 		if (held.m[i] == m)
 			return;
-	panic("mutex %s %llu is not held", rank_names[m->rank], (unsigned long long)m->number);
+	panic("mutex %s %llu is not held", rank_names[m->rank],
+	    (unsigned long long)m->number);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * The end of a process that has found a fault of its own: one line, by nothing that allocates
- * or locks, then abort, so that a core shows the place.
+ * The end of a process that has found a fault of its own: one line, by nothing that
+ * allocates or locks, then abort, so that a core shows the place.
  */
 #include "pipeline/base/panic.h"
 
@@ -57,6 +57,16 @@ xrealloc(void *p, size_t bytes)
 	if (moved == NULL)
 		panic("no memory for %zu bytes", bytes);
 	return moved;
+}
+
+void *
+xaligned(size_t align, size_t bytes)
+{
+	void *p = NULL;
+
+	if (posix_memalign(&p, align, bytes > 0 ? bytes : 1) != 0 || p == NULL)
+		panic("no memory for %zu bytes at a multiple of %zu", bytes, align);
+	return p;
 }
 
 char *

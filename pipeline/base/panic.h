@@ -29,10 +29,11 @@ void panic_at(const char *file, int line, const char *fmt, ...);
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* malloc and calloc that panic where memory ends: for set-up and bounded growth. */
+/* Memory, or a panic where it ends: for set-up and bounded growth.  All goes back by free. */
 void *xmalloc(size_t bytes) __attribute__((malloc, returns_nonnull));
 void *xcalloc(size_t n, size_t bytes) __attribute__((malloc, returns_nonnull));
 void *xrealloc(void *p, size_t bytes) __attribute__((returns_nonnull));
+void *xaligned(size_t align, size_t bytes) __attribute__((malloc, returns_nonnull));
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 
 #endif

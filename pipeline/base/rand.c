@@ -1,7 +1,7 @@
 /*
- * Chance.  Each thread has a xoshiro256** stream, begun from the kernel, or from the seed and
- * the thread's turn once one was set.  A new seed opens a new round, in which every stream
- * begins anew.
+ * Chance.  Each thread has a xoshiro256** stream, begun from the kernel, or from the
+ * seed and the thread's turn once one was set.  A new seed opens a new round, in which
+ * every stream begins anew.
  */
 #include "pipeline/base/rand.h"
 

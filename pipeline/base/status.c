@@ -1,7 +1,7 @@
 /*
- * Names and texts of outcomes, and the way from and to errno, all by table.  A row of status.def
- * is found by its errno, the first one wins; `more` comes before and holds what is spelt in
- * several ways by the system.
+ * Names and texts of outcomes, and the way from and to errno, all by table.  A row of
+ * status.def is found by its errno, the first one wins; `more` comes before and holds
+ * what is spelt in several ways by the system.
  */
 #include "pipeline/base/status.h"
 

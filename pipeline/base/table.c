@@ -1,7 +1,7 @@
 /*
- * The fixed-size hash table.  A bucket is a chain whose links are written with release, under
- * the stripe's mutex, and read with acquire, under nothing but an epoch section: a removed node
- * keeps its own link, so that a reader who stands on it finds the way on.
+ * The fixed-size hash table.  A bucket is a chain whose links are written with release,
+ * under the stripe's mutex, and read with acquire, under nothing but an epoch section: a
+ * removed node keeps its own link, so that a reader who stands on it finds the way on.
  */
 #include "pipeline/base/table.h"
 
@@ -41,12 +41,10 @@ stripe_of(const struct table *t, uint64_t hash)
 struct table *
 table_new(size_t buckets)
 {
-	struct table *t = aligned_alloc(LINE, sizeof *t);
+	struct table *t = xaligned(LINE, sizeof *t);
 	unsigned bits = 6;
 
 	assert(buckets <= (size_t)1 << 40);
-	if (t == NULL)
-		panic("no memory for a table");
 	while ((size_t)1 << bits < buckets)
 		bits++;
 	t->n = (size_t)1 << bits;

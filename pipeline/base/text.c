@@ -1,6 +1,6 @@
 /*
- * Bounded strings, and the few forms in which operators write numbers.  Parsing is strict: what
- * is not wholly a number of the form is no number at all.
+ * Bounded strings, and the few forms in which operators write numbers.  Parsing is
+ * strict: what is not wholly a number of the form is no number at all.
  */
 #include "pipeline/base/text.h"
 
@@ -22,7 +22,8 @@ static const struct unit sizes[] = {
 	{ "", 1 }, { "B", 1 },
 	{ "KiB", KI }, { "MiB", KI * KI }, { "GiB", KI * KI * KI },
 	{ "TiB", KI * KI * KI * KI }, { "PiB", KI * KI * KI * KI * KI },
-	{ "Ki", KI }, { "Mi", KI * KI }, { "Gi", KI * KI * KI }, { "Ti", KI * KI * KI * KI },
+	{ "Ki", KI }, { "Mi", KI * KI }, { "Gi", KI * KI * KI },
+	{ "Ti", KI * KI * KI * KI },
 	{ "KB", 1000 }, { "kB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 },
 	{ "TB", 1000000000000 }, { "PB", 1000000000000000 },
 	{ NULL, 0 },
@@ -120,7 +121,10 @@ text_u64(const char *s, uint64_t least, uint64_t most, uint64_t *out)
 	return true;
 }
 
-/* "digits[.digits]unit"; parts of the smallest unit are refused where they could not count. */
+/*
+ * "digits[.digits]unit"; parts of the smallest unit are refused where they could not
+ * count.
+ */
 static bool
 take_amount(const char *s, const struct unit *units, uint64_t *out)
 {

@@ -1,6 +1,6 @@
 /*
- * Threads, and what they leave behind when they end: one key of the thread library carries the
- * list of all who asked.
+ * Threads, and what they leave behind when they end: one key of the thread library
+ * carries the list of all who asked.
  */
 #include "pipeline/base/thread.h"
 
@@ -58,7 +58,8 @@ body(void *arg)
 }
 
 void
-thread_start(struct thread *t, const char *name, int nice, void (*run)(void *arg), void *arg)
+thread_start(struct thread *t, const char *name, int nice, void (*run)(void *arg),
+    void *arg)
 {
 	sigset_t all, before;
 	int err;

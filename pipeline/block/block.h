@@ -85,6 +85,10 @@ void block_want_clear(struct io *io);
 
 /* --- checkpoint, carve: sync's door --- */
 
+struct index *block_index(struct share *s);	/* pipeline/block/index.h */
+struct mirror *block_mirror(struct share *s);	/* mirror.h: the local containers */
+struct leaves *block_leaves(struct share *s);	/* leaf.h */
+
 /* Everything ≤ lsn is in the store and synced: records before it need no replay. */
 must_check enum status block_checkpoint(struct share *s, lsn_t lsn);
 lsn_t block_checkpoint_lsn(const struct share *s);

@@ -5,11 +5,15 @@
  *
  * Layout (little-endian):
  *	header 64 bytes: magic "DFSC" | u16 version 1 | u8 aead id (0: plain) | u8 0 | share id 16 |
- *	        u64 fence | u64 number | wrapped-key length u16 … | crc32c
+ *	        u64 fence | u64 number | u16 wrapped-key length | 0 … | crc32c at 60
  *	wrapped key (encrypting shares)
  *	units: stored bytes | 16-byte tag, one after another
- *	index: one 64-byte row a chunk: digest 32 | u64 at | u32 stored | u32 plain | u8 compression
- *	trailer 64 bytes: magic | u32 rows | u64 index at | tag of the index | crc32c
+ *	index: one 64-byte row a chunk: digest 32 | u64 at | u32 stored | u32 plain | u8 compression | 0 …
+ *	trailer 64 bytes: magic "DFSE" | u32 rows | u64 index at | tag of the index | 0 … | crc32c at 60
+ *
+ * A tag is taken over: share id | fence | number | u32 index of the chunk (2^32-1: the index) |
+ * digest | u32 stored | u32 plain | u8 compression | the bytes; the index has rows and place of
+ * the index where a chunk has the rest.
  */
 #ifndef BLOCK_CONTAINER_H
 #define BLOCK_CONTAINER_H
@@ -40,6 +44,9 @@ struct container_keys {
 
 struct container_builder;
 
+/* The key of the tags of a share that does not encrypt, from its digest key. */
+void container_plain_keys(const uint8_t digest_key[32], struct container_keys *keys);
+
 struct container_builder *container_builder_new(const struct container_ident *ident,
     const struct container_keys *keys);
 void container_builder_free(struct container_builder **bp);
@@ -52,14 +59,23 @@ must_check enum status container_add(struct container_builder *b, const uint8_t 
 const uint8_t *container_finish(struct container_builder *b, uint64_t *lenp);
 const struct container_chunk *container_rows(const struct container_builder *b, uint32_t *np);
 
-/* Reading: the index from the file's end (all of trailer and rows given), checked. */
+/* Reading.  The header's ident: NOTSUPP for a version or an AEAD that is not known here. */
+must_check enum status container_header_parse(const uint8_t header[CONTAINER_HEADER],
+    uint64_t file_bytes, struct container_ident *out);
+
+/* How many bytes of the file's end rows and trailer take, from the trailer. */
+must_check enum status container_end_bytes(const uint8_t trailer[CONTAINER_TRAILER],
+    uint64_t file_bytes, uint64_t *out);
+
+/* The index from the file's end (all of trailer and rows given), checked.  RESOURCE: > max. */
 must_check enum status container_index_parse(const struct container_ident *want,
     const struct container_keys *keys, const uint8_t *file_end, uint64_t len, uint64_t file_bytes,
     struct container_chunk *rows, uint32_t max, uint32_t *np);
 
-/* Open one chunk's stored bytes (with tag behind) to plain; CORRUPT: tag or digest do not fit. */
+/* Open one chunk's stored bytes (with tag behind) to plain; CORRUPT: the tag, which covers the
+ * digest too, does not fit.  stored is changed where the share encrypts. */
 must_check enum status container_open(const struct container_ident *ident,
     const struct container_keys *keys, uint32_t index, const struct container_chunk *row,
-    const uint8_t *stored, uint8_t *plain);
+    uint8_t *stored, uint8_t *plain);
 
 #endif

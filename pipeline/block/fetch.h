@@ -4,10 +4,15 @@
 #ifndef BLOCK_FETCH_H
 #define BLOCK_FETCH_H
 
+#include "pipeline/share/share.h"
 #include "pipeline/stage/stage.h"
 
-/* job->io.want has open pieces: settle them, inline where the kernel has the bytes (TURN_DOWN),
- * else in the pool (TURN_POOL).  A damaged or failed read: job->status and TURN_UP. */
+/* job->io.want has open pieces: settle them, inline where that is little and the kernel has the
+ * bytes, else in the pool (TURN_POOL).  TURN_UP: io->data is the answer, or job->status says why
+ * not. */
 enum turn block_fetch(struct job *job);
+
+/* The same for who may wait; the want is settled, not chained yet.  CORRUPT: damaged. */
+must_check enum status block_fetch_wait(struct share *s, struct io *io, struct arena *arena);
 
 #endif

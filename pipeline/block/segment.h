@@ -26,7 +26,7 @@ struct segment {
 	uint32_t number;		/* of the file: seg-<number> */
 	uint64_t size;			/* bytes of the file, a multiple of SEGMENT_BLOCK */
 	uint64_t serial;		/* 0: not in use */
-	lsn_t first_lsn, last_lsn;	/* of its entries; 0: none yet */
+	lsn_t first_lsn, last_lsn, prev_lsn;	/* of its entries, and before; 0: none yet */
 	uint64_t at;			/* where the next group goes; the committer's */
 	uint64_t sealed_ns;		/* monotonic; 0: not full yet */
 	uint8_t *summary;		/* items for its summary so far; the committer's */
@@ -63,6 +63,8 @@ segment_put(struct segment **segp)
 	if (seg != NULL && ref_drop(&seg->refs))
 		segment_free(seg);
 }
+
+static inline int segment_fd(const struct segment *seg) { return seg->fd; }
 
 /* Does anybody but the journal cite it? */
 static inline bool

@@ -11,9 +11,17 @@
 enum { PAGE_BYTES = 1 << 16 };
 
 struct page_key {
-	uint64_t a, b;			/* LSN and unit with top bit of b clear; first 16 bytes of a
-					 * digest with it set */
+	uint64_t a, b;			/* LSN and byte of the entry's data, top bit of b clear;
+					 * first 16 bytes of a digest with it set */
 };
+
+static inline void
+page_key_of_digest(struct page_key *key, const uint8_t digest[32])
+{
+	memcpy(&key->a, digest, 8);
+	memcpy(&key->b, digest + 8, 8);
+	key->b |= 1ull << 63;
+}
 
 void page_start(uint64_t budget_bytes);	/* makes the pool of page buffers */
 void page_stop(void);
@@ -21,10 +29,12 @@ void page_stop(void);
 /* The page's bytes with a reference, empty slice where it is not here. */
 struct slice page_find(const struct page_key *key);
 
-/* A buffer to read a page into; NULL: none can be freed right now (read without caching). */
-struct buf *page_buf(void);
+/* A buffer to read a page of len bytes into; small pages get small buffers.  NULL: none can be
+ * freed right now (read without caching). */
+struct buf *page_buf(uint32_t len);
 
-/* Keep len bytes of buf as that page; keeps a reference of its own.  Losing a race is fine. */
+/* Keep the first len bytes of a buffer of page_buf's as that page; takes a reference of its own.
+ * Losing a race is fine; other buffers are not kept. */
 void page_keep(const struct page_key *key, struct buf *buf, uint32_t len);
 
 uint64_t page_bytes(void);		/* in use by pages */

@@ -23,6 +23,11 @@ struct cred {
 	uint32_t gids[];		/* sorted */
 };
 
+/* A cred with room for that many groups and one reference; the fields are the maker's. */
+struct cred *cred_new(uint32_t ngids);
+const struct cred *cred_ref(const struct cred *c);
+void cred_put(const struct cred **cp);
+
 /* Is gid the primary or a supplementary group? */
 bool cred_in_group(const struct cred *c, uint32_t gid);
 

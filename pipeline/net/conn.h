@@ -23,7 +23,18 @@ uint64_t conn_number(const struct conn *c);		/* unique in this process, for logs
 void *conn_state(const struct conn *c);			/* the protocol's own; NULL at first */
 void conn_set_state(struct conn *c, void *state);
 
-/* Close once what is queued for it has been sent; on its home worker. */
+/* Read no more, and close once its jobs have ended and their replies have been sent, or after
+ * idle_partial_s; on its home worker.  why: a constant. */
 void conn_hangup(struct conn *c, const char *why);
+
+/*
+ * For decode: a place for job's reply.  begin gives a writer with room for the protocol's
+ * reply_max at least, which may cite; one of the two others ends it.  end queues what was
+ * written: it leaves with all other replies of this turn; a reply to a dead connection is
+ * dropped, and one that did not fit ends its connection.  Not nested; on its home worker.
+ */
+void conn_reply_begin(struct job *job, struct writer *w);
+void conn_reply_end(struct job *job, struct writer *w);
+void conn_reply_cancel(struct job *job, struct writer *w);
 
 #endif

@@ -13,9 +13,11 @@
 struct net_conf {
 	uint32_t jobs;			/* credits in jobs, globally */
 	uint32_t conn_jobs;		/* and per connection (128) */
-	uint64_t bytes;			/* credits in message bytes, globally */
+	uint64_t bytes;			/* credits in message bytes, globally; receive buffers of
+					 * at most one and a half times that are made */
 	uint64_t conn_bytes;		/* and per connection (16 MiB) */
 	uint32_t conns_max;		/* more are refused at accept */
+	uint32_t peer_conns_max;	/* the same for one address; 0: no limit of its own */
 	uint32_t idle_partial_s;	/* a half-sent message older than that ends the connection (60) */
 };
 
@@ -23,8 +25,11 @@ extern const struct stage_ops net_stage;
 
 void net_start(const struct net_conf *conf);	/* after machine_start */
 
+enum { NET_REPLY_MAX = 128 << 10 };	/* of a protocol's reply_max */
+
 /* Listen on addr ("0.0.0.0", "::", "127.0.0.1", port 0: any) for that protocol, on every worker
- * (SO_REUSEPORT).  *portp: the port taken. */
+ * (SO_REUSEPORT); "::" takes IPv4 as well.  *portp: the port taken.  INVAL: no such address, or
+ * the protocol's messages or replies are longer than net's buffers. */
 must_check enum status net_listen(const char *addr, uint16_t port, const struct protocol *proto,
     uint16_t *portp);
 
@@ -32,6 +37,7 @@ must_check enum status net_listen(const char *addr, uint16_t port, const struct 
 must_check enum status net_listen_udp(const char *addr, uint16_t port, const struct protocol *proto,
     uint16_t *portp);
 
+/* Returns once no worker accepts any more; not on a home worker. */
 void net_stop_listening(void);
 /* Close all connections, wait for their jobs to end; then the machine may stop. */
 void net_stop(void);

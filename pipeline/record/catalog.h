@@ -3,7 +3,12 @@
  * store.  One writer, who holds the share's order mutex; readers by epoch, without any lock.
  *
  * Stored form of a value (store and history): u8 version 1 | u8 flags | u16 0 | u32 crc32c over
- * key and the rest | u64 born epoch | u64 lsn | body.
+ * key and the rest | u64 born epoch | u64 lsn | body.  A counter's body is an i64; its LSN says up to
+ * which entry it has been counted.  A history row's body is u64 born | u64 lsn | body of the version
+ * that was replaced.
+ *
+ * A counter's row is what its deltas add up to: get, scan and count all say so; a PUT sets it, a
+ * DEL takes it away.
  */
 #ifndef RECORD_CATALOG_H
 #define RECORD_CATALOG_H
@@ -25,7 +30,11 @@ struct version {			/* a value as read: body lies in the reader's arena */
 
 /* store is borrowed; epoch and newest_snapshot as recovered. */
 struct catalog *catalog_new(struct meta_store *store, uint64_t epoch, uint64_t newest_snapshot);
-void catalog_free(struct catalog **cp);
+void catalog_free(struct catalog **cp);		/* nobody reads it any more; not in a section */
+
+/* As recovery finds them, before anything is replayed or served; removal of the newest snapshot
+ * under order. */
+void catalog_set_epoch(struct catalog *c, uint64_t epoch, uint64_t newest_snapshot);
 
 /*
  * The newest version of a key, committed or stored.  OK with exists = false: there is none.
@@ -39,14 +48,19 @@ must_check enum status catalog_get(struct catalog *c, struct slice key, bool may
 must_check enum status catalog_get_many(struct catalog *c, const struct slice *keys, uint32_t n,
     bool may_wait, struct arena *arena, struct version *v);
 
-/* Live rows of a prefix in order, from key `from` on (empty: the first), merged over memtables
- * and store: each(arg, key, version) until it says false.  Slices are borrowed for the call. */
+/*
+ * Live rows of a prefix in order, from key `from` on (empty: the first), merged over memtables
+ * and store: each(arg, key, version) until it says false.  Slices are borrowed for the call;
+ * each() must not call the store.  Every row that stands from before the call to its end is seen,
+ * once; what changes meanwhile is seen or not.
+ */
 must_check enum status catalog_scan(struct catalog *c, struct slice prefix, struct slice from,
     bool may_wait, bool (*each)(void *arg, struct slice key, const struct version *v), void *arg);
 
 /*
- * Under the share's order mutex: set t's PUTs, DELs and COUNTs as of t->lsn; adds to t the
+ * Under the share's order mutex: set t's PUTs, DELs, COUNTs and CUT as of t->lsn; adds to t the
  * history and changed rows that its versioned items need.  Never fails.  Memory was reserved.
+ * Freezes the active memtable first when it is full.
  */
 void catalog_commit_locked(struct catalog *c, struct txn *t);
 

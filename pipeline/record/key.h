@@ -1,6 +1,9 @@
 /*
  * Key layout: a table's byte, then big-endian fields, so that rows which belong together lie
  * together.  Keys are built in place, in a struct of the longest's size.
+ *
+ * Law: within a versioned table no key is the beginning of another (fixed lengths, or an end mark),
+ * for history rows append an epoch to the key and must stay grouped by it.
  */
 #ifndef RECORD_KEY_H
 #define RECORD_KEY_H
@@ -52,8 +55,21 @@ struct key key_reap(uint64_t content, uint64_t from_window);
 struct key key_snapshot(uint64_t epoch);
 struct key key_share(uint8_t what);
 
-/* Are rows of this table versioned (history, changed)?  engine.md §5. */
+/* Are rows of this table versioned: do they leave history?  engine.md §5. */
 bool table_versioned(uint8_t tag);
+
+/* Do they leave a `changed` line too?  Not map rows: diff finds them from the inode's line. */
+bool table_lists_changes(uint8_t tag);
+
+/* Keys around keys: history(key, epoch) and changed(epoch, key).  key is at most
+ * KEY_INNER_MAX bytes; the result's length is its own plus KEY_AROUND. */
+enum { KEY_AROUND = 9, KEY_INNER_MAX = KEY_MAX - KEY_AROUND };
+uint32_t key_history(uint8_t *to, struct slice key, uint64_t epoch);
+uint32_t key_changed(uint8_t *to, struct slice key, uint64_t epoch);
+
+/* And back: false where row is no such key. */
+bool key_history_split(struct slice row, struct slice *key, uint64_t *epoch);
+bool key_changed_split(struct slice row, struct slice *key, uint64_t *epoch);
 
 enum count_what {			/* COUNT rows; on disk */
 	COUNT_USED_BYTES = 1, COUNT_INODES = 2, COUNT_CONTENT = 3, COUNT_LEAF = 4, COUNT_CHUNK = 5,

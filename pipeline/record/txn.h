@@ -6,7 +6,7 @@
  * around it where values are stored (catalog.h).
  *
  * Log form of an entry (after the group's header; all little-endian):
- *	entry: u32 bytes of what follows | u64 lsn | u16 items | u16 0 | u32 data bytes
+ *	entry: u32 bytes of all its items | u64 lsn | u16 items | u16 0 | u32 data bytes
  *	item:  u8 kind | u8 flags | u16 key length | u32 value length | key | value
  *	DATA's value: u64 content, u64 offset, u32 length, u32 at (byte in the entry's data),
  *	              u32 crc32c for each 64 KiB of it
@@ -23,7 +23,7 @@
 #include "pipeline/model/note.h"
 
 enum { TXN_DATA_MAX = 1 << 20, TXN_RECORDS_MAX = 1 << 20, TXN_CRC_UNIT = 1 << 16,
-	TXN_HOME_BYTES = 1536 };
+	TXN_ITEMS_MAX = 21000, TXN_HOME_BYTES = 2048 };
 
 enum item_kind {			/* on disk: never renumbered */
 	ITEM_PUT = 1, ITEM_DEL, ITEM_COUNT, ITEM_DATA, ITEM_TRUNC, ITEM_HOLE, ITEM_MAP, ITEM_CARVED,
@@ -34,7 +34,8 @@ enum item_kind {			/* on disk: never renumbered */
 struct old_version {
 	bool exists;
 	uint64_t born;
-	struct slice body;
+	lsn_t lsn;			/* of its last change: a snapshot's change counter */
+	struct slice body;		/* borrowed until the commit */
 };
 
 struct txn_item {
@@ -57,6 +58,7 @@ struct txn {
 	struct txn_item *first, **last;
 	uint32_t nitems;
 	uint32_t record_bytes;		/* of its log form without data, kept exact */
+	uint32_t history_bytes;		/* what history and changed rows may add to that at commit */
 	struct chain data;		/* of all DATA items, in order; counted */
 	lsn_t lsn;			/* block_commit fills it */
 	void *datum[2];			/* block's: what became of its DATA items */
@@ -67,12 +69,20 @@ struct txn {
 	uint8_t home[TXN_HOME_BYTES] __attribute__((aligned(16)));
 };
 
+/* The log form's fixed parts. */
+enum { ENTRY_HEAD_BYTES = 20, ITEM_HEAD_BYTES = 8 };
+
 void txn_pool_init(uint32_t count);
 void txn_pool_fini(void);
 struct txn *txn_new(void);		/* NULL: all are out */
 void txn_free(struct txn **txnp);
 
-/* Builders copy key and body into the txn; a passed limit sets failed. */
+/*
+ * Builders copy key and body into the txn; a passed limit sets failed.  old (NULL: not known, or
+ * a table without history) is copied, the body it cites is not.  A second count of a key joins
+ * the first.  txn_cut with epoch 0: the one that stands at the commit.  A note whose `after` is 0
+ * gets the entry's own LSN.
+ */
 void txn_put(struct txn *t, struct slice key, struct slice body, const struct old_version *old);
 void txn_del(struct txn *t, struct slice key, const struct old_version *old);
 void txn_count(struct txn *t, struct slice key, int64_t delta);
@@ -85,6 +95,9 @@ void txn_note(struct txn *t, const struct note *note);
 /* Bytes of data for content at offset; takes references, computes the checksums now (before any
  * lock is taken).  At most two a txn, TXN_DATA_MAX in all. */
 void txn_data(struct txn *t, uint64_t content, uint64_t offset, const struct chain *bytes);
+
+/* A PUT at the end that the limits have already been asked for: history_bytes. catalog's. */
+void txn_put_reserved(struct txn *t, struct slice key, struct slice head, struct slice body);
 
 /* The log form, once lsn is known; data not included. Exactly t->record_bytes. */
 void txn_encode(const struct txn *t, struct writer *w);

@@ -6,6 +6,7 @@
 #ifndef SHARE_SHARE_H
 #define SHARE_SHARE_H
 
+#include "pipeline/base/epoch.h"
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/ref.h"
 #include "pipeline/base/table.h"
@@ -44,20 +45,28 @@ struct share {
 	_Atomic uint64_t used_bytes, used_inodes;	/* live logical usage, from COUNT rows */
 	_Atomic uint64_t verifier;	/* the write verifier; engine.md §1 */
 	struct table_node by_id, by_name;	/* the registry's */
+	uint32_t place;				/* the registry's: where it stands among all */
+	struct epoch_entry epoch;
 };
 
 struct share *share_new(const struct share_conf *conf);
 struct share *share_ref(struct share *s);
-void share_put(struct share **sp);	/* the last put frees it; it must be closed */
+
+/* The last put closes the store and frees the share.  Whoever closed it has let go of catalog,
+ * block, inodes and sync before. */
+void share_put(struct share **sp);
 
 /* Numbers never handed out before; engine.md §1.3. */
 uint64_t share_new_ino(struct share *s);
 
-/* Registry: by number (handles) and by name (mounts).  Found with a reference; NULL: none. */
+/* Registry: by number (handles) and by name (mounts).  Found with a reference; NULL: none.  It
+ * holds a reference of its own of what is published. */
+enum { REGISTRY_SHARES_MAX = 4096 };
 void registry_start(void);
-void registry_stop(void);
-must_check enum status registry_publish(struct share *s);	/* EXIST: name or number taken */
-void registry_retire(struct share *s);
+void registry_stop(void);		/* all have been retired */
+must_check enum status registry_publish(struct share *s);	/* EXIST: name or number taken;
+								 * RESOURCE: too many */
+void registry_retire(struct share *s);	/* harmless where it is not published */
 struct share *registry_by_id(uint64_t share);
 struct share *registry_by_name(const void *name, size_t len);
 void registry_each(void (*see)(struct share *s, void *arg), void *arg);	/* borrowed */

@@ -14,6 +14,7 @@
 #include "pipeline/model/io.h"
 #include "pipeline/model/op.h"
 #include "pipeline/stage/ring.h"
+#include "pipeline/stage/timer.h"
 
 struct conn;
 struct share;
@@ -34,14 +35,19 @@ struct job {
 	uint32_t magic;
 	uint8_t floor;			/* enum floor: where it is */
 	uint8_t state;			/* enum job_state */
-	bool woken;			/* a wake came before the park was complete */
+	uint8_t turn;			/* enum turn: what down() said in a pool */
+	uint16_t visited;		/* a bit a floor: whose up() it is owed */
+	bool silent;			/* decode's: it ends without a reply */
 	bool timed_out;			/* woken by its deadline */
+	_Atomic uint8_t park;		/* park.c's: how far its parking is */
 	enum status status;		/* of the operation; encode turns it into the wire's */
 	struct worker *home;
 	struct inbox_link inbox;	/* home's inbox, while others hand it back */
 	struct list link;		/* whoever keeps it waiting: its own list, its own lock */
 	struct list parked_link;	/* home worker's list of parked jobs */
 	uint64_t deadline_ns;		/* of a park; 0: none */
+	struct timer timer;		/* that deadline, on home's wheel */
+	bool (*expire)(struct job *job);
 	uint64_t born_ns;		/* when its message was whole */
 	uint64_t queued_ns;		/* when it was last queued, for gauges */
 
@@ -64,12 +70,20 @@ struct job {
 	uint8_t home_block[JOB_HOME_BYTES] __attribute__((aligned(16)));
 };
 
-/* A fixed pool, made once.  job_get: a clean job of that home, NULL when all are out (net's
- * credits keep that from happening).  job_put: rewinds all; the state must be SENT or DOWN. */
+/* A fixed pool, made once by machine_start. */
 void job_pool_init(uint32_t count);
 void job_pool_fini(void);
 uint32_t job_pool_used(void);
+
+/* A clean job of that home; NULL when all are out (net's credits keep that from happening).  Any
+ * thread; the home worker's own way takes no lock. */
 struct job *job_get(struct worker *home);
+
+/* Give it back: message, payload, cred and share are let go of, the arena is rewound.  Nobody may
+ * have it on a list. */
 void job_put(struct job **jobp);
+
+/* How job_put lets go of job->share, which this floor knows by name only.  Set once, by share. */
+void job_share_hook(void (*release)(struct share **sharep));
 
 #endif

@@ -27,6 +27,7 @@ uint32_t ring_count(const struct ring *r);
 
 struct inbox_link {
 	ck_stack_entry_t entry;
+	uint8_t kind;			/* the machine's: what it is that comes */
 };
 
 struct inbox {
@@ -39,6 +40,6 @@ void inbox_push(struct inbox *in, struct inbox_link *l);		/* any thread */
 /* All that came since the last call, oldest first, linked by inbox_next; the owner alone. */
 struct inbox_link *inbox_take(struct inbox *in);
 struct inbox_link *inbox_next(struct inbox_link *l);
-bool inbox_empty(const struct inbox *in);
+bool inbox_empty(const struct inbox *in);	/* the owner alone: nothing there to take */
 
 #endif

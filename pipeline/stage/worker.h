@@ -27,7 +27,6 @@ void worker_unwatch(struct worker *w, struct watch *watch);
 /* A message to a worker: run(call) is called there.  The struct is the sender's until then. */
 struct call {
 	struct inbox_link link;
-	uint8_t kind;			/* the machine's */
 	void (*run)(struct call *call);
 };
 void worker_call(struct worker *w, struct call *call);	/* any thread */
@@ -37,6 +36,14 @@ struct tail {
 	struct list link;
 	void (*run)(struct tail *tail);
 };
+void tail_init(struct tail *tail, void (*run)(struct tail *tail));
 void worker_tail(struct worker *w, struct tail *tail);	/* that worker alone; queued once a turn */
+void tail_cancel(struct tail *tail);
+
+/* The same, but run in the next turn, where sockets are read: for input that was put off. */
+void worker_soon(struct worker *w, struct tail *tail);
+
+/* The time this turn began, monotonic: good enough for anything that is not a measurement. */
+uint64_t worker_now_ns(const struct worker *w);
 
 #endif

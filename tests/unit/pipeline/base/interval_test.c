@@ -1,6 +1,6 @@
 /*
- * The interval map against a model that knows, for every byte, which value lies there and which
- * byte of the value it is.
+ * The interval map against a model that knows, for every byte, which value lies there
+ * and which byte of the value it is.
  */
 #include "pipeline/base/interval.h"
 
@@ -70,7 +70,8 @@ static void
 ask(const struct interval_map *m, uint64_t at)
 {
 	struct interval next = { 0 }, prev = { 0 };
-	bool has_next = interval_next(m, at, &next), has_prev = interval_prev(m, at, &prev);
+	bool has_next = interval_next(m, at, &next);
+	bool has_prev = interval_prev(m, at, &prev);
 	uint64_t b;
 
 	for (b = at; b < SPACE && !model[b].set; b++)
@@ -93,7 +94,8 @@ CASE(an_interval_map_agrees_with_a_model_of_every_byte)
 	memset(values, 0, sizeof values);
 	memset(model, 0, sizeof model);
 	for (int round = 0; round < ROUNDS; round++) {
-		uint64_t from = rand_u64() % SPACE, len = rand_u64() % (round % 2 ? 12 : 60);
+		uint64_t from = rand_u64() % SPACE;
+		uint64_t len = rand_u64() % (round % 2 ? 12 : 60);
 		uint64_t to = MIN(from + len, (uint64_t)SPACE), skew = rand_u64() % 1000;
 		struct value *v = round % 5 == 0 ? NULL : &values[rand_u64() % VALUES];
 		bool set = rand_u64() % 3 != 0;
@@ -106,7 +108,7 @@ CASE(an_interval_map_agrees_with_a_model_of_every_byte)
 			interval_clear(m, from, to);
 		}
 		for (uint64_t b = from; b < to; b++)
-			model[b] = (struct cell){ set ? v : NULL, set, skew + (b - from) };
+			model[b] = (struct cell){ set ? v : NULL, set, skew + b - from };
 		compare(m);
 		ask(m, rand_u64() % SPACE);
 	}

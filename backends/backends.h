@@ -1,0 +1,30 @@
+/*
+ * The door of the keepers: stores are opened by the name of their kind.
+ */
+#ifndef BACKENDS_BACKENDS_H
+#define BACKENDS_BACKENDS_H
+
+#include "pipeline/contract/meta_store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct meta_conf {
+	const char *dir;		/* a durable store makes a folder of its kind's name in it */
+	uint64_t cache_bytes;		/* 0: the kind's default */
+	const char *options;		/* "key=value …" of that kind; may be NULL */
+};
+
+/*
+ * Open a metadata store: kind is "memory" or "leveldb".  why: a sentence for the operator.
+ *
+ * INVAL: no such kind or option.  CORRUPT: what lies there is damaged, or has lost what it once
+ * vouched for.  BUSY: another process has it.  IO, NOSPC, ACCES: the system said so.
+ */
+must_check enum status meta_store_open(const char *kind, const struct meta_conf *conf,
+    struct meta_store **sp, char *why, size_t why_cap);
+
+/* Is there a kind of that name, and does it outlive the process? */
+bool meta_store_known(const char *kind, bool *durable);
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * Wiring.  The setting `memory` is divided here, by one table: what is not in it (threads, code,
+ * LevelDB's own buffers) is what a process takes beyond that setting.
+ */
+#include "mgmt/daemon/assemble.h"
+
+#include "gateway/gateway.h"
+#include "mgmt/metrics/metrics.h"
+#include "mgmt/shares/wire.h"
+#include "pipeline/auth/auth.h"
+#include "pipeline/base/log.h"
+#include "pipeline/base/text.h"
+#include "pipeline/block/block.h"
+#include "pipeline/cache/cache.h"
+#include "pipeline/cache/page.h"
+#include "pipeline/decode/decode.h"
+#include "pipeline/net/net.h"
+#include "pipeline/share/share.h"
+#include "pipeline/stage/stage.h"
+#include "pipeline/sync/sync.h"
+#include "pipeline/vfs/vfs.h"
+
+/* Hundredths of `memory`. */
+enum {
+	PART_PAGES = 35,		/* decoded bytes */
+	PART_INODES = 20,		/* decoded inodes and dentries */
+	PART_NET = 25,			/* messages on their way in */
+	PART_META = 10,			/* the metadata stores' block caches */
+	/* the rest: memtables, jobs, change sets, replies */
+};
+
+enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
+	IDLE_PARTIAL_S = 60, RECORDS_CAP = 64 << 20, SEGMENT = 64 << 20, TICK_MS = 100,
+	APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 25 };
+
+static void
+start_floors(const struct config *c)
+{
+	uint64_t hundredth = c->memory / 100;
+
+	stage_set(FLOOR_NET, &net_stage);
+	stage_set(FLOOR_DECODE, &decode_stage);
+	stage_set(FLOOR_AUTH, &auth_stage);
+	stage_set(FLOOR_VFS, &vfs_stage);
+	stage_set(FLOOR_CACHE, &cache_stage);
+	stage_set(FLOOR_BLOCK, &block_stage);
+	stage_set(FLOOR_SYNC, &sync_stage);
+	txn_pool_init(TXNS);
+	registry_start();
+	page_start(hundredth * PART_PAGES);
+	vfs_start(&(struct vfs_conf){ .inode_bytes = hundredth * PART_INODES });
+	auth_start(CREDS);
+	machine_start(&(struct machine_conf){ .workers = (uint32_t)c->workers, .jobs = JOBS });
+	block_start(&(struct block_conf){ .records_cap = RECORDS_CAP, .segment_bytes = SEGMENT,
+		.tick_ms = TICK_MS });
+	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = CARVE_AGE_MS,
+		.carve_at_percent = CARVE_PERCENT });
+	net_start(&(struct net_conf){ .jobs = JOBS, .conn_jobs = CONN_JOBS,
+		.bytes = hundredth * PART_NET, .conn_bytes = CONN_BYTES,
+		.conns_max = (uint32_t)c->nfs_conns, .idle_partial_s = IDLE_PARTIAL_S });
+}
+
+static void
+one_share(struct share *s, void *arg)
+{
+	struct share **keep = arg;
+
+	if (*keep == NULL)
+		*keep = share_ref(s);
+}
+
+static void
+close_shares(void)
+{
+	for (;;) {
+		struct share *s = NULL;
+
+		registry_each(one_share, &s);
+		if (s == NULL)
+			return;
+		if (share_unwire(s) != OK)
+			log_error("share.close", F_STR("share", s->conf.name));
+		share_put(&s);
+	}
+}
+
+static void
+stop_floors(void)
+{
+	close_shares();
+	sync_stop();
+	block_stop();
+	machine_stop();
+	auth_stop();
+	vfs_stop();
+	page_stop();
+	registry_stop();
+	txn_pool_fini();
+}
+
+static enum status
+open_shares(const struct config *c, char *why, size_t why_cap)
+{
+	uint64_t each = c->memory / 100 * PART_META / MAX(c->nshares, 1u);
+
+	for (uint32_t i = 0; i < c->nshares; i++) {
+		enum status st = share_wire(&c->shares[i], each, gateway_remember, why, why_cap);
+
+		if (st != OK)
+			return st;
+	}
+	return OK;
+}
+
+static enum status
+listen_all(const struct config *c, struct ports *ports, char *why, size_t why_cap)
+{
+	struct text t = text_of(why, why_cap);
+	enum status st = gateway_listen(&(struct gateway_conf){ .host = c->nfs_host,
+		.port = (uint16_t)c->nfs_port, .portmap = c->portmap,
+		.portmap_port = (uint16_t)c->portmap_port }, &ports->nfs, &ports->portmap);
+
+	if (st != OK) {
+		text_addf(&t, "cannot listen on port %llu: %s; is another server there?",
+		    (unsigned long long)c->nfs_port, status_text(st));
+		return st;
+	}
+	if (!c->metrics)
+		return OK;
+	st = metrics_start(c->metrics_host, (uint16_t)c->metrics_port, &ports->metrics);
+	if (st != OK)
+		text_addf(&t, "cannot serve metrics on %s port %llu: %s (metrics.port, metrics.enabled)",
+		    c->metrics_host, (unsigned long long)c->metrics_port, status_text(st));
+	return st;
+}
+
+enum status
+house_open(const struct config *c, struct ports *ports, char *why, size_t why_cap)
+{
+	enum status st;
+
+	*ports = (struct ports){ 0 };
+	start_floors(c);
+	gateway_start();
+	st = open_shares(c, why, why_cap);
+	if (st == OK)
+		st = listen_all(c, ports, why, why_cap);
+	if (st != OK)
+		house_close();
+	return st;
+}
+
+void
+house_close(void)
+{
+	metrics_stop();
+	net_stop_listening();
+	net_stop();
+	gateway_stop();
+	stop_floors();
+}

@@ -1,0 +1,21 @@
+/*
+ * The only place that knows all names: it starts the rooms from the lowest floor up, opens the
+ * shares, lets the gateway listen, and takes all of it down in reverse.
+ */
+#ifndef MGMT_ASSEMBLE_H
+#define MGMT_ASSEMBLE_H
+
+#include "mgmt/daemon/config.h"
+
+struct ports {				/* what was bound */
+	uint16_t nfs, metrics, portmap;
+};
+
+/* All up, or nothing is: then why says what failed, in one line. */
+must_check enum status house_open(const struct config *c, struct ports *ports, char *why,
+    size_t why_cap);
+
+/* Answers in flight leave, everything acknowledged is durable, all is closed. */
+void house_close(void);
+
+#endif

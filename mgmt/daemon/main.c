@@ -1,0 +1,410 @@
+/*
+ * dfs: the daemon's command line, as a table of words.
+ */
+#include "mgmt/daemon/assemble.h"
+#include "mgmt/daemon/lifecycle.h"
+
+#include "pipeline/base/clock.h"
+#include "pipeline/base/log.h"
+#include "pipeline/base/mutex.h"
+#include "pipeline/base/panic.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EXIT_NOT_RUNNING = 3 };
+
+static struct {
+	const char *config, *quick, *pid_file, *log_file;
+	bool foreground, force, witness;
+} opt;
+
+static struct config conf;
+static char why[1024];
+
+static int
+fail(const char *text)
+{
+	fprintf(stderr, "dfs: %s\n", text);
+	return 1;
+}
+
+/* --- the pieces of start --- */
+
+static void
+make_dir(const char *dir)
+{
+	char path[CONFIG_STR_MAX];
+
+	snprintf(path, sizeof path, "%s", dir);
+	for (char *p = path + 1; *p != '\0'; p++)
+		if (*p == '/') {
+			*p = '\0';
+			mkdir(path, 0700);
+			*p = '/';
+		}
+	mkdir(path, 0700);
+}
+
+/* --quick DIR: one share /export in DIR, open to this machine as it is, to others with root
+ * squashed.  All state stays in DIR. */
+static bool
+quick(void)
+{
+	static const char *const local[] = { "127.0.0.0/8", "::1" };
+	char full[CONFIG_STR_MAX / 2];
+	struct share_conf s;
+
+	make_dir(opt.quick);
+	if (realpath(opt.quick, full) == NULL || strlen(full) > sizeof s.dir / 2)
+		return false;
+	snprintf(conf.state_dir, sizeof conf.state_dir, "%s", full);
+	config_share_default(&s, "/export");
+	snprintf(s.dir, sizeof s.dir, "%s/export", full);
+	if (getenv("DITTOFS_QUICK_METADATA") != NULL)
+		snprintf(s.meta, sizeof s.meta, "%s", getenv("DITTOFS_QUICK_METADATA"));
+	if (getenv("DITTOFS_QUICK_DURABILITY") != NULL &&
+	    strcmp(getenv("DITTOFS_QUICK_DURABILITY"), "writeback") == 0)
+		s.tier = TIER_WRITEBACK;
+	for (size_t i = 0; i < ARRAY_LEN(local); i++) {
+		struct export_rule *r = &s.rules[s.nrules++];
+
+		snprintf(r->hosts, sizeof r->hosts, "%s", local[i]);
+		r->squash = SQUASH_NONE;
+	}
+	s.rules[s.nrules++] = (struct export_rule){ .hosts = "*", .squash = SQUASH_ROOT };
+	config_add_share(&conf, &s);
+	return true;
+}
+
+static const char *
+pid_path(void)
+{
+	static char path[CONFIG_STR_MAX + 32];
+
+	if (opt.pid_file != NULL)
+		return opt.pid_file;
+	snprintf(path, sizeof path, "%s/dittofs.pid", conf.state_dir);
+	return path;
+}
+
+static const char *
+log_path(void)
+{
+	static char path[CONFIG_STR_MAX + 32];
+
+	if (opt.log_file != NULL)
+		return opt.log_file;
+	if (conf.log_output[0] != '\0' && strcmp(conf.log_output, "stderr") != 0 &&
+	    strcmp(conf.log_output, "stdout") != 0)
+		return conf.log_output;
+	snprintf(path, sizeof path, "%s/dittofs.log", conf.state_dir);
+	return path;
+}
+
+static bool
+open_log(void)
+{
+	static const char *const levels[] = { "debug", "info", "warn", "error" };
+	int fd = STDERR_FILENO;
+	size_t level = 0;
+
+	while (level < ARRAY_LEN(levels) && strcasecmp(levels[level], conf.log_level) != 0)
+		level++;
+	if (level == ARRAY_LEN(levels))
+		return false;
+	if (strcmp(conf.log_output, "stdout") == 0)
+		fd = STDOUT_FILENO;
+	else if (opt.foreground && (conf.log_output[0] != '\0' || opt.log_file != NULL) &&
+	    strcmp(conf.log_output, "stderr") != 0)
+		fd = open(log_path(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return false;
+	log_open(fd, strcasecmp(conf.log_format, "json") == 0, (enum log_level)level);
+	return true;
+}
+
+static bool
+read_settings(void)
+{
+	if (config_read(&conf, opt.config, why, sizeof why) != OK)
+		return false;
+	if (opt.quick != NULL && !quick()) {
+		snprintf(why, sizeof why, "%s: cannot be made or its path is too long", opt.quick);
+		return false;
+	}
+	return true;
+}
+
+static void
+say_ready(const struct ports *ports)
+{
+	char line[900];
+
+	snprintf(line, sizeof line, "dfs: serving %u share%s over NFSv3 on port %u, pid %d\n%s",
+	    conf.nshares, conf.nshares == 1 ? "" : "s", ports->nfs, (int)getpid(),
+	    conf.nshares == 0 ? "dfs: no share yet: add one to the file of settings (`dfs init`)\n" : "");
+	background_ready(0, line);
+	log_info("dfs.ready", F_U64("nfs_port", ports->nfs), F_U64("metrics_port", ports->metrics),
+	    F_U64("shares", conf.nshares));
+}
+
+static void
+forced(int sig)
+{
+	(void)sig;
+	_exit(1);			/* what was acknowledged is in the journal already */
+}
+
+static int
+serve(void)
+{
+	struct ports ports;
+	char line[1200];
+	int sig;
+
+	if (house_open(&conf, &ports, why, sizeof why) != OK) {
+		snprintf(line, sizeof line, "dfs: %s\n", why);
+		background_ready(1, line);
+		log_error("dfs.failed", F_STR("why", why));
+		return 1;
+	}
+	say_ready(&ports);
+	sig = signals_wait();
+	log_info("dfs.stopping", F_I64("signal", sig));
+	signal(SIGALRM, forced);
+	alarm((unsigned)conf.shutdown_s);
+	house_close();
+	log_info("dfs.stopped", F_I64("signal", sig));
+	return 0;
+}
+
+static int
+cmd_start(void)
+{
+	pid_t other = 0;
+	int code;
+
+	if (!read_settings())
+		return fail(why);
+	make_dir(conf.state_dir);
+	signals_block();
+	mutex_witness(opt.witness);
+	if (!opt.foreground && background(log_path()) != OK)
+		return fail("cannot go to the background: is the log's folder writable?");
+	if (pidfile_take(pid_path(), &other) != OK) {
+		snprintf(why, sizeof why, other != 0 ? "dfs: it runs already, pid %d (`dfs stop`)\n" :
+		    "dfs: cannot take its pid file; is the state folder writable?\n", (int)other);
+		background_ready(1, why);
+		return 1;
+	}
+	if (!open_log()) {
+		background_ready(1, "dfs: logging.level or logging.output is not usable\n");
+		return 1;
+	}
+	code = serve();
+	pidfile_drop(pid_path());
+	config_free(&conf);
+	return code;
+}
+
+/* --- the others --- */
+
+static int
+cmd_stop(void)
+{
+	uint64_t until;
+	pid_t pid;
+
+	if (!read_settings())
+		return fail(why);
+	pid = pidfile_read(pid_path());
+	if (pid <= 0) {
+		fprintf(stderr, "dfs: it does not run (%s)\n", pid_path());
+		return EXIT_NOT_RUNNING;
+	}
+	if (kill(pid, opt.force ? SIGKILL : SIGTERM) != 0)
+		return fail(strerror(errno));
+	until = clock_mono_ns() + (conf.shutdown_s + 5) * NS_PER_S;
+	while (pidfile_read(pid_path()) == pid) {
+		struct timespec nap = clock_timespec(20 * NS_PER_MS);
+
+		if (clock_mono_ns() > until)
+			return fail("it is still stopping; `dfs stop --force` ends it at once");
+		nanosleep(&nap, NULL);
+	}
+	printf("dfs: stopped\n");
+	return 0;
+}
+
+/* The metrics server's /health, word for word. */
+static bool
+ask_health(char *body, size_t cap)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)conf.metrics_port) };
+	static const char ask[] = "GET /health HTTP/1.0\r\n\r\n";
+	struct timeval limit = { 5, 0 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t len = 0;
+	ssize_t got;
+	char *gap;
+
+	inet_pton(AF_INET, conf.metrics_host, &addr.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof addr) != 0 ||
+	    write(fd, ask, sizeof ask - 1) < 0) {
+		close(fd);
+		return false;
+	}
+	while (len + 1 < cap && (got = read(fd, body + len, cap - 1 - len)) > 0)
+		len += (size_t)got;
+	close(fd);
+	body[len] = '\0';
+	gap = strstr(body, "\r\n\r\n");
+	if (gap == NULL)
+		return false;
+	memmove(body, gap + 4, strlen(gap + 4) + 1);
+	return true;
+}
+
+static int
+cmd_status(void)
+{
+	char body[16384];
+	pid_t pid;
+
+	if (!read_settings())
+		return fail(why);
+	pid = pidfile_read(pid_path());
+	if (pid <= 0) {
+		printf("dfs: not running\n");
+		return EXIT_NOT_RUNNING;
+	}
+	printf("dfs: running, pid %d\n", (int)pid);
+	if (conf.metrics && ask_health(body, sizeof body))
+		fputs(body, stdout);
+	return 0;
+}
+
+static int
+cmd_init(void)
+{
+	char path[CONFIG_STR_MAX], *slash;
+	int fd;
+
+	if (opt.config != NULL)
+		snprintf(path, sizeof path, "%s", opt.config);
+	else
+		config_default_file(path, sizeof path);
+	slash = strrchr(path, '/');
+	if (slash != NULL && slash != path) {
+		*slash = '\0';
+		make_dir(path);
+		*slash = '/';
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (opt.force ? O_TRUNC : O_EXCL), 0600);
+	if (fd < 0 && errno == EEXIST) {
+		fprintf(stderr, "dfs: %s exists; --force writes it anew\n", path);
+		return 1;
+	}
+	if (fd < 0)
+		return fail(strerror(errno));
+	config_template(fd);
+	close(fd);
+	printf("dfs: wrote %s; `dfs start` uses it\n", path);
+	return 0;
+}
+
+static int
+cmd_config(void)
+{
+	config_template(STDOUT_FILENO);
+	return 0;
+}
+
+static int
+cmd_version(void)
+{
+	printf("dfs %s\n", DFS_VERSION);
+	return 0;
+}
+
+static const struct {
+	const char *word;
+	int (*run)(void);
+	const char *help;
+} commands[] = {
+	{ "init",	cmd_init,	"write a commented file of settings" },
+	{ "start",	cmd_start,	"start the daemon; --quick DIR: a share /export at once" },
+	{ "stop",	cmd_stop,	"stop it: answers leave, all is made durable" },
+	{ "status",	cmd_status,	"does it run, and how are its shares" },
+	{ "config",	cmd_config,	"list all settings with their defaults" },
+	{ "version",	cmd_version,	"print the version" },
+};
+
+static int
+usage(FILE *to, int code)
+{
+	fprintf(to, "usage: dfs COMMAND [OPTION...]\n\ncommands:\n");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(to, "  %-10s%s\n", commands[i].word, commands[i].help);
+	fprintf(to, "\noptions:\n"
+	    "  --config FILE     settings (default: dittofs/config.yaml in $XDG_CONFIG_HOME)\n"
+	    "  --quick DIR       start, stop, status: a gateway that needs no settings, all in DIR\n"
+	    "  -f, --foreground  start: stay in the foreground\n"
+	    "  --pid-file FILE   start, stop, status\n"
+	    "  --log-file FILE   start\n"
+	    "  --force           init: overwrite; stop: kill\n"
+	    "  --witness         start: check the order of locks (slower; for tests)\n");
+	return code;
+}
+
+static bool
+options(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' }, { "quick", required_argument, NULL, 'q' },
+		{ "foreground", no_argument, NULL, 'f' }, { "pid-file", required_argument, NULL, 'p' },
+		{ "log-file", required_argument, NULL, 'l' }, { "force", no_argument, NULL, 'F' },
+		{ "witness", no_argument, NULL, 'w' }, { NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "f", longs, NULL)) != -1)
+		switch (c) {
+		case 'c': opt.config = optarg; break;
+		case 'q': opt.quick = optarg; break;
+		case 'f': opt.foreground = true; break;
+		case 'p': opt.pid_file = optarg; break;
+		case 'l': opt.log_file = optarg; break;
+		case 'F': opt.force = true; break;
+		case 'w': opt.witness = true; break;
+		default: return false;
+		}
+	return optind == argc;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr, 2);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+		return usage(stdout, 0);
+	if (!options(argc - 1, argv + 1))
+		return usage(stderr, 2);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(argv[1], commands[i].word) == 0)
+			return commands[i].run();
+	return usage(stderr, 2);
+}

@@ -1,0 +1,273 @@
+/*
+ * Making a share and taking it apart, in one order and its reverse.
+ *
+ * The share's row (ids and keys) is a file of its own beside the journal: it is needed before the
+ * log can be read.  A share on the memory store has a new one each start: old handles are stale,
+ * as its files are gone.
+ */
+#include "mgmt/shares/wire.h"
+
+#include "backends/backends.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/log.h"
+#include "pipeline/base/rand.h"
+#include "pipeline/base/text.h"
+#include "pipeline/block/block.h"
+#include "pipeline/record/key.h"
+#include "pipeline/sync/sync.h"
+#include "pipeline/vfs/vfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ROW_BYTES_MAX = 1024, ROW_CRC = 4 };
+
+struct wiring {
+	struct share *share;
+	char *why;
+	size_t why_cap;
+};
+
+__attribute__((format(printf, 3, 4)))
+static enum status
+wrong(struct wiring *w, enum status st, const char *fmt, ...)
+{
+	struct text t = text_of(w->why, w->why_cap);
+	char what[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	text_addf(&t, "share %s: %s", w->share->conf.name, what);
+	return st;
+}
+
+static bool
+make_dirs(const char *dir)
+{
+	char path[1100];
+	size_t len = strlen(dir);
+
+	if (len >= sizeof path)
+		return false;
+	memcpy(path, dir, len + 1);
+	for (size_t i = 1; i <= len; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		char was = path[i];
+
+		path[i] = '\0';
+		if (mkdir(path, 0700) != 0 && errno != EEXIST)
+			return false;
+		path[i] = was;
+	}
+	return true;
+}
+
+static void
+row_new(struct share_row *row)
+{
+	*row = (struct share_row){ .fold_version = 1 };
+	rand_bytes(row->share_id, sizeof row->share_id);
+	rand_bytes(row->journal_id, sizeof row->journal_id);
+	rand_bytes(row->handle_key, sizeof row->handle_key);
+	rand_bytes(row->name_key, sizeof row->name_key);
+	rand_bytes(row->digest_key, sizeof row->digest_key);
+	row->share = get_be64(row->share_id) >> 1 | 1;
+	row->fsid = get_be64(row->share_id + 8) >> 1 | 1;
+}
+
+/* Write, sync, rename, sync the folder: there is a whole row or none. */
+static bool
+row_write(int dirfd, const uint8_t *bytes, size_t len)
+{
+	int fd = openat(dirfd, "share.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, bytes, len) == (ssize_t)len && fdatasync(fd) == 0;
+	close(fd);
+	return ok && renameat(dirfd, "share.new", dirfd, "share") == 0 && fsync(dirfd) == 0;
+}
+
+static enum status
+row_make(struct wiring *w, int dirfd)
+{
+	struct share *s = w->share;
+	uint8_t bytes[ROW_BYTES_MAX];
+	struct writer out = writer_of(bytes, sizeof bytes);
+
+	row_new(&s->row);
+	rec_share_encode(&out, &s->row);
+	write_le32(&out, crc32c(0, bytes, out.len));
+	assert(writer_ok(&out));
+	if (!row_write(dirfd, bytes, out.len))
+		return wrong(w, ST_IO, "cannot write %s/share: %s", s->conf.dir, strerror(errno));
+	return OK;
+}
+
+static enum status
+row_read(struct wiring *w, int dirfd, bool *fresh)
+{
+	struct share *s = w->share;
+	uint8_t bytes[ROW_BYTES_MAX];
+	int fd = openat(dirfd, "share", O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	*fresh = fd < 0 && errno == ENOENT;
+	if (*fresh)
+		return row_make(w, dirfd);
+	if (fd < 0)
+		return wrong(w, ST_IO, "cannot open %s/share: %s", s->conf.dir, strerror(errno));
+	got = read(fd, bytes, sizeof bytes);
+	close(fd);
+	if (got <= ROW_CRC || crc32c(0, bytes, (size_t)got - ROW_CRC) !=
+	    get_le32(bytes + got - ROW_CRC) ||
+	    rec_share_decode(slice_of(bytes, (uint32_t)got - ROW_CRC), &s->row) != OK)
+		return wrong(w, ST_CORRUPT, "%s/share is damaged; restore it from a backup",
+		    s->conf.dir);
+	return OK;
+}
+
+/* The folder, and who the share is. */
+static enum status
+identity(struct wiring *w, bool *fresh)
+{
+	struct share *s = w->share;
+	enum status st;
+	int dirfd;
+
+	if (!make_dirs(s->conf.dir))
+		return wrong(w, ST_IO, "cannot make %s: %s", s->conf.dir, strerror(errno));
+	if (strcmp(s->conf.meta, "memory") == 0) {
+		*fresh = true;
+		row_new(&s->row);
+		return OK;
+	}
+	dirfd = open(s->conf.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return wrong(w, ST_IO, "cannot open %s: %s", s->conf.dir, strerror(errno));
+	st = row_read(w, dirfd, fresh);
+	close(dirfd);
+	return st;
+}
+
+static enum status
+journal(struct wiring *w, void (*remember)(uint64_t, const struct note *))
+{
+	struct share *s = w->share;
+	struct meta_ident ident;
+	char text[400] = "";
+	enum status st = s->store->ops->ident(s->store, &ident);
+	bool fresh = st == ST_NOENT;
+
+	if (st != OK && st != ST_NOENT)
+		return wrong(w, st, "its metadata store cannot say whose it is: %s", status_text(st));
+	st = block_open(s, fresh, remember, text, sizeof text);
+	if (st != OK)
+		return wrong(w, st, "its journal: %s", text[0] ? text : status_text(st));
+	return OK;
+}
+
+static enum status
+root(struct wiring *w)
+{
+	struct share *s = w->share;
+	struct key key = key_inode(INO_ROOT);
+	struct arena arena;
+	struct version v;
+	enum status st;
+
+	arena_init(&arena, NULL, 0, 1 << 16);
+	st = catalog_get(s->catalog, key_slice(&key), true, &arena, &v);
+	if (st == OK && !v.exists)
+		st = vfs_make_root(s);
+	arena_rewind(&arena);
+	return st == OK ? OK : wrong(w, st, "its root directory: %s", status_text(st));
+}
+
+/* Let go of what was made so far, the last first. */
+static void
+undo(struct share *s)
+{
+	if (s->sync != NULL && sync_close_share(s) != OK)
+		log_error("share.close", F_STR("share", s->conf.name), F_STR("part", "sync"));
+	if (s->inodes != NULL)
+		vfs_close_share(s);
+	if (s->block != NULL) {
+		if (block_close(s) != OK)
+			log_error("share.close", F_STR("share", s->conf.name), F_STR("part", "journal"));
+		block_free(s);
+	}
+	if (s->catalog != NULL)
+		catalog_free(&s->catalog);
+	if (s->store != NULL) {
+		struct meta_store *store = TAKE(&s->store);
+
+		store->ops->close(store);
+	}
+}
+
+enum status
+share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
+    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap)
+{
+	struct wiring w = { share_new(conf), why, why_cap };
+	struct share *s = w.share;
+	struct meta_conf meta = { .dir = s->conf.dir, .cache_bytes = meta_cache_bytes };
+	char text[400] = "";
+	bool fresh;
+	enum status st = identity(&w, &fresh);
+
+	if (st == OK) {
+		st = meta_store_open(conf->meta, &meta, &s->store, text, sizeof text);
+		if (st != OK)
+			st = wrong(&w, st, "its metadata store: %s", text);
+	}
+	if (st == OK) {
+		s->catalog = catalog_new(s->store, 1, 0);
+		st = journal(&w, remember);
+	}
+	if (st == OK) {
+		vfs_open_share(s);
+		st = root(&w);
+	}
+	if (st == OK) {
+		sync_open_share(s);
+		atomic_store_explicit(&s->state, SHARE_OPEN, memory_order_release);
+		st = registry_publish(s);
+		if (st != OK)
+			st = wrong(&w, st, "a share of that name or number is open already");
+	}
+	if (st != OK) {
+		atomic_store_explicit(&s->state, SHARE_CLOSED, memory_order_release);
+		undo(s);
+		share_put(&s);
+		return st;
+	}
+	log_info("share.open", F_STR("share", conf->name), F_STR("metadata", conf->meta),
+	    F_STR("dir", conf->dir), F_STR("last_end", s->was_clean ? "clean" : "unclean"));
+	share_put(&s);
+	return OK;
+}
+
+enum status
+share_unwire(struct share *s)
+{
+	struct share *kept = share_ref(s);
+
+	registry_retire(s);
+	atomic_store_explicit(&kept->state, SHARE_CLOSED, memory_order_release);
+	undo(kept);
+	log_info("share.close", F_STR("share", kept->conf.name));
+	share_put(&kept);
+	return OK;
+}

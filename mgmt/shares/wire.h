@@ -1,0 +1,24 @@
+/*
+ * From what an operator says to a share that serves: its row, its metadata store, journal,
+ * catalog, caches and background work; and back.
+ */
+#ifndef MGMT_WIRE_H
+#define MGMT_WIRE_H
+
+#include "pipeline/model/note.h"
+#include "pipeline/share/share.h"
+
+/*
+ * Open a share and publish it.  Its folder is made where it is missing.
+ *
+ * conf      copied
+ * remember  takes the NOTEs of requests that may come again
+ * why       on failure, one line for people: what is wrong and what to do
+ */
+must_check enum status share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
+    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
+
+/* Stop serving it: nothing new, all durable, all closed. */
+must_check enum status share_unwire(struct share *s);
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ * An entry's way in: room for it before any lock is taken, its LSN under order.  engine.md §2.
+ */
+#include "pipeline/block/journal.h"
+
+#include "pipeline/base/clock.h"
+#include "pipeline/block/group.h"
+
+enum {
+	SLACK_BYTES = 16 << 10,		/* records that are only built under the locks */
+	ENTRY_SUMMARY_MAX = 1 << 20,
+	FREES_PART = 8,			/* one such part is kept for entries that free space */
+};
+
+/* --- admission --- */
+
+/* Room for need more in a cap, of which a part is kept for entries that free space. */
+static bool
+room_in(uint64_t used, uint64_t need, uint64_t cap, bool frees)
+{
+	uint64_t limit = frees ? cap : cap - cap / FREES_PART;
+
+	return used <= limit && need <= limit - used;
+}
+
+/* What no empty segment holds is refused here, so that the committer never meets it. */
+static bool
+too_large(const struct txn *t)
+{
+	uint64_t summary = 0;
+
+	for (const struct txn_item *item = t->first; item != NULL; item = item->next)
+		summary += summary_item_bytes(item);
+	return summary > ENTRY_SUMMARY_MAX || t->record_bytes > TXN_RECORDS_MAX ||
+	    t->data.len > TXN_DATA_MAX;
+}
+
+static enum status
+admit_locked(struct journal *j, const struct txn *t, uint64_t records)
+{
+	struct share *s = j->share;
+	uint64_t unapplied = catalog_unapplied_bytes(s->catalog) + j->reserved_records;
+	uint64_t dirty = index_live_bytes(s->block->index) + j->reserved_data;
+	uint64_t space = j->filled_bytes + j->reserved_records + j->reserved_data;
+
+	if (room_in(unapplied, records, j->records_cap, t->frees) &&
+	    room_in(dirty, t->data.len, j->data_cap, t->frees) &&
+	    room_in(space, records + t->data.len, j->space_cap, t->frees) &&
+	    (t->data.len == 0 || index_places(s->block->index) < PLACES_MAX))
+		return OK;
+	j->full = true;
+	return ST_DELAY;
+}
+
+/* A datum for each DATA item, made before any lock; its bytes stay in the txn until written. */
+static void
+make_data(struct txn *t)
+{
+	size_t n = 0;
+
+	for (const struct txn_item *item = t->first; item != NULL; item = item->next) {
+		struct datum *d;
+
+		if (item->kind != ITEM_DATA)
+			continue;
+		assert(n < ARRAY_LEN(t->datum));
+		d = datum_new(0, (uint32_t)(item->to - item->from), item->data_at, item->crc);
+		datum_hold(d, &t->data);
+		t->datum[n++] = d;
+	}
+}
+
+enum status
+block_reserve(struct share *s, struct txn *t)
+{
+	struct journal *j = journal_of(s);
+	uint64_t records = t->record_bytes + SLACK_BYTES, need = records + t->data.len;
+	enum status st = block_state(s);
+	uint64_t disk_free;
+
+	block_unreserve(s, t);
+	if (st != OK)
+		return ST_IO;
+	if (too_large(t))
+		return ST_RESOURCE;
+	disk_free = journal_disk_free(j);
+	if (!t->frees && (disk_free < s->conf.reserve_bytes ||
+	    disk_free - s->conf.reserve_bytes < need))
+		return ST_NOSPC;
+	mutex_lock(&j->mutex);
+	st = admit_locked(j, t, records);
+	if (st == OK) {
+		j->reserved_records += records;
+		j->reserved_data += t->data.len;
+		t->reserved = need;
+	}
+	mutex_unlock(&j->mutex);
+	if (st == OK)
+		make_data(t);
+	return st;
+}
+
+void
+block_unreserve(struct share *s, struct txn *t)
+{
+	struct journal *j = journal_of(s);
+	bool waited;
+
+	if (t->reserved == 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(t->datum); i++) {
+		struct datum *d = t->datum[i];
+
+		datum_put(&d);
+		t->datum[i] = NULL;
+	}
+	mutex_lock(&j->mutex);
+	j->reserved_records -= t->reserved - t->data.len;
+	j->reserved_data -= t->data.len;
+	t->reserved = 0;
+	waited = j->full;
+	mutex_unlock(&j->mutex);
+	if (waited)
+		journal_room(j);
+}
+
+/* --- commit --- */
+
+static void
+publish_data_locked(struct share *s, struct txn *t)
+{
+	size_t n = 0;
+
+	for (const struct txn_item *item = t->first; item != NULL; item = item->next) {
+		if (item->kind == ITEM_DATA)
+			index_commit_locked(s->block->index, item, t->lsn,
+			    datum_ref(t->datum[n++]));
+		else if (item->kind == ITEM_TRUNC || item->kind == ITEM_HOLE)
+			index_commit_locked(s->block->index, item, t->lsn, NULL);
+	}
+}
+
+/* Behind the records: a reader who finds a piece gone finds the row that took its place. */
+static bool
+publish_carved_locked(struct share *s, const struct txn *t)
+{
+	bool frees = t->frees;
+
+	for (const struct txn_item *item = t->first; item != NULL; item = item->next)
+		if (item->kind == ITEM_PUT || item->kind == ITEM_DEL)
+			index_key_changed_locked(s->block->index, item->key);
+	for (const struct txn_item *item = t->first; item != NULL; item = item->next) {
+		if (item->kind == ITEM_CARVED)
+			index_commit_locked(s->block->index, item, t->lsn, NULL);
+		frees |= item->kind == ITEM_CARVED || item->kind == ITEM_TRUNC;
+	}
+	return frees;
+}
+
+/* To the committer's list; the txn is not ours behind this.  True: there is a lot by now. */
+static bool
+append_locked(struct journal *j, struct txn *t, bool *was_empty)
+{
+	bool much;
+
+	mutex_lock(&j->mutex);
+	*was_empty = list_empty(&j->pending);
+	if (*was_empty)
+		j->pending_since_ns = clock_mono_ns();
+	list_push_back(&j->pending, &t->link);
+	j->pending_bytes += t->record_bytes + t->data.len;
+	much = j->pending_bytes >= PENDING_KICK_BYTES;
+	atomic_fetch_add(&j->npending, 1);
+	mutex_unlock(&j->mutex);
+	return much;
+}
+
+void
+block_commit(struct share *s, struct txn *t, lsn_t *lsnp)
+{
+	struct journal *j = journal_of(s);
+	bool frees, was_empty, much;
+
+	assert(t->reserved > 0 && !t->failed);
+	mutex_lock(&s->order);
+	t->lsn = atomic_load_explicit(&j->assigned, memory_order_relaxed) + 1;
+	*lsnp = t->lsn;
+	publish_data_locked(s, t);
+	catalog_commit_locked(s->catalog, t);
+	frees = publish_carved_locked(s, t);
+	much = append_locked(j, t, &was_empty);
+	atomic_store_explicit(&j->assigned, *lsnp, memory_order_release);
+	mutex_unlock(&s->order);
+	if (much || block_state(s) != OK)
+		committer_kick();
+	else if (was_empty)
+		committer_appended();
+	if (frees && atomic_load_explicit(&j->full, memory_order_relaxed))
+		journal_room(j);
+}

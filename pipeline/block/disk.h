@@ -1,0 +1,27 @@
+/*
+ * The system calls that write the journal, each with a name at which a test makes it fail.  What
+ * is written here counts only after its sync; a sync that failed is never tried again, since the
+ * kernel may have dropped what it could not write.
+ */
+#ifndef BLOCK_DISK_H
+#define BLOCK_DISK_H
+
+#include "pipeline/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/* All of the n iovecs from byte at on; iov is used up. */
+must_check enum status disk_writev(int fd, struct iovec *iov, int n, uint64_t at, const char *point);
+must_check enum status disk_write(int fd, const void *bytes, size_t len, uint64_t at,
+    const char *point);
+
+must_check enum status disk_sync(int fd, const char *point);		/* fdatasync */
+must_check enum status disk_sync_folder(int dirfd, const char *point);	/* fsync */
+
+/* len bytes of zeroes from 0 on. */
+must_check enum status disk_zero(int fd, uint64_t len, const char *point);
+
+#endif

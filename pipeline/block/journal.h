@@ -1,0 +1,141 @@
+/*
+ * A share's journal: what is pending, who waits, which segments there are, how much room is left.
+ * block_commit appends under the share's order mutex; the committer alone writes groups; sync
+ * moves the checkpoint and frees segments.  The journal's mutex (rank JOURNAL) guards the lists
+ * and sums and is never held over a system call.
+ */
+#ifndef BLOCK_JOURNAL_H
+#define BLOCK_JOURNAL_H
+
+#include "pipeline/block/head.h"
+#include "pipeline/block/inner.h"
+#include "pipeline/block/segment.h"
+
+enum {
+	GROUP_BYTES_MAX = 3 << 20,	/* data and entries that one group gathers */
+	PENDING_KICK_BYTES = 256 << 10,	/* so much wakes the committer though nobody waits */
+	VOUCH_NS = 100000000,		/* after that much idleness an empty group vouches */
+	READY_MAX = 4,			/* segments kept for reuse; more are removed */
+	PLACES_MAX = 2 << 20,		/* live places a share */
+};
+
+#define NOTES_KEPT_NS (120 * 1000000000ull)	/* NOTEs younger than that are remembered */
+
+struct journal {
+	struct share *share;		/* borrowed */
+	struct list link;		/* the committer's list of journals */
+	int dirfd;
+	bool lossy;			/* on a store that does not outlive the process: no syncs */
+	uint8_t id[16];
+	uint32_t segment_bytes;
+	uint64_t records_cap, data_cap, space_cap;
+	uint32_t incarnation;
+
+	_Atomic lsn_t assigned;		/* the newest LSN; written under order */
+	_Atomic lsn_t durable;		/* written by the committer */
+	_Atomic lsn_t checkpoint;
+	_Atomic uint32_t state;		/* enum status: OK, or IO for good */
+	_Atomic uint32_t npending;
+
+	struct mutex mutex;
+	struct cond changed;		/* durable, state, head_busy, ready: whoever waits in a pool */
+	struct list pending;		/* txns not yet taken by the committer */
+	uint64_t pending_bytes, pending_since_ns;
+	struct list waiters;		/* jobs that wait for durability */
+	struct list parked;		/* jobs that wait for room */
+	lsn_t wanted;			/* the newest LSN somebody waits for */
+	_Atomic bool full;		/* room was refused and has not come since */
+	uint64_t reserved_records, reserved_data;
+	struct list used;		/* segments by serial; the last is the current one */
+	struct list ready;		/* segments that may be used next */
+	uint32_t nused, nready;
+	uint64_t filled_bytes;		/* of the used: sealed ones whole, the current one so far */
+	uint32_t next_number;		/* of the next segment file */
+
+	int head_fd;
+	struct head head;		/* as last written */
+	bool head_busy;			/* somebody writes it */
+
+	/* the committer's own */
+	struct list taken;		/* txns to be written, oldest first */
+	struct segment *current;	/* also the last of used */
+	uint32_t serials;		/* handed out in this incarnation */
+	lsn_t written;			/* last LSN of the last group */
+	uint64_t epoch;			/* of the catalog, at the next entry to be written */
+	uint64_t wrote_ns;		/* when; 0: nothing that no later group vouches for */
+
+	/* the preparer's */
+	struct list prepare_link;
+
+	_Atomic uint64_t disk_free, disk_asked_ns;	/* of statvfs, and when */
+};
+
+struct journal *journal_new(struct share *s, const struct block_conf *conf);
+void journal_free(struct journal **jp);		/* no job waits any more */
+
+static inline struct journal *journal_of(const struct share *s) { return s->block->journal; }
+
+/* --- durability: wait.c --- */
+
+/* All up to lsn is on disk: wake who waits for that. */
+void journal_settled(struct journal *j, lsn_t lsn);
+
+/* A write or sync has failed: new verifier, then IO for everybody; there is no way back. */
+void journal_fail(struct journal *j, enum status st, const char *what);
+
+/* Park job until its wait_lsn is durable; false: it is by now, or the journal has failed. */
+bool journal_park(struct journal *j, struct job *job);
+
+/* There may be room again: wake who waits for it. */
+void journal_room(struct journal *j);
+
+/* --- space: space.c --- */
+
+/* Change the head: change() gets a copy, which is written and synced.  One at a time; waits.  A
+ * failure fails the journal. */
+must_check enum status journal_head_change(struct journal *j,
+    void (*change)(struct head *h, void *arg), void *arg);
+
+/* The head's allocators, as they are now. */
+void head_take_numbers(struct head *h, struct share *s);
+
+/* Begin the next segment: a ready one, else one made here. The committer, and block_open. */
+must_check enum status journal_next_segment(struct journal *j);
+
+/* A segment to be used again, or none is wanted: ready, or removed. */
+void journal_release_segment(struct journal *j, struct segment *seg);
+
+/* Bytes free on the least free of the disks, not older than 100 ms. */
+uint64_t journal_disk_free(struct journal *j);
+
+/* --- committer.c --- */
+
+void committer_start(uint32_t tick_ms);
+void committer_stop(void);
+void committer_add(struct journal *j);
+void committer_remove(struct journal *j);	/* returns when it is not at it */
+void committer_kick(void);			/* look at all journals now */
+void committer_appended(void);			/* a list that was empty no longer is */
+
+/* --- write.c: groups --- */
+
+/* Write and sync what is pending; with vouch an empty group if nothing is. */
+void journal_write(struct journal *j, bool vouch);
+
+/* Close the current segment with its summary. */
+must_check enum status journal_seal(struct journal *j);
+
+/* --- prepare.c: segments made ahead --- */
+
+void preparer_start(void);
+void preparer_stop(void);
+void preparer_ask(struct journal *j);		/* one more ready segment, please */
+void preparer_forget(struct journal *j);	/* returns when it is not at it */
+
+/* --- recover.c --- */
+
+/* Read what is there: j->head is set, segments are listed.  Fills index and catalog. */
+must_check enum status journal_recover(struct journal *j,
+    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
+
+#endif

@@ -1,0 +1,417 @@
+/*
+ * The local tier: one file a container.  A few hundred are kept open with their parsed index;
+ * who reads holds a reference, so that a file may be deleted or pushed out under a reader.
+ *
+ * A file that no row names is left of a crash between mirror_put and its entry; who opens the
+ * share deletes it, and mirror_put writes over it.
+ */
+#include "pipeline/block/mirror.h"
+
+#include "pipeline/base/fault.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/list.h"
+#include "pipeline/base/mutex.h"
+#include "pipeline/base/text.h"
+#include "pipeline/block/pread.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OPEN_MAX_FILES = 256, BUCKETS = 256, NAME_HEX = 16, NAME_CAP = 32, RANK_NUMBER = 1 << 24 };
+
+struct vessel {				/* an open container */
+	struct ref refs;		/* one is the table's */
+	struct list bucket, age;	/* guarded by the mirror's mutex */
+	struct container_ident ident;
+	int fd;
+	uint32_t n;
+	struct container_chunk rows[];
+};
+
+struct mirror {
+	struct container_ident ident;
+	struct container_keys keys;
+	int dirfd;
+	struct mutex mutex;		/* rank PAGE */
+	struct list bucket[BUCKETS];
+	struct list age;		/* least recently found first */
+	uint32_t open;
+	_Atomic uint64_t bytes;
+};
+
+static void
+name_of(char name[NAME_CAP], uint64_t number)
+{
+	struct text t = text_of(name, NAME_CAP);
+
+	text_addf(&t, "%016llx.dfc", (unsigned long long)number);
+}
+
+/* A file's number by its name; false: not one of ours. */
+static bool
+number_of(const char *name, uint64_t *number)
+{
+	uint64_t n = 0;
+
+	if (strlen(name) != NAME_HEX + 4 || strcmp(name + NAME_HEX, ".dfc") != 0)
+		return false;
+	for (int i = 0; i < NAME_HEX; i++) {
+		char c = name[i];
+
+		if (c >= '0' && c <= '9')
+			n = n << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			n = n << 4 | (uint64_t)(c - 'a' + 10);
+		else
+			return false;
+	}
+	*number = n;
+	return true;
+}
+
+static bool
+add_bytes(void *arg, uint64_t number, uint64_t bytes)
+{
+	uint64_t *sum = arg;
+
+	(void)number;
+	*sum += bytes;
+	return true;
+}
+
+enum status
+mirror_open(const char *dir, const struct container_ident *ident, const struct container_keys *keys,
+    struct mirror **mp)
+{
+	struct mirror *m;
+	uint64_t sum = 0;
+	enum status st;
+	int fd;
+
+	if (keys->aead != 0)
+		return ST_NOTSUPP;
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return status_of_errno(errno);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return status_of_errno(errno);
+	m = xcalloc(1, sizeof *m);
+	m->ident = *ident;
+	m->keys = *keys;
+	m->dirfd = fd;
+	mutex_init(&m->mutex, RANK_PAGE, RANK_NUMBER);
+	list_init(&m->age);
+	for (int i = 0; i < BUCKETS; i++)
+		list_init(&m->bucket[i]);
+	if ((st = mirror_walk(m, add_bytes, &sum)) != OK) {
+		mirror_close(&m);
+		return st;
+	}
+	atomic_store_explicit(&m->bytes, sum, memory_order_relaxed);
+	*mp = m;
+	return OK;
+}
+
+static void
+vessel_put(struct vessel **vp)
+{
+	struct vessel *v = TAKE(vp);
+
+	if (v == NULL || !ref_drop(&v->refs))
+		return;
+	close(v->fd);
+	free(v);
+}
+
+/* Out of the table: its reference is the caller's to drop, outside the mutex. */
+static struct vessel *
+take_out_locked(struct mirror *m, struct vessel *v)
+{
+	list_remove(&v->bucket);
+	list_remove(&v->age);
+	m->open--;
+	return v;
+}
+
+void
+mirror_close(struct mirror **mp)
+{
+	struct mirror *m = TAKE(mp);
+
+	if (m == NULL)
+		return;
+	while (!list_empty(&m->age)) {
+		struct vessel *v = take_out_locked(m,
+		    container_of(m->age.next, struct vessel, age));
+
+		vessel_put(&v);
+	}
+	mutex_destroy(&m->mutex);
+	close(m->dirfd);
+	free(m);
+}
+
+/* --- writing --- */
+
+static enum status
+write_full(int fd, const uint8_t *bytes, uint64_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return status_of_errno(errno);
+		bytes += n;
+		len -= (uint64_t)n;
+	}
+	return OK;
+}
+
+static enum status
+sync_site(const char *site, int fd, int (*sync)(int))
+{
+	if (FAULT(site))
+		return ST_IO;
+	if (sync_skipped(site))
+		return OK;
+	return sync(fd) == 0 ? OK : status_of_errno(errno);
+}
+
+static enum status
+write_file(struct mirror *m, int fd, const uint8_t *bytes, uint64_t len)
+{
+	enum status st;
+
+	if ((st = write_full(fd, bytes, len)) != OK ||
+	    (st = sync_site("container.sync", fd, fdatasync)) != OK)
+		return st;
+	return sync_site("container.folder", m->dirfd, fsync);
+}
+
+enum status
+mirror_put(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len)
+{
+	char name[NAME_CAP];
+	enum status st;
+	int fd;
+
+	st = mirror_delete(m, number);
+	if (st != OK && st != ST_NOENT)
+		return st;
+	name_of(name, number);
+	fd = openat(m->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return status_of_errno(errno);
+	st = write_file(m, fd, bytes, len);
+	close(fd);
+	if (st != OK) {
+		unlinkat(m->dirfd, name, 0);	/* nothing more can be done about it */
+		return st;
+	}
+	atomic_fetch_add_explicit(&m->bytes, len, memory_order_relaxed);
+	return OK;
+}
+
+enum status
+mirror_delete(struct mirror *m, uint64_t number)
+{
+	struct list *bucket = &m->bucket[hash_u64(number) % BUCKETS];
+	struct vessel *found = NULL;
+	char name[NAME_CAP];
+	struct stat sb;
+
+	mutex_lock(&m->mutex);
+	LIST_EACH(l, bucket) {
+		struct vessel *v = container_of(l, struct vessel, bucket);
+
+		if (v->ident.number == number)
+			found = take_out_locked(m, v);
+	}
+	mutex_unlock(&m->mutex);
+	vessel_put(&found);
+	name_of(name, number);
+	if (fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    unlinkat(m->dirfd, name, 0) < 0)
+		return status_of_errno(errno);
+	atomic_fetch_sub_explicit(&m->bytes, (uint64_t)sb.st_size, memory_order_relaxed);
+	return OK;
+}
+
+/* --- reading --- */
+
+static struct vessel *
+vessel_find(struct mirror *m, uint64_t number)
+{
+	struct list *bucket = &m->bucket[hash_u64(number) % BUCKETS];
+	struct vessel *found = NULL;
+
+	mutex_lock(&m->mutex);
+	LIST_EACH(l, bucket) {
+		struct vessel *v = container_of(l, struct vessel, bucket);
+
+		if (v->ident.number != number)
+			continue;
+		found = v;
+		ref_take(&v->refs);
+		list_remove(&v->age);
+		list_push_back(&m->age, &v->age);
+		break;
+	}
+	mutex_unlock(&m->mutex);
+	return found;
+}
+
+/* Into the table; one more or less of the same number does no harm.  Returns who must go. */
+static struct vessel *
+vessel_keep(struct mirror *m, struct vessel *v)
+{
+	struct vessel *out = NULL;
+
+	ref_take(&v->refs);
+	mutex_lock(&m->mutex);
+	if (m->open == OPEN_MAX_FILES)
+		out = take_out_locked(m, container_of(m->age.next, struct vessel, age));
+	list_push_back(&m->bucket[hash_u64(v->ident.number) % BUCKETS], &v->bucket);
+	list_push_back(&m->age, &v->age);
+	m->open++;
+	mutex_unlock(&m->mutex);
+	return out;
+}
+
+/* Header and index of an open file. */
+static enum status
+vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
+{
+	uint8_t header[CONTAINER_HEADER], trailer[CONTAINER_TRAILER], *end = NULL;
+	struct container_ident ident;
+	struct vessel *v = NULL;
+	uint64_t end_bytes, bytes;
+	struct stat sb;
+	enum status st;
+	uint32_t rows;
+
+	if (fstat(fd, &sb) < 0)
+		return status_of_errno(errno);
+	bytes = (uint64_t)sb.st_size;
+	if (bytes < CONTAINER_HEADER + CONTAINER_TRAILER)
+		return ST_CORRUPT;
+	if ((st = pread_full(fd, header, sizeof header, 0, false)) != OK ||
+	    (st = container_header_parse(header, bytes, &ident)) != OK ||
+	    (st = pread_full(fd, trailer, sizeof trailer, bytes - sizeof trailer, false)) != OK ||
+	    (st = container_end_bytes(trailer, bytes, &end_bytes)) != OK)
+		return st;
+	if (ident.number != number || memcmp(ident.share_id, m->ident.share_id, 16) != 0)
+		return ST_CORRUPT;
+	rows = (uint32_t)((end_bytes - CONTAINER_TRAILER) / CONTAINER_ROW);
+	v = xcalloc(1, sizeof *v + rows * sizeof v->rows[0]);
+	end = xmalloc(end_bytes);
+	if ((st = pread_full(fd, end, end_bytes, bytes - end_bytes, false)) == OK)
+		st = container_index_parse(&ident, &m->keys, end, end_bytes, bytes, v->rows, rows,
+		    &v->n);
+	free(end);
+	if (st != OK) {
+		free(v);
+		return st;
+	}
+	v->ident = ident;
+	v->fd = fd;
+	ref_init(&v->refs);
+	list_init(&v->bucket);
+	list_init(&v->age);
+	*vp = v;
+	return OK;
+}
+
+static enum status
+vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
+{
+	struct vessel *v = NULL, *out;
+	char name[NAME_CAP];
+	enum status st;
+	int fd;
+
+	name_of(name, number);
+	fd = openat(m->dirfd, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return status_of_errno(errno);
+	if ((st = vessel_read(m, fd, number, &v)) != OK) {
+		close(fd);
+		return st;
+	}
+	out = vessel_keep(m, v);
+	vessel_put(&out);
+	*vp = v;
+	return OK;
+}
+
+/* Stored bytes aside, so that none reach the caller before they are known to be good. */
+static enum status
+vessel_chunk(struct mirror *m, const struct vessel *v, uint32_t index, uint8_t *to, bool nowait)
+{
+	const struct container_chunk *row = &v->rows[index];
+	size_t len = (size_t)row->stored + CONTAINER_TAG;
+	uint8_t *stored = xmalloc(len);
+	enum status st = pread_full(v->fd, stored, len, row->at, nowait);
+
+	if (st == OK)
+		st = container_open(&v->ident, &m->keys, index, row, stored, to);
+	free(stored);
+	return st;
+}
+
+enum status
+mirror_read(struct mirror *m, uint64_t number, uint32_t index, const uint8_t digest[32],
+    uint8_t *to, uint32_t len, bool nowait)
+{
+	struct vessel *v = vessel_find(m, number);
+	enum status st = OK;
+
+	if (v == NULL && nowait)
+		return ST_DELAY;
+	if (v == NULL && (st = vessel_open(m, number, &v)) != OK)
+		return st;
+	if (index >= v->n || v->rows[index].plain != len ||
+	    memcmp(v->rows[index].digest, digest, 32) != 0)
+		st = ST_CORRUPT;
+	else
+		st = vessel_chunk(m, v, index, to, nowait);
+	vessel_put(&v);
+	return st;
+}
+
+enum status
+mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
+{
+	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	struct stat sb;
+	uint64_t number;
+
+	if (dir == NULL) {
+		enum status st = status_of_errno(errno);
+
+		if (fd >= 0)
+			close(fd);
+		return st;
+	}
+	while ((e = readdir(dir)) != NULL)
+		if (number_of(e->d_name, &number) &&
+		    fstatat(m->dirfd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !each(arg, number, (uint64_t)sb.st_size))
+			break;
+	closedir(dir);
+	return OK;
+}
+
+uint64_t
+mirror_bytes(const struct mirror *m)
+{
+	return atomic_load_explicit(&m->bytes, memory_order_relaxed);
+}

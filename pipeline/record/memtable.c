@@ -1,0 +1,355 @@
+/*
+ * The skip list gives scans their order; point reads go by the hash table, one miss instead of a
+ * dozen.  Insertion remembers, for a few kinds of keys apart, where it last was: keys often come in
+ * ascending order (inode numbers do), and then need no search.
+ *
+ * Publication: a node or value is filled, then linked by a store with release; readers follow by
+ * loads with acquire.  Nothing is ever unlinked.
+ */
+#include "pipeline/record/memtable.h"
+
+#include "pipeline/base/rand.h"
+
+#include <stdlib.h>
+
+enum {
+	CHUNK_BYTES = 256 << 10, POOL_CHUNKS_MAX = 64, BUCKETS = 1 << 15,
+	ALIGN = 8, LARGE = CHUNK_BYTES / 4,
+};
+
+struct mem_chunk {
+	struct mem_chunk *next;
+	bool pooled;
+	uint8_t bytes[] __attribute__((aligned(16)));
+};
+
+void
+mem_pool_init(struct mem_pool *pool)
+{
+	mutex_init(&pool->mutex, RANK_POOL, 1);
+	pool->free = NULL;
+	pool->nfree = 0;
+}
+
+void
+mem_pool_fini(struct mem_pool *pool)
+{
+	struct mem_chunk *c;
+
+	while ((c = pool->free) != NULL) {
+		pool->free = c->next;
+		free(c);
+	}
+	mutex_destroy(&pool->mutex);
+}
+
+static struct mem_chunk *
+chunk_get(struct mem_pool *pool)
+{
+	struct mem_chunk *c;
+
+	mutex_lock(&pool->mutex);
+	c = pool->free;
+	if (c != NULL) {
+		pool->free = c->next;
+		pool->nfree--;
+	}
+	mutex_unlock(&pool->mutex);
+	if (c == NULL)
+		c = xmalloc(sizeof *c + CHUNK_BYTES);
+	c->pooled = true;
+	return c;
+}
+
+static void
+chunk_put(struct mem_pool *pool, struct mem_chunk *c)
+{
+	mutex_lock(&pool->mutex);
+	if (c->pooled && pool->nfree < POOL_CHUNKS_MAX) {
+		c->next = pool->free;
+		pool->free = c;
+		pool->nfree++;
+		c = NULL;
+	}
+	mutex_unlock(&pool->mutex);
+	free(c);
+}
+
+static void *
+mem_alloc_slow(struct memtable *m, size_t bytes)
+{
+	struct mem_chunk *c;
+
+	if (bytes > LARGE) {			/* a chunk of its own; the running one stays */
+		c = xmalloc(sizeof *c + bytes);
+		c->pooled = false;
+	} else {
+		c = chunk_get(m->pool);
+		m->at = c->bytes + bytes;
+		m->end = c->bytes + CHUNK_BYTES;
+	}
+	c->next = m->chunks;
+	m->chunks = c;
+	return c->bytes;
+}
+
+static void *
+mem_alloc(struct memtable *m, size_t bytes)
+{
+	uint8_t *p = m->at;
+
+	bytes = round_up(bytes, ALIGN);
+	atomic_store_explicit(&m->bytes,
+	    atomic_load_explicit(&m->bytes, memory_order_relaxed) + bytes, memory_order_relaxed);
+	if (bytes > (size_t)(m->end - p))
+		return mem_alloc_slow(m, bytes);
+	m->at = p + bytes;
+	return p;
+}
+
+struct memtable *
+memtable_new(struct mem_pool *pool)
+{
+	struct memtable *m = xcalloc(1, sizeof *m);
+	size_t head = sizeof *m->head + MEM_HEIGHT_MAX * sizeof m->head->next[0];
+
+	ref_init(&m->refs);
+	m->pool = pool;
+	m->buckets = xcalloc(BUCKETS, sizeof *m->buckets);
+	m->head = xcalloc(1, head);
+	m->head->height = MEM_HEIGHT_MAX;
+	for (int i = 0; i < MEM_FINGERS; i++) {
+		m->finger[i].node = m->head;
+		for (int h = 0; h < MEM_HEIGHT_MAX; h++)
+			m->finger[i].prev[h] = m->head;
+	}
+	return m;
+}
+
+void
+memtable_free_now(struct memtable **mp)
+{
+	struct memtable *m = TAKE(mp);
+	struct mem_chunk *c;
+
+	while ((c = m->chunks) != NULL) {
+		m->chunks = c->next;
+		chunk_put(m->pool, c);
+	}
+	free(m->buckets);
+	free(m->head);
+	free(m);
+}
+
+static void
+memtable_freed(struct epoch_entry *e)
+{
+	struct memtable *m = container_of(e, struct memtable, entry);
+
+	memtable_free_now(&m);
+}
+
+struct memtable *
+memtable_ref(struct memtable *m)
+{
+	ref_take(&m->refs);
+	return m;
+}
+
+void
+memtable_put(struct memtable **mp)
+{
+	struct memtable *m = TAKE(mp);
+
+	if (m != NULL && ref_drop(&m->refs))
+		epoch_defer(&m->entry, memtable_freed);
+}
+
+static uint64_t
+key_hash(struct slice key)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15ull;
+	uint64_t h = key.len * odd, w;
+	const uint8_t *p = key.at;
+	uint32_t left = key.len;
+
+	for (; left >= 8; left -= 8, p += 8) {
+		memcpy(&w, p, 8);
+		h = (h ^ w) * odd;
+		h ^= h >> 29;
+	}
+	w = 0;
+	memcpy(&w, p, left);
+	h = (h ^ w) * odd;
+	return h ^ h >> 32;
+}
+
+static struct mem_node *
+node_next(const struct mem_node *n, unsigned h)	/* acquire: pairs with the release in node_link */
+{
+	return atomic_load_explicit(&((struct mem_node *)n)->next[h], memory_order_acquire);
+}
+
+static struct mem_node *
+node_find(const struct memtable *m, struct slice key, uint64_t hash)
+{
+	struct mem_node *n = atomic_load_explicit(&m->buckets[hash & (BUCKETS - 1)],
+	    memory_order_acquire);		/* pairs with the release in node_link */
+
+	while (n != NULL && (n->key_len != key.len || memcmp(n->key, key.at, key.len) != 0))
+		n = n->hash_next;
+	return n;
+}
+
+const struct mem_value *
+memtable_find(const struct memtable *m, struct slice key)
+{
+	const struct mem_node *n = node_find(m, key, key_hash(key));
+
+	return n != NULL ? mem_value(n) : NULL;
+}
+
+/* The last node before key at each height, from the top down. */
+static void
+search(const struct memtable *m, struct slice key, struct mem_node **prev)
+{
+	struct mem_node *n = m->head, *next;
+
+	for (unsigned h = MEM_HEIGHT_MAX; h-- > 0; prev[h] = n)
+		while ((next = node_next(n, h)) != NULL && key_cmp(mem_key(next), key) < 0)
+			n = next;
+}
+
+const struct mem_node *
+memtable_seek(const struct memtable *m, struct slice key)
+{
+	struct mem_node *prev[MEM_HEIGHT_MAX];
+
+	if (key.len == 0)
+		return node_next(m->head, 0);
+	search(m, key, prev);
+	return node_next(prev[0], 0);
+}
+
+const struct mem_node *
+memtable_next(const struct mem_node *n)
+{
+	return node_next(n, 0);
+}
+
+/* Does key belong right behind the finger's node?  Then the finger knows what is before it, but
+ * for what others have put there since: step over that. */
+static bool
+finger_fits(const struct memtable *m, struct mem_finger *f, struct slice key, unsigned height)
+{
+	struct mem_node *next = node_next(f->node, 0);
+
+	if ((f->node != m->head && key_cmp(mem_key(f->node), key) >= 0) ||
+	    (next != NULL && key_cmp(mem_key(next), key) < 0))
+		return false;
+	for (unsigned h = 0; h < MEM_HEIGHT_MAX; h++) {
+		if (h < f->node->height)
+			f->prev[h] = f->node;
+		while (h < height && (next = node_next(f->prev[h], h)) != NULL &&
+		    key_cmp(mem_key(next), key) < 0)
+			f->prev[h] = next;
+	}
+	return true;
+}
+
+static unsigned
+height_random(void)
+{
+	uint64_t chance = rand_u64();
+	unsigned h = 1;
+
+	for (; h < MEM_HEIGHT_MAX && (chance & 3) == 0; chance >>= 2)
+		h++;
+	return h;
+}
+
+/* A node for key, linked into list and table with its first value. */
+static void
+node_link(struct memtable *m, struct slice key, uint64_t hash, struct mem_value *value)
+{
+	unsigned height = height_random();
+	struct mem_finger *f = &m->finger[(key.at[0] ^ key.at[0] >> 4) & (MEM_FINGERS - 1)];
+	size_t bytes = sizeof(struct mem_node) + height * sizeof(_Atomic(struct mem_node *));
+	struct mem_node *n = mem_alloc(m, bytes + key.len);
+	_Atomic(struct mem_node *) *bucket = &m->buckets[hash & (BUCKETS - 1)];
+
+	memcpy((uint8_t *)n + bytes, key.at, key.len);
+	n->key = (uint8_t *)n + bytes;
+	n->key_len = (uint16_t)key.len;
+	n->height = (uint8_t)height;
+	n->hash_next = atomic_load_explicit(bucket, memory_order_relaxed);
+	atomic_init(&n->value, value);
+	if (!finger_fits(m, f, key, height))
+		search(m, key, f->prev);
+	for (unsigned h = 0; h < height; h++)
+		atomic_init(&n->next[h], node_next(f->prev[h], h));
+	for (unsigned h = 0; h < height; h++)
+		atomic_store_explicit(&f->prev[h]->next[h], n, memory_order_release);
+	atomic_store_explicit(bucket, n, memory_order_release);
+	f->node = n;
+	m->rows++;
+}
+
+static struct mem_value *
+value_new(struct memtable *m, uint32_t len, uint64_t born, lsn_t lsn)
+{
+	struct mem_value *v = mem_alloc(m, sizeof *v + len);
+
+	v->len = len;
+	v->delta = 0;
+	v->head = (struct stored_head){ STORED_VERSION, 0, 0, 0, born, lsn };
+	return v;
+}
+
+static void
+value_publish(struct memtable *m, struct slice key, struct mem_value *v)
+{
+	uint64_t hash = key_hash(key);
+	struct mem_node *n = node_find(m, key, hash);
+
+	if (n == NULL)
+		node_link(m, key, hash, v);
+	else
+		atomic_store_explicit(&n->value, v, memory_order_release);
+}
+
+void
+memtable_set(struct memtable *m, struct slice key, struct slice body, uint64_t born, lsn_t lsn)
+{
+	struct mem_value *v = value_new(m, body.len, born, lsn);
+
+	v->kind = MEM_PUT;
+	if (body.len > 0)
+		memcpy(v->body, body.at, body.len);
+	value_publish(m, key, v);
+}
+
+void
+memtable_del(struct memtable *m, struct slice key, uint64_t born, lsn_t lsn)
+{
+	struct mem_value *v = value_new(m, 0, born, lsn);
+
+	v->kind = MEM_DEL;
+	value_publish(m, key, v);
+}
+
+void
+memtable_count(struct memtable *m, struct slice key, enum mem_kind kind, int64_t delta, lsn_t lsn)
+{
+	const struct mem_value *was = memtable_find(m, key);
+	struct mem_value *v = value_new(m, 0, 0, lsn);
+
+	v->kind = (uint8_t)kind;
+	v->delta = delta;
+	if (kind == MEM_DELTA && was != NULL) {
+		v->delta = (int64_t)((uint64_t)delta + (uint64_t)was->delta);
+		if (was->kind != MEM_DELTA)
+			v->kind = MEM_SET;
+	}
+	value_publish(m, key, v);
+}

@@ -1,0 +1,236 @@
+/*
+ * Operations through all floors, on both stores: what names, attributes and bytes mean.
+ */
+#include "tests/lib/check.h"
+#include "tests/lib/world.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *
+fresh_dir(void)
+{
+	static char dir[300];
+	static int n;
+
+	snprintf(dir, sizeof dir, "%s/w%d", check_tmpdir(), n++);
+	mkdir(dir, 0700);
+	return dir;
+}
+
+static enum status
+rename_to(struct file_id from, const char *name, struct file_id to, const char *name2)
+{
+	struct job *job = world_op(OP_RENAME, from, name);
+	enum status st;
+
+	job->op.file2 = to;
+	job->op.name2 = slice_str(name2);
+	st = world_run(job);
+	world_done(&job);
+	return st;
+}
+
+static enum status
+link_to(struct file_id file, struct file_id dir, const char *name)
+{
+	struct job *job = world_op(OP_LINK, file, name);
+	enum status st;
+
+	job->op.file2 = dir;
+	st = world_run(job);
+	world_done(&job);
+	return st;
+}
+
+static uint32_t
+entries_of(struct file_id dir)
+{
+	uint64_t cookie = 0;
+	uint32_t n = 0;
+	bool eof = false;
+
+	while (!eof) {
+		struct job *job = world_op(OP_READDIR, dir, NULL);
+
+		job->op.arg.readdir.cookie = cookie;
+		job->op.arg.readdir.entries_max = 7;
+		job->op.arg.readdir.bytes_max = 100000;
+		job->op.arg.readdir.entry_bytes = 24;
+		EQ(world_run(job), OK);
+		eof = job->op.res.readdir.eof;
+		for (uint32_t i = 0; i < job->op.res.readdir.n; i++) {
+			TRUE(job->op.res.readdir.v[i].cookie > cookie);
+			cookie = job->op.res.readdir.v[i].cookie;
+			n++;
+		}
+		world_done(&job);
+	}
+	return n;
+}
+
+static void
+names(const char *meta)
+{
+	struct file_id root, d, f, found;
+	struct attr a;
+
+	world_start(meta, fresh_dir());
+	root = world_root();
+	d = world_mkdir(root, "d");
+	f = world_create(d, "f");
+	EQ(world_lookup(d, "f", &found), OK);
+	EQ(found.ino, f.ino);
+	EQ(world_lookup(d, "g", &found), ST_NOENT);
+	EQ(world_lookup(d, ".", &found), OK);
+	EQ(found.ino, d.ino);
+	EQ(world_lookup(d, "..", &found), OK);
+	EQ(found.ino, root.ino);
+	EQ(link_to(f, root, "hard"), OK);
+	world_attr(f, &a);
+	EQ(a.nlink, 2);
+	EQ(rename_to(d, "f", root, "moved"), OK);
+	EQ(world_lookup(d, "f", &found), ST_NOENT);
+	EQ(world_lookup(root, "moved", &found), OK);
+	EQ(world_remove(root, "hard"), OK);
+	world_attr(f, &a);
+	EQ(a.nlink, 1);
+	EQ(world_remove(root, "moved"), OK);
+	EQ(world_lookup(root, "moved", &found), ST_NOENT);
+	world_attr(root, &a);
+	EQ(a.nlink, 3);
+	EQ(entries_of(root), 3);
+	EQ(entries_of(d), 2);
+	world_stop();
+}
+
+CASE(names_on_memory) { names("memory"); }
+CASE(names_on_leveldb) { names("leveldb"); }
+
+static void
+many(const char *meta)
+{
+	struct file_id root, d, found;
+	char name[32];
+
+	world_start(meta, fresh_dir());
+	root = world_root();
+	d = world_mkdir(root, "many");
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof name, "file-%d", i);
+		world_create(d, name);
+	}
+	EQ(entries_of(d), 502);
+	for (int i = 0; i < 500; i += 2) {
+		snprintf(name, sizeof name, "file-%d", i);
+		EQ(world_remove(d, name), OK);
+	}
+	EQ(entries_of(d), 252);
+	EQ(world_lookup(d, "file-1", &found), OK);
+	EQ(world_lookup(d, "file-2", &found), ST_NOENT);
+	world_stop();
+}
+
+CASE(many_names_on_memory) { many("memory"); }
+CASE(many_names_on_leveldb) { many("leveldb"); }
+
+static void
+bytes(const char *meta)
+{
+	static uint8_t out[300000], in[300000], model[600000];
+	struct file_id root, f;
+	struct attr a;
+	bool eof;
+
+	world_start(meta, fresh_dir());
+	root = world_root();
+	f = world_create(root, "data");
+	srand(7);
+	for (int round = 0; round < 60; round++) {
+		uint32_t at = (uint32_t)(rand() % 300000), len = 1 + (uint32_t)(rand() % 100000);
+
+		for (uint32_t i = 0; i < len; i++)
+			out[i] = (uint8_t)rand();
+		memcpy(model + at, out, len);
+		EQ(world_write(f, at, out, len, round % 3 ? STABLE_UNSTABLE : STABLE_FILE), OK);
+		at = (uint32_t)(rand() % 300000);
+		world_attr(f, &a);
+		memset(in, 0xee, sizeof in);
+		len = world_read(f, at, in, 100000, &eof);
+		EQ(len, at >= a.size ? 0 : a.size - at < 100000 ? a.size - at : 100000);
+		EQ_MEM(in, model + at, len);
+	}
+	EQ(world_remove(root, "data"), OK);
+	world_stop();
+}
+
+CASE(bytes_on_memory) { bytes("memory"); }
+CASE(bytes_on_leveldb) { bytes("leveldb"); }
+
+CASE(a_reopened_share_has_all_that_was_answered)
+{
+	struct file_id root, f, found;
+	uint8_t in[16];
+	struct attr a;
+	bool eof;
+
+	world_start("leveldb", fresh_dir());
+	root = world_root();
+	f = world_create(root, "kept");
+	EQ(world_write(f, 100000, "hello", 5, STABLE_FILE), OK);
+	world_reopen();
+	EQ(world_lookup(root, "kept", &found), OK);
+	EQ(found.ino, f.ino);
+	world_attr(f, &a);
+	EQ(a.size, 100005);
+	EQ(world_read(f, 100000, in, 16, &eof), 5);
+	EQ_MEM(in, "hello", 5);
+	TRUE(eof);
+	world_stop();
+}
+
+struct maker {
+	struct file_id dir;
+	int number;
+};
+
+static void *
+make_names(void *arg)
+{
+	struct maker *m = arg;
+	char name[32];
+
+	for (int i = 0; i < 200; i++) {
+		struct job *job;
+
+		snprintf(name, sizeof name, "m%d-%d", m->number, i % 50);
+		job = world_op(i % 100 < 50 ? OP_CREATE : OP_REMOVE, m->dir, name);
+		job->op.arg.create.how = CREATE_GUARDED;
+		if (world_run(job) != OK)
+			abort();
+		world_done(&job);
+	}
+	return NULL;
+}
+
+CASE(four_makers_in_one_directory_lose_nothing)
+{
+	struct maker m[4];
+	pthread_t t[4];
+	struct attr a;
+
+	world_start("memory", fresh_dir());
+	for (int i = 0; i < 4; i++) {
+		m[i] = (struct maker){ world_root(), i };
+		pthread_create(&t[i], NULL, make_names, &m[i]);
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	EQ(entries_of(m[0].dir), 2);
+	world_attr(m[0].dir, &a);
+	EQ(a.nlink, 2);
+	world_stop();
+}

@@ -357,8 +357,9 @@ round_of(struct block_store *s, struct waiter *w, const char *what)
 			    status_name(w[i].call.status), w[i].call.text);
 	}
 	took = clock_mono_ns() - begun;
-	printf("# %s of %d x %d MiB: %.0f MB/s\n", what, AT_ONCE, BIG >> 20,
-	    (double)AT_ONCE * BIG / ((double)took / 1e9) / 1e6);
+	if (strcmp(what, "DELETE") != 0)
+		printf("# %s of %d x %d MiB: %.0f MB/s\n", what, AT_ONCE, BIG >> 20,
+		    (double)AT_ONCE * BIG / ((double)took / 1e9) / 1e6);
 }
 
 CASE(containers_go_and_come_back_whole)

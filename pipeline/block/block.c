@@ -102,11 +102,11 @@ static enum status
 open_mirror(struct share *s)
 {
 	struct container_ident ident = { .fence = journal_of(s)->head.fence };
-	struct container_keys keys = { .aead = 0 };
+	struct container_keys keys;
 	char dir[sizeof s->conf.dir + 16];
 
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
-	memcpy(keys.key, s->row.digest_key, sizeof keys.key);
+	container_plain_keys(s->row.digest_key, &keys);
 	snprintf(dir, sizeof dir, "%s/containers", s->conf.dir);
 	return mirror_open(dir, &ident, &keys, &s->block->mirror);
 }

@@ -59,7 +59,7 @@ void
 s3_answer_header(struct s3_request *r, const char *name, const char *value)
 {
 	struct s3_answer *a = &((struct s3_op *)r)->answer;
-	struct text id = text_of(a->put_id, sizeof a->put_id);
+	struct text id;
 
 	if (strcmp(name, "content-length") == 0)
 		a->has_length = text_u64(value, 0, UINT64_MAX, &a->length);
@@ -69,8 +69,10 @@ s3_answer_header(struct s3_request *r, const char *name, const char *value)
 		(void)text_u64(value, 0, UINT32_MAX, &a->retry_after_s);
 	else if (strcmp(name, "date") == 0)
 		a->has_date = date_read(value, a);
-	else if (strcmp(name, S3_PUT_ID_HEADER) == 0)
+	else if (strcmp(name, S3_PUT_ID_HEADER) == 0) {
+		id = text_of(a->put_id, sizeof a->put_id);
 		text_add(&id, value);
+	}
 }
 
 /* Bytes of an object: only those asked for, only as many as there is room. */
@@ -185,7 +187,9 @@ explain(struct s3_op *op, const struct s3_error *error, enum status status)
 
 	if (status == OK)
 		return;
-	if (op->r.failure == S3_ANSWERED)
+	if (op->answer.unfit)
+		text_addf(&t, "%ld, but not with the bytes asked for", op->r.http);
+	else if (op->r.failure == S3_ANSWERED)
 		text_addf(&t, "%ld %s%s%s", op->r.http, error->code,
 		    error->message[0] != '\0' ? ": " : "", error->message);
 	else if (op->refused != OK)

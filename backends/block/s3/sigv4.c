@@ -134,6 +134,15 @@ add_signed_names(struct text *to, const struct s3_pair *sorted, size_t n)
 	}
 }
 
+/* Whether it can be signed at all. */
+static enum status
+signing_check(const struct s3_signing *s)
+{
+	if (strlen(s->stamp) != S3_STAMP_BYTES - 1)
+		return ST_INVAL;
+	return s->nheaders > S3_PAIRS_MAX ? ST_RESOURCE : OK;
+}
+
 static size_t
 headers_sorted(const struct s3_signing *s, struct s3_pair v[S3_PAIRS_MAX])
 {
@@ -210,8 +219,6 @@ add_signature(const struct s3_key *key, const struct s3_signing *s, struct text 
 	enum status st;
 	int outcome;
 
-	if (strlen(s->stamp) != S3_STAMP_BYTES - 1)
-		return ST_INVAL;
 	if ((st = s3_sigv4_canonical(s, &canonical)) != OK)
 		return st;
 	if (sha256_of(canonical.s, canonical.len, digest) != 0)
@@ -236,9 +243,10 @@ s3_sigv4_header(const struct s3_key *key, const struct s3_signing *s, struct tex
 {
 	struct s3_pair headers[S3_PAIRS_MAX];
 	size_t n = headers_sorted(s, headers);
+	enum status st;
 
-	if (s->nheaders > S3_PAIRS_MAX)
-		return ST_RESOURCE;
+	if ((st = signing_check(s)) != OK)
+		return st;
 	text_addf(to, "%s Credential=%s/", ALGORITHM, key->access);
 	add_scope(to, key, s->stamp);
 	text_add(to, ",SignedHeaders=");
@@ -259,7 +267,9 @@ s3_sigv4_presign(const struct s3_key *key, const struct s3_signing *s, uint32_t 
 	size_t n = s->nquery;
 	enum status st;
 
-	if (n + 6 > S3_PAIRS_MAX || s->nheaders > S3_PAIRS_MAX)
+	if ((st = signing_check(s)) != OK)
+		return st;
+	if (n + 6 > S3_PAIRS_MAX)
 		return ST_RESOURCE;
 	text_addf(&credential, "%s/", key->access);
 	add_scope(&credential, key, s->stamp);

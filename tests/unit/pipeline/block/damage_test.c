@@ -8,6 +8,7 @@
 #include "tests/lib/check.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -15,9 +16,11 @@
 
 enum { DATA = 10000, GROUPS_MAX = 4096 };
 
-/* Where the groups of a segment's present life are. */
+/* Where the groups of a segment's present life are; empty ones, which only vouch, left out. */
 struct layout {
 	int fd;
+	bool vouched;			/* the last was an empty one */
+	struct group_head voucher;
 	uint32_t n;
 	uint64_t at[GROUPS_MAX], end;
 	struct group_head head[GROUPS_MAX];
@@ -42,8 +45,13 @@ look_at(uint32_t number)
 	while (pread(layout.fd, head, sizeof head, (off_t)layout.end) == (ssize_t)sizeof head &&
 	    group_parse(head, id, &h) && (layout.n == 0 || h.serial == layout.head[0].serial)) {
 		TRUE(layout.n < GROUPS_MAX);
-		layout.at[layout.n] = layout.end;
-		layout.head[layout.n++] = h;
+		layout.vouched = h.count == 0;
+		if (layout.vouched) {
+			layout.voucher = h;
+		} else {
+			layout.at[layout.n] = layout.end;
+			layout.head[layout.n++] = h;
+		}
 		layout.end += group_bytes(&h);
 	}
 }
@@ -71,7 +79,17 @@ put_one(uint64_t i, bool wait)
 		_exit(9);
 }
 
-/* A child opens, puts entries from..to-1, one group each, idles, and is gone without a word. */
+/* The last group must not have been vouched for, which a slow machine may do. */
+static void
+look_at_tail(void)
+{
+	look_at(1);
+	EQ(layout.n, 6);
+	if (layout.vouched)
+		check_skip("the machine was too slow to die in time");
+}
+
+/* A child opens, puts entries from..to-1, one group each, idles, and is killed. */
 static void
 crash_after(bool fresh, uint64_t from, uint64_t to, bool idle)
 {
@@ -88,10 +106,10 @@ crash_after(bool fresh, uint64_t from, uint64_t to, bool idle)
 			put_one(i, true);
 		if (idle)
 			usleep(350000);
-		_exit(0);
+		kill(getpid(), SIGKILL);
 	}
 	EQ(waitpid(pid, &status, 0), pid);
-	EQ(status, 0);
+	EQ(status, SIGKILL);
 }
 
 /* In a child, since LevelDB leaves threads behind: open, and look for entries 0..n-1 and no more.
@@ -138,8 +156,7 @@ CASE(a_torn_last_group_is_cut_off)
 {
 	rig_place(&rig, "torn", "leveldb");
 	crash_after(true, 0, 6, false);
-	look_at(1);
-	EQ(layout.n, 6);
+	look_at_tail();
 	flip(layout.at[5] + 200);
 	EQ(reopen(5, ""), OK);
 	EQ(reopen(5, ""), OK);
@@ -149,7 +166,7 @@ CASE(a_last_group_with_torn_data_is_cut_off)
 {
 	rig_place(&rig, "torn-data", "leveldb");
 	crash_after(true, 0, 6, false);
-	look_at(1);
+	look_at_tail();
 	flip(layout.at[5] + GROUP_HEADER + layout.head[5].entries_bytes + 7000);
 	EQ(reopen(5, ""), OK);
 	/* Nothing was written since: the decision stands all the same. */
@@ -162,7 +179,7 @@ CASE(a_last_group_that_was_torn_and_reads_well_later_stays_forgotten)
 {
 	rig_place(&rig, "whole-again", "leveldb");
 	crash_after(true, 0, 6, false);
-	look_at(1);
+	look_at_tail();
 	flip(layout.at[5] + 200);
 	EQ(reopen(5, ""), OK);
 	look_at(1);
@@ -199,9 +216,9 @@ CASE(after_an_idle_while_the_last_group_is_vouched_for)
 	rig_place(&rig, "idle", "leveldb");
 	crash_after(true, 0, 6, true);
 	look_at(1);
-	EQ(layout.n, 7);
-	EQ(layout.head[6].count, 0);
-	EQ(layout.head[6].durable, LSN_OF(1, 6));
+	EQ(layout.n, 6);
+	TRUE(layout.vouched);
+	EQ(layout.voucher.durable, LSN_OF(1, 6));
 	flip(layout.at[5] + 200);
 	EQ(reopen(0, "seg-1 at byte"), ST_CORRUPT);
 }

@@ -223,7 +223,7 @@ place_meta(const struct db_row *store, struct share_conf *conf)
 static void
 plain_fields(const struct db_row *share, struct share_conf *conf)
 {
-	bool open = strcmp(db_text(DB_SHARE, share, "default_permission"), "none") != 0;
+	bool owned = db_num(DB_SHARE, share, "owner_uid") != 0;
 
 	*conf = (struct share_conf){
 		.tier = strcmp(db_text(DB_SHARE, share, "durability"), "writeback") == 0 ?
@@ -233,7 +233,7 @@ plain_fields(const struct db_row *share, struct share_conf *conf)
 		.anon_gid = (uint32_t)db_num(DB_SHARE, share, "anonymous_gid"),
 		.root_uid = (uint32_t)db_num(DB_SHARE, share, "owner_uid"),
 		.root_gid = (uint32_t)db_num(DB_SHARE, share, "owner_gid"),
-		.root_mode = open ? 0777 : 0755,
+		.root_mode = owned ? 0755 : 01777,	/* nobody's own: everyone may make files */
 		.journal_bytes = (uint64_t)db_num(DB_SHARE, share, "local_store_size"),
 		.reserve_bytes = 256ull << 20,
 	};

@@ -25,7 +25,8 @@ enum status rest_live_netgroup_used(struct rest_call *call, const char *netgroup
 /* Rows for the file's shares, then all that the database says: open.  How many are. */
 must_check enum status rest_live_boot(uint32_t *nopen);
 
-/* Every adapter as its row says. */
+/* Every adapter as its row says; or its row as it listens already. */
+must_check enum status rest_adapters_note(void);
 must_check enum status rest_adapters_boot(void);
 
 /* Live settings as they are kept. */

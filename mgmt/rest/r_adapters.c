@@ -136,6 +136,26 @@ rest_adapters_boot(void)
 	return st != OK ? st : ended;
 }
 
+enum status
+rest_adapters_note(void)
+{
+	struct db_row row = { 0 };
+	struct db_conn *c;
+	enum status st = db_begin(rest_state.db, true, &c), ended;
+
+	if (st != OK)
+		return st;
+	db_set_num(DB_ADAPTER, &row, "enabled", 1);
+	db_set_num(DB_ADAPTER, &row, "port", rest_state.conf.nfs_port);
+	st = db_update(c, DB_ADAPTER, NULL, "nfs", &row, 0);
+	if (st == ST_NOENT) {
+		db_set_text(DB_ADAPTER, &row, "type", "nfs");
+		st = db_insert(c, DB_ADAPTER, &row);
+	}
+	ended = db_end(&c, st == OK);
+	return st != OK ? st : ended;
+}
+
 /* --- netgroups --- */
 
 static void

@@ -20,8 +20,8 @@ struct rest_conf {
 	bool require_change;		/* of a password that was made up */
 	const struct share_conf *file_shares;	/* open already; shown, not changed */
 	uint32_t nfile_shares;
-	bool nfs_enabled;		/* what the first start puts into the database */
-	uint16_t nfs_port;
+	uint16_t nfs_port;		/* of the first start; where nfs_listens, from now on */
+	bool nfs_listens;		/* by the file's word already */
 	const struct rest_house *house;	/* kept until rest_stop */
 };
 

@@ -57,7 +57,7 @@ seed(struct db_conn *c, struct rest_started *out, char *why, size_t why_cap)
 		snprintf(why, why_cap, "no memory to hash the first password");
 		return ST_RESOURCE;
 	}
-	st = db_seed(c, &(struct db_first){ hash, !given && conf->require_change, conf->nfs_enabled,
+	st = db_seed(c, &(struct db_first){ hash, !given && conf->require_change, conf->nfs_listens,
 		conf->nfs_port });
 	if (st != OK)
 		snprintf(why, why_cap, "cannot make the first administrator: %s", status_text(st));
@@ -117,7 +117,7 @@ boot(struct rest_started *out, char *why, size_t why_cap)
 	if (st == OK)
 		st = rest_live_boot(&out->shares);
 	if (st == OK)
-		st = rest_adapters_boot();
+		st = rest_state.conf.nfs_listens ? rest_adapters_note() : rest_adapters_boot();
 	if (st != OK)
 		snprintf(why, why_cap, "the control database: %s", status_text(st));
 	return st;

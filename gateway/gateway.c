@@ -27,7 +27,6 @@ static const struct rpc_program *const nfs_programs[] = { &v3_program, &mount_pr
 static const struct rpc_program *const portmap_programs[] = { &portmap_program };
 
 static struct gateway_settings settings;
-static struct rpc_drc *drc;
 static uint16_t nfs_port;
 static void remember(uint64_t share, const struct note *note);
 
@@ -78,6 +77,8 @@ static const struct rpc_service portmap_udp_service = {
 static void
 remember(uint64_t share, const struct note *note)
 {
+	struct rpc_drc *drc = nfs_service.drc[RPC_ONCE];
+
 	if (note->protocol == NOTE_NFS3 && drc != NULL)
 		v3_remember(drc, share, note);
 }
@@ -92,9 +93,10 @@ void
 gateway_make(const struct gateway_settings *conf)
 {
 	settings = *conf;
-	drc = rpc_drc_new((uint32_t)conf->drc_entries, conf->drc_bytes,
-	    conf->drc_keep_ns);
-	nfs_service.drc = drc;
+	nfs_service.drc[RPC_ONCE] = rpc_drc_new((uint32_t)conf->drc_entries,
+	    conf->drc_bytes, conf->drc_keep_ns);
+	nfs_service.drc[RPC_ONCE_BYTES] = rpc_drc_new((uint32_t)conf->drc_writes,
+	    conf->drc_bytes, conf->drc_keep_ns);
 	mount_list_start((uint32_t)conf->mounts_max);
 	portmap_registry_clear();
 }
@@ -173,8 +175,8 @@ gateway_start(void)
 void
 gateway_stop(void)
 {
-	nfs_service.drc = NULL;
-	rpc_drc_free(&drc);
+	for (uint32_t i = 0; i < RPC_ONCE_COUNT; i++)
+		rpc_drc_free(&nfs_service.drc[i]);
 	mount_list_stop();
 	portmap_registry_clear();
 	nfs_port = 0;

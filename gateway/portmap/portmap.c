@@ -84,14 +84,14 @@ portmap_dump_encode(struct job *job, struct rpc_call *call, struct writer *w)
 
 static const struct rpc_proc procs2[] = {
 #define PORTMAP2(number, name) \
-	[number] = { "portmap." #name, false, portmap_##name##_decode, \
+	[number] = { "portmap." #name, RPC_REPEATABLE, portmap_##name##_decode, \
 		portmap_##name##_encode },
 #include "gateway/portmap/portmap.def"
 #undef PORTMAP2
 };
 
 static const struct rpc_proc procs3[] = {
-#define RPCBIND(number, name, least) [number] = { "rpcbind3." #name, false, \
+#define RPCBIND(number, name, least) [number] = { "rpcbind3." #name, RPC_REPEATABLE, \
 	(least) <= 3 ? portmap_##name##_decode : NULL, portmap_##name##_encode },
 #include "gateway/portmap/portmap.def"
 #undef RPCBIND
@@ -99,7 +99,7 @@ static const struct rpc_proc procs3[] = {
 
 static const struct rpc_proc procs4[] = {
 #define RPCBIND(number, name, least) \
-	[number] = { "rpcbind4." #name, false, portmap_##name##_decode, \
+	[number] = { "rpcbind4." #name, RPC_REPEATABLE, portmap_##name##_decode, \
 		portmap_##name##_encode },
 #include "gateway/portmap/portmap.def"
 #undef RPCBIND

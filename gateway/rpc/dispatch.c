@@ -67,11 +67,17 @@ find_row(const struct rpc_service *service, struct rpc_call *call)
 	return DECODED_OP;
 }
 
+static struct rpc_drc *
+drc_of(const struct job *job, const struct rpc_call *call)
+{
+	return service_of(job)->drc[call->proc->once];
+}
+
 /* Has this call been made before? */
 static enum decoded
 find_duplicate(struct job *job, struct rpc_call *call, const struct reader *r)
 {
-	struct rpc_drc *drc = service_of(job)->drc;
+	struct rpc_drc *drc = drc_of(job, call);
 	struct rpc_drc_key key = { .xid = call->head.xid, .prog = call->head.prog,
 		.vers = call->head.vers, .proc = call->head.proc };
 
@@ -106,7 +112,7 @@ decode_call(struct job *job, struct rpc_call *call, struct reader *r)
 		return refuse(call, RPC_DENIED_AUTH, why, 0);
 	if ((verdict = find_row(service_of(job), call)) != DECODED_OP)
 		return verdict;
-	if (call->proc->once && job->conn != NULL && service_of(job)->drc != NULL &&
+	if (call->proc->once != RPC_REPEATABLE && job->conn != NULL && drc_of(job, call) != NULL &&
 	    (verdict = find_duplicate(job, call, r)) != DECODED_OP)
 		return verdict;
 	verdict = call->proc->decode(job, call, r);
@@ -123,7 +129,7 @@ call_init(struct rpc_call *call)
 {
 	call->proc = NULL;
 	call->reply = RPC_SUCCESS;
-	call->remembered = false;
+	call->again = call->remembered = false;
 	call->low = call->high = 0;
 	call->hit.entry = NULL;
 	call->hit.reply.at = NULL;
@@ -187,9 +193,9 @@ keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len,
 	struct rpc_drc_entry *entry = TAKE(&call->hit.entry);
 
 	if (whole && job->status != ST_DELAY && job->status != ST_RESOURCE)
-		rpc_drc_done(service_of(job)->drc, entry, reply, len);
+		rpc_drc_done(entry, reply, len);
 	else
-		rpc_drc_drop(service_of(job)->drc, entry);
+		rpc_drc_drop(entry);
 }
 
 enum encoded
@@ -213,6 +219,11 @@ rpc_dispatch_encode(struct job *job, struct writer *w)
 		body = writer_mark(w);
 		rpc_message_reply(w, call->head.xid, RPC_SYSTEM_ERR, 0, 0);
 	}
+	if (call->again) {
+		call->again = false;
+		take_back(w, &then);
+		return ENCODED_AGAIN;
+	}
 	if (call->hit.entry != NULL)
 		keep(job, call, w->base + body, w->len - body,
 		    writer_ok(w) && w->ncites == then.ncites);
@@ -227,5 +238,5 @@ rpc_dispatch_finish(struct job *job)
 	struct rpc_call *call = job->wire;
 
 	if (call != NULL && call->hit.entry != NULL)
-		rpc_drc_drop(service_of(job)->drc, TAKE(&call->hit.entry));
+		rpc_drc_drop(TAKE(&call->hit.entry));
 }

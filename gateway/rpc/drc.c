@@ -23,6 +23,7 @@ enum entry_state { ENTRY_FREE, ENTRY_BUSY, ENTRY_DONE, ENTRY_REMEMBERED };
 struct rpc_drc_entry {
 	struct list chain;	/* of its hash; free: the stripe's free list */
 	struct list order;	/* of finishing */
+	struct stripe *stripe;
 	struct rpc_drc_key key;
 	uint64_t hash;
 	uint64_t done_ns;
@@ -197,6 +198,7 @@ take_locked(struct rpc_drc *drc, struct stripe *s, uint64_t hash,
 
 	if (e == NULL)
 		return NULL;
+	e->stripe = s;
 	e->key = *key;
 	e->hash = hash;
 	list_push_front(chain_of(s, hash), &e->chain);
@@ -271,10 +273,9 @@ finish_locked(struct stripe *s, struct rpc_drc_entry *e, enum entry_state state)
 }
 
 void
-rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *e, const void *reply,
-    uint32_t len)
+rpc_drc_done(struct rpc_drc_entry *e, const void *reply, uint32_t len)
 {
-	struct stripe *s = stripe_of(drc, e->hash);
+	struct stripe *s = e->stripe;
 
 	mutex_lock(&s->mutex);
 	assert(e->state == ENTRY_BUSY);
@@ -289,9 +290,9 @@ rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *e, const void *reply,
 }
 
 void
-rpc_drc_drop(struct rpc_drc *drc, struct rpc_drc_entry *e)
+rpc_drc_drop(struct rpc_drc_entry *e)
 {
-	struct stripe *s = stripe_of(drc, e->hash);
+	struct stripe *s = e->stripe;
 
 	mutex_lock(&s->mutex);
 	assert(e->state == ENTRY_BUSY);

@@ -54,11 +54,10 @@ enum rpc_drc_verdict rpc_drc_begin(struct rpc_drc *drc, const struct rpc_drc_key
     struct arena *arena, struct rpc_drc_hit *hit);
 
 /* The call has been answered with these bytes (record mark excluded): keep them. */
-void rpc_drc_done(struct rpc_drc *drc, struct rpc_drc_entry *entry, const void *reply,
-    uint32_t len);
+void rpc_drc_done(struct rpc_drc_entry *entry, const void *reply, uint32_t len);
 
 /* It was not answered, or changed nothing: forget it. */
-void rpc_drc_drop(struct rpc_drc *drc, struct rpc_drc_entry *entry);
+void rpc_drc_drop(struct rpc_drc_entry *entry);
 
 /* A NOTE from the log, before anything is served. */
 void rpc_drc_remember(struct rpc_drc *drc, uint64_t share, const struct rpc_drc_key *key,

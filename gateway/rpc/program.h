@@ -12,16 +12,21 @@
 
 struct rpc_call;
 
+/* May a call run twice?  What moves bytes has a cache of its own: a flood of writes must not
+ * push out what is known of names. */
+enum rpc_once { RPC_REPEATABLE, RPC_ONCE, RPC_ONCE_BYTES, RPC_ONCE_COUNT };
+
 struct rpc_proc {
 	const char *name;
-	bool once;	/* may not run twice: its calls stand in the cache */
+	uint8_t once;			/* enum rpc_once */
 
 	/* Read the arguments and fill job->op (DECODED_OP), or answer here
 	 * (DECODED_REPLY, with job->status).  Arguments that cannot be read leave r
 	 * failed: that is answered for it. */
 	enum decoded (*decode)(struct job *job, struct rpc_call *call, struct reader *r);
 
-	/* Write the results, behind the reply's head. */
+	/* Write the results, behind the reply's head; or fill job->op anew and set call->again:
+	 * what was written is forgotten, and that operation goes down. */
 	void (*encode)(struct job *job, struct rpc_call *call, struct writer *w);
 };
 
@@ -44,7 +49,7 @@ struct rpc_service {
 	bool datagram;			/* a message a datagram, no record marks */
 	uint32_t nprograms;
 	const struct rpc_program *const *programs;	/* the most asked first */
-	struct rpc_drc *drc;		/* NULL: no program here has a procedure for it */
+	struct rpc_drc *drc[RPC_ONCE_COUNT];	/* by enum rpc_once; NULL: none is kept */
 };
 
 /* A call on its way; job->wire. */
@@ -52,11 +57,13 @@ struct rpc_call {
 	struct rpc_head head;
 	const struct rpc_proc *proc;	/* NULL: refused */
 	uint8_t reply;			/* enum rpc_reply */
+	bool again;			/* encode asks for one more operation */
 	bool remembered;		/* ran before a crash: hit says what it made */
 	uint32_t low, high;		/* of a refusal */
 	struct rpc_drc_hit hit;
 	uint32_t sum;			/* of its arguments, where proc->once */
 	uint32_t limit;			/* the procedure's own: bytes a reply may have */
+	struct slice path, rest;	/* the procedure's own: asked, and still to be done */
 };
 
 #endif

@@ -165,13 +165,23 @@ epoch_poll(void)
 	atomic_flag_clear_explicit(&reaping, memory_order_release);
 }
 
+static void
+called_for_nothing(struct epoch_entry *e)
+{
+	(void)e;
+}
+
 void
 epoch_drain(void)
 {
 	static const struct timespec pause = { 0, DRAIN_PAUSE_NS };
-	uint64_t upto = atomic_load_explicit(&deferred, memory_order_acquire);
+	struct epoch_entry own;
+	uint64_t upto;
 
 	assert(!am_reaping && (mine == NULL || mine->active == 0));
+	/* One of our own: without a deferral there would be no grace period to wait for. */
+	epoch_defer(&own, called_for_nothing);
+	upto = atomic_load_explicit(&deferred, memory_order_acquire);
 	/*
 	 * Batches go in order, one at a time: so many calls made are all deferred until
 	 * now.

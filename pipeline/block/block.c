@@ -102,11 +102,11 @@ static enum status
 open_mirror(struct share *s)
 {
 	struct container_ident ident = { .fence = journal_of(s)->head.fence };
-	struct container_keys keys = { .aead = 0 };
+	struct container_keys keys;
 	char dir[sizeof s->conf.dir + 16];
 
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
-	memcpy(keys.key, s->row.digest_key, sizeof keys.key);
+	container_plain_keys(s->row.digest_key, &keys);
 	snprintf(dir, sizeof dir, "%s/containers", s->conf.dir);
 	return mirror_open(dir, &ident, &keys, &s->block->mirror);
 }
@@ -157,6 +157,7 @@ say_clean(struct head *h, void *arg)
 	struct journal *j = arg;
 
 	h->flags |= HEAD_CLEAN;
+	h->data_lsn = container_of(j->used.next, struct segment, link)->first_lsn;
 	h->end = j->written;
 	head_take_numbers(h, j->share);
 	h->verifier = atomic_load(&j->share->verifier);

@@ -34,7 +34,8 @@ void block_stop(void);
  *
  * MISMATCH: journal and store do not belong together; the text names both numbers.  CORRUPT: a
  * hole that is no torn tail; the text names the place.  BUSY: another process holds it.  EXIST:
- * fresh, and there is a journal already.  On failure nothing is left in s.
+ * fresh, and there is another journal already (one with the row's ids is opened as it is: its
+ * making was interrupted).  On failure nothing is left in s.
  */
 must_check enum status block_open(struct share *s, bool fresh,
     void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);

@@ -12,11 +12,13 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/interval.h"
 #include "pipeline/base/mutex.h"
+#include "pipeline/base/num.h"
 #include "pipeline/block/mapcache.h"
+#include "pipeline/record/key.h"
 
 #include <stdlib.h>
 
-enum { STRIPES = 256, BUCKETS = 256, DIRTY_MAX = 256 };
+enum { STRIPES = 256, BUCKETS = 256, DIRTY_MAX = 256, REAP_KEY = 17 };
 
 struct content {
 	struct content *next;		/* of its bucket */
@@ -35,6 +37,7 @@ struct stripe {
 };
 
 struct index {
+	uint64_t number;
 	struct mapcache *maps;
 	struct mutex heap_mutex;	/* rank INDEX, taken after a stripe's */
 	struct content **heap;		/* the oldest first */
@@ -47,8 +50,10 @@ struct index {
 struct index *
 index_new(void)
 {
+	static _Atomic uint64_t made;
 	struct index *ix = xcalloc(1, sizeof *ix);
 
+	ix->number = atomic_fetch_add(&made, 1) + 1;
 	for (int i = 0; i < STRIPES; i++)
 		mutex_init(&ix->stripe[i].mutex, RANK_INDEX, (uint64_t)i);
 	mutex_init(&ix->heap_mutex, RANK_INDEX, STRIPES);
@@ -451,6 +456,12 @@ index_dirty(struct index *ix, lsn_t before, struct index_dirty *v, uint32_t max)
 }
 
 uint64_t
+index_number(const struct index *ix)
+{
+	return ix->number;
+}
+
+uint64_t
 index_live_bytes(const struct index *ix)
 {
 	return atomic_load_explicit(&ix->live_bytes, memory_order_relaxed);
@@ -483,6 +494,8 @@ index_key_changed_locked(struct index *ix, struct slice key)
 
 	if (key_map_fields(key, &content, &window))
 		mapcache_forget(ix->maps, content, window);
+	else if (key.len == REAP_KEY && key.at[0] == TAG_REAP && get_be64(key.at + 9) == 0)
+		index_drop_locked(ix, get_be64(key.at + 1));
 }
 
 bool

@@ -48,7 +48,8 @@ void index_map_changed_locked(struct index *ix, uint64_t content, uint64_t windo
 /* Under order: the content is gone with all its pieces. */
 void index_drop_locked(struct index *ix, uint64_t content);
 
-/* The same for an item key of TAG_MAP; other keys are passed over. */
+/* Under order, for the key of each PUT and DEL: a map row is forgotten as above; a content that
+ * is to be reaped from its first window on is dropped.  Other keys are passed over. */
 void index_key_changed_locked(struct index *ix, struct slice key);
 
 /* For carve: the contents that have pieces older than before, oldest first, at most max. */
@@ -63,6 +64,8 @@ bool index_map_find(struct index *ix, uint64_t content, uint64_t window, uint64_
 void index_map_learn(struct index *ix, uint64_t content, uint64_t window, uint64_t leaf,
     uint64_t token);
 
+/* Its own in this process, never used twice: LSNs alone do not tell shares apart. */
+uint64_t index_number(const struct index *ix);
 uint64_t index_live_bytes(const struct index *ix);	/* of data cited by pieces */
 uint64_t index_places(const struct index *ix);		/* pieces in all */
 lsn_t index_oldest_data(const struct index *ix);	/* LSN of the oldest piece, holes too; 0: none */

@@ -84,7 +84,8 @@ add_datum(struct lookup *l, struct datum *d, uint32_t at, uint32_t len)
 		p->len = MIN(len, PAGE_BYTES - in_unit);
 		p->datum = datum_ref(d);
 		p->at = at;
-		p->page = (struct page_key){ d->lsn, (uint64_t)d->data_at + (at - in_unit) };
+		page_key_of_datum(&p->page, index_number(l->share->block->index), d->lsn,
+		    d->data_at + (at - in_unit));
 		p->page_at = in_unit;
 		at += p->len;
 		len -= p->len;

@@ -121,10 +121,20 @@ empty_folder(struct journal *j)
 	return st == OK ? disk_sync_folder(j->dirfd, "folder.sync") : st;
 }
 
+/* The journal of just this share: its making was interrupted before the store was claimed. */
+static bool
+is_ours(const struct journal *j, const struct head *old)
+{
+	const struct share_row *row = &j->share->row;
+
+	return !j->lossy && memcmp(old->share_id, row->share_id, sizeof old->share_id) == 0 &&
+	    memcmp(old->journal_id, row->journal_id, sizeof old->journal_id) == 0;
+}
+
 /* A new journal, unless there is one that must be kept.  A volatile one goes; its incarnation is
  * counted on. */
 static enum status
-clear_place(struct journal *j, char *why, size_t why_cap)
+clear_place(struct journal *j, bool *ours, char *why, size_t why_cap)
 {
 	struct head old;
 	int fd;
@@ -135,6 +145,11 @@ clear_place(struct journal *j, char *why, size_t why_cap)
 	if (st == ST_BUSY) {
 		snprintf(why, why_cap, "journal of %s is open elsewhere", j->share->conf.name);
 		return st;
+	}
+	*ours = st == OK && is_ours(j, &old);
+	if (*ours) {
+		close(fd);
+		return OK;
 	}
 	if (!j->lossy || (st != OK && st != ST_CORRUPT)) {
 		if (st == OK)
@@ -344,14 +359,16 @@ begin_incarnation(struct journal *j, bool fresh, lsn_t applied)
 }
 
 static enum status
-open_new(struct journal *j, struct meta_ident *id, char *why, size_t why_cap)
+open_new(struct journal *j, bool *fresh, struct meta_ident *id, char *why, size_t why_cap)
 {
 	struct share *s = j->share;
+	bool ours = false;
 	enum status st = open_folder(j, true);
 
 	if (st == OK)
-		st = clear_place(j, why, why_cap);
-	if (st != OK)
+		st = clear_place(j, &ours, why, why_cap);
+	*fresh = !ours;
+	if (st != OK || ours)
 		return st;
 	head_fresh(j);
 	st = compare_store(j, true, 0, id, why, why_cap);
@@ -367,7 +384,7 @@ open_old(struct journal *j, void (*remember)(uint64_t share, const struct note *
     struct meta_ident *id, char *why, size_t why_cap)
 {
 	struct share *s = j->share;
-	enum status st = open_folder(j, false);
+	enum status st = j->dirfd < 0 ? open_folder(j, false) : OK;
 
 	if (st == OK)
 		st = head_open(j->dirfd, &j->head, &j->head_fd);
@@ -399,9 +416,12 @@ journal_open(struct journal *j, bool fresh,
 {
 	struct meta_store *store = j->share->store;
 	struct meta_ident id;
-	enum status st = fresh ? open_new(j, &id, why, why_cap) :
-	    open_old(j, remember, &id, why, why_cap);
+	enum status st = OK;
 
+	if (fresh)
+		st = open_new(j, &fresh, &id, why, why_cap);
+	if (st == OK && !fresh)
+		st = open_old(j, remember, &id, why, why_cap);
 	if (st != OK)
 		return st;
 	st = store->ops->claim(store, &id);

@@ -483,6 +483,21 @@ settle_segments(struct scan *sc)
 			sc->segs[i]->serial = 0;
 }
 
+/* A log without any group is right where all of it was in the store and its segments were used
+ * again. */
+static enum status
+may_be_empty(struct scan *sc)
+{
+	const struct head *h = &sc->j->head;
+
+	if (sc->ngroups > 0 || (h->data_lsn == 0 && sc->end <= h->checkpoint_lsn))
+		return OK;
+	snprintf(sc->why, sc->why_cap, "journal of %s: all its segments are missing, its head knows "
+	    "of entries up to %u.%llu", sc->j->share->conf.name, LSN_INCARNATION(sc->end),
+	    LSN_COUNTER(sc->end));
+	return ST_CORRUPT;
+}
+
 enum status
 scan_log(struct scan *sc)
 {
@@ -499,6 +514,8 @@ scan_log(struct scan *sc)
 		st = trim_tail(sc);
 	if (st == OK && !clean)
 		st = look_into_spares(sc);
+	if (st == OK)
+		st = may_be_empty(sc);
 	if (st != OK)
 		return st;
 	sc->end = chain_end(sc);

@@ -1,5 +1,5 @@
 /*
- * Decoded bytes by immutable place: (LSN, 64 KiB unit of the entry's data) or (chunk digest).
+ * Decoded bytes by immutable place: (share, LSN, 64 KiB unit of a datum) or (chunk digest).
  * Nothing is ever invalidated.  Pages are counted buffers: a reply cites them.  Found without a
  * lock, evicted by clock within a budget.
  */
@@ -11,9 +11,17 @@
 enum { PAGE_BYTES = 1 << 16 };
 
 struct page_key {
-	uint64_t a, b;			/* LSN and byte of the entry's data, top bit of b clear;
-					 * first 16 bytes of a digest with it set */
+	uint64_t a, b;			/* LSN; index and byte of the entry's data, top bit clear: or
+					 * the first 16 bytes of a digest, top bit of b set */
 };
+
+/* index: the number of the share's; at: the unit's first byte in the entry's data, ≤ 1 MiB. */
+static inline void
+page_key_of_datum(struct page_key *key, uint64_t index, uint64_t lsn, uint32_t at)
+{
+	key->a = lsn;
+	key->b = (index << 21 | at) & ~(1ull << 63);
+}
 
 static inline void
 page_key_of_digest(struct page_key *key, const uint8_t digest[32])

@@ -97,7 +97,7 @@ counter_move(struct batch *b, uint32_t i, const struct stored *stored)
 static enum status
 batch_count_round(struct catalog *c, struct batch *b, uint32_t from, uint32_t n, struct arena *arena)
 {
-	struct slice keys[COUNTERS_A_ROUND], values[COUNTERS_A_ROUND];
+	struct slice keys[COUNTERS_A_ROUND] = { { .len = 0 } }, values[COUNTERS_A_ROUND];
 	bool absent[COUNTERS_A_ROUND];
 	struct stored stored;
 	enum status st;

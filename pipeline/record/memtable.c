@@ -14,7 +14,7 @@
 
 enum {
 	CHUNK_BYTES = 256 << 10, POOL_CHUNKS_MAX = 64, BUCKETS = 1 << 15,
-	ALIGN = 8, LARGE = CHUNK_BYTES / 4,
+	ALIGN = 16, LARGE = CHUNK_BYTES / 4,
 };
 
 struct mem_chunk {
@@ -190,13 +190,20 @@ node_next(const struct mem_node *n, unsigned h)	/* acquire: pairs with the relea
 	return atomic_load_explicit(&((struct mem_node *)n)->next[h], memory_order_acquire);
 }
 
+static uint32_t
+tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32);
+}
+
 static struct mem_node *
 node_find(const struct memtable *m, struct slice key, uint64_t hash)
 {
 	struct mem_node *n = atomic_load_explicit(&m->buckets[hash & (BUCKETS - 1)],
 	    memory_order_acquire);		/* pairs with the release in node_link */
 
-	while (n != NULL && (n->key_len != key.len || memcmp(n->key, key.at, key.len) != 0))
+	while (n != NULL && (n->tag != tag_of(hash) || n->key_len != key.len ||
+	    memcmp(n->key, key.at, key.len) != 0))
 		n = n->hash_next;
 	return n;
 }
@@ -281,6 +288,7 @@ node_link(struct memtable *m, struct slice key, uint64_t hash, struct mem_value 
 	memcpy((uint8_t *)n + bytes, key.at, key.len);
 	n->key = (uint8_t *)n + bytes;
 	n->key_len = (uint16_t)key.len;
+	n->tag = tag_of(hash);
 	n->height = (uint8_t)height;
 	n->hash_next = atomic_load_explicit(bucket, memory_order_relaxed);
 	atomic_init(&n->value, value);

@@ -36,6 +36,7 @@ struct mem_node {
 	_Atomic(struct mem_value *) value;
 	struct mem_node *hash_next;
 	const uint8_t *key;
+	uint32_t tag;			/* of the hash: most other keys differ in it */
 	uint16_t key_len;
 	uint8_t height;
 	_Atomic(struct mem_node *) next[];

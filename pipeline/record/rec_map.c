@@ -81,7 +81,7 @@ rec_leaf_decode(struct slice body, struct arena *arena, struct leaf_piece **v, u
 	if (!reader_ok(&r) || head != ROW_VERSION || pieces > LEAF_PIECES_MAX ||
 	    reader_left(&r) / 16 < pieces)
 		return ST_CORRUPT;
-	p = arena_alloc(arena, pieces * sizeof *p);
+	p = arena_alloc(arena, (pieces + 1) * sizeof *p);
 	if (p == NULL)
 		return ST_RESOURCE;
 	for (uint32_t i = 0; i < pieces; i++) {

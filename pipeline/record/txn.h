@@ -23,7 +23,7 @@
 #include "pipeline/model/note.h"
 
 enum { TXN_DATA_MAX = 1 << 20, TXN_RECORDS_MAX = 1 << 20, TXN_CRC_UNIT = 1 << 16,
-	TXN_ITEMS_MAX = 21000, TXN_HOME_BYTES = 2048 };
+	TXN_ITEMS_MAX = 21000, TXN_HOME_BYTES = 2560 };
 
 enum item_kind {			/* on disk: never renumbered */
 	ITEM_PUT = 1, ITEM_DEL, ITEM_COUNT, ITEM_DATA, ITEM_TRUNC, ITEM_HOLE, ITEM_MAP, ITEM_CARVED,

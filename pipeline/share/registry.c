@@ -76,7 +76,7 @@ find(const struct table *t, uint64_t hash, bool (*same)(const struct table_node 
 	if (n != NULL) {
 		s = t == by_id ? container_of(n, struct share, by_id) :
 		    container_of(n, struct share, by_name);
-		if (!ref_take_live(&s->refs))
+		if (!share_ref_live(s))
 			s = NULL;
 	}
 	epoch_end();
@@ -137,6 +137,7 @@ registry_publish(struct share *s)
 		all[nall++] = share_ref(s);
 		s->by_id.hash = hash_u64(s->row.share);
 		s->by_name.hash = siphash24(name_key, s->conf.name, strlen(s->conf.name));
+		share_spread(s);
 		insert(by_id, &s->by_id);
 		insert(by_name, &s->by_name);
 	}
@@ -160,6 +161,8 @@ registry_retire(struct share *s)
 		s->place = UINT32_MAX;
 	}
 	mutex_unlock(&mutex);
+	if (mine != NULL)
+		share_gather(mine);
 	share_put(&mine);
 }
 

@@ -15,7 +15,16 @@
 #include "pipeline/record/catalog.h"
 #include "pipeline/record/rec.h"
 
-enum { SHARE_MAGIC = 0x73687221 };
+enum { SHARE_MAGIC = 0x73687221, SHARE_SHARDS = 8 };
+
+/*
+ * Every request holds a reference, and one count would travel between the cores with each.  While
+ * a share is published its count is the sum of a few; nobody asks whether that is zero, since the
+ * registry holds one.  When it is retired they are gathered into one, in share.c.
+ */
+struct share_shard {
+	_Alignas(64) _Atomic int64_t n;
+};
 
 enum share_state { SHARE_CLOSED, SHARE_OPENING, SHARE_OPEN, SHARE_CLOSING };
 
@@ -25,7 +34,9 @@ struct sync;				/* pipeline/sync: apply, checkpoint, carve, reaper */
 
 struct share {
 	uint32_t magic;
-	struct ref refs;
+	_Atomic int64_t refs;		/* share.c's */
+	_Atomic bool sharded;
+	struct share_shard shards[SHARE_SHARDS];
 	struct share_conf conf;		/* does not change while the share is open */
 	struct share_row row;		/* ids and keys */
 	_Atomic uint32_t state;		/* enum share_state */
@@ -52,6 +63,12 @@ struct share {
 struct share *share_new(const struct share_conf *conf);
 struct share *share_ref(struct share *s);
 
+/* The registry's: in a section, a reference unless the share is gone.  And from one count to many
+ * and back; gather waits for readers, and must not be called in a section. */
+bool share_ref_live(struct share *s);
+void share_spread(struct share *s);
+void share_gather(struct share *s);
+
 /* The last put closes the store and frees the share.  Whoever closed it has let go of catalog,
  * block, inodes and sync before. */
 void share_put(struct share **sp);
@@ -66,7 +83,8 @@ void registry_start(void);
 void registry_stop(void);		/* all have been retired */
 must_check enum status registry_publish(struct share *s);	/* EXIST: name or number taken;
 								 * RESOURCE: too many */
-void registry_retire(struct share *s);	/* harmless where it is not published */
+/* Harmless where it is not published.  Waits for readers: not on a home worker, nor in a section. */
+void registry_retire(struct share *s);
 struct share *registry_by_id(uint64_t share);
 struct share *registry_by_name(const void *name, size_t len);
 void registry_each(void (*see)(struct share *s, void *arg), void *arg);	/* borrowed */

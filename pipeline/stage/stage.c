@@ -53,11 +53,14 @@ machine_start(const struct machine_conf *conf)
 {
 	uint32_t workers = conf->workers != 0 ? conf->workers : cores();
 
+	/* What workers keep at hand is beyond what was asked for, so that it starves nobody. */
+	uint32_t jobs = conf->jobs + workers * FREE_KEPT;
+
 	assert(workers <= WORKERS_MAX && conf->jobs > 0);
-	job_pool_init(conf->jobs);
-	pools_start(workers, conf->jobs);
+	job_pool_init(jobs);
+	pools_start(workers, jobs);
 	errands_start();
-	workers_start(workers, conf->jobs);
+	workers_start(workers, jobs);
 }
 
 /* Pools end first: what they still held has then gone to inboxes, which the workers empty. */

@@ -106,6 +106,7 @@ plan_window(struct carving *c, struct plan *p, uint64_t content, uint64_t base)
 	}
 	if (!old) {
 		put_pieces(c->scratch, n);
+		p->w.n = 0;
 		return false;
 	}
 	p->w.v = xmalloc(n * sizeof *p->w.v);

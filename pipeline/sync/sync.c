@@ -318,6 +318,19 @@ timer_end(struct sync *y, void *arg)
 
 /* --- opening and closing --- */
 
+/* A visit from a thread that is no errand, with a bell of its own: an errand's would be heard by
+ * whoever reads first. */
+static void
+visit_alone(struct sync *y, void (*run)(struct sync *y, void *arg))
+{
+	struct work by = { .bell = eventfd(0, EFD_CLOEXEC) };
+
+	if (by.bell < 0)
+		panic("eventfd: errno %d", errno);
+	sync_visit(y, &by, run, NULL);
+	close(by.bell);
+}
+
 void
 sync_open_share(struct share *s)
 {
@@ -333,7 +346,7 @@ sync_open_share(struct share *s)
 	work_init(&y->data, y, data_run);
 	timer_init(&y->timer, tick);
 	s->sync = y;
-	sync_visit(y, &y->apply, timer_begin, NULL);
+	visit_alone(y, timer_begin);
 }
 
 static void
@@ -354,13 +367,9 @@ enum status
 sync_close_share(struct share *s)
 {
 	struct sync *y = s->sync;
-	struct work by = { .bell = eventfd(0, EFD_CLOEXEC) };
 	enum status st, ignored;
 
-	if (by.bell < 0)
-		panic("eventfd: errno %d", errno);
-	sync_visit(y, &by, timer_end, NULL);
-	close(by.bell);
+	visit_alone(y, timer_end);
 	mutex_lock(&y->mutex);
 	atomic_store(&y->closing, true);
 	cond_broadcast(&y->changed);

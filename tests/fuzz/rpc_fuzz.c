@@ -26,7 +26,8 @@ start(void)
 {
 	fake = fake_new();
 	mount_list_start(16);
-	fake_service.drc = rpc_drc_new(256, UINT64_MAX, 120000000000);
+	fake_service.drc[RPC_ONCE] = rpc_drc_new(256, UINT64_MAX, 120000000000);
+	fake_service.drc[RPC_ONCE_BYTES] = rpc_drc_new(64, UINT64_MAX, 120000000000);
 	log_least = LOG_LEVEL_ERROR;
 }
 
@@ -35,8 +36,10 @@ one_message(const uint8_t *message, uint32_t len)
 {
 	switch (fake_decode(fake, message, len)) {
 	case DECODED_OP:
-		fake_answer(fake);
-		(void)fake_encode(fake);
+		do {
+			fake_answer(fake);
+			(void)fake_encode(fake);
+		} while (fake->again);
 		break;
 	case DECODED_REPLY:
 		(void)fake_encode(fake);
@@ -90,7 +93,7 @@ seed(uint8_t *to, uint32_t xid)
 	if (pick % 8 == 0) {
 		fake_head(&w, xid, MOUNT_PROGRAM, MOUNT_VERSION,
 		    (uint32_t)(pick >> 8) % 7);
-		xdr_put_str(&w, "/export");
+		xdr_put_str(&w, pick >> 40 & 1 ? "/export" : "/export/a//./b");
 		len = w.len;
 	} else {
 		len = fake_call3(m, sizeof m, xid, (uint32_t)(pick >> 8) % V3_PROC_COUNT);
@@ -166,7 +169,8 @@ main(int argc, char **argv)
 		free(exact);
 	}
 	fake_free(&fake);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE_BYTES]);
 	mount_list_stop();
 	printf("1..1\nok 1 - %llu inputs\n", (unsigned long long)iterations);
 	return 0;

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "${1:-.}"
 nm -A --defined-only lib*.a 2>/dev/null | awk '
-$(NF-1) ~ /^[TDBRGS]$/ {
+NF > 1 && $(NF-1) ~ /^[TDBRGS]$/ {
 	split($1, at, ":"); lib = at[1]; name = $NF
 	if (name ~ /^_/ || lib == "libcheck.a")
 		next

@@ -14,7 +14,8 @@
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
-enum { DATE_LEN = 8, SCOPE_MAX = 128, SIGNED_MAX = 512, ENCODED_MAX = 8192 };
+enum { DATE_LEN = 8, SCOPE_MAX = 128, WHO_MAX = 512, SECRET_ROOM = 512, SIGNED_MAX = 512,
+    ENCODED_MAX = 8192 };
 
 void
 s3_sigv4_stamp(uint64_t wall_ns, char stamp[S3_STAMP_BYTES])
@@ -133,6 +134,15 @@ add_signed_names(struct text *to, const struct s3_pair *sorted, size_t n)
 	}
 }
 
+/* Whether it can be signed at all. */
+static enum status
+signing_check(const struct s3_signing *s)
+{
+	if (strlen(s->stamp) != S3_STAMP_BYTES - 1)
+		return ST_INVAL;
+	return s->nheaders > S3_PAIRS_MAX ? ST_RESOURCE : OK;
+}
+
 static size_t
 headers_sorted(const struct s3_signing *s, struct s3_pair v[S3_PAIRS_MAX])
 {
@@ -184,7 +194,7 @@ add_scope(struct text *to, const struct s3_key *key, const char *stamp)
 static int
 day_key(const struct s3_key *key, const char *stamp, uint8_t out[SHA256_BYTES])
 {
-	char room[SCOPE_MAX + 4];
+	char room[SECRET_ROOM];
 	struct text first = text_of(room, sizeof room);
 	int outcome;
 
@@ -209,8 +219,6 @@ add_signature(const struct s3_key *key, const struct s3_signing *s, struct text 
 	enum status st;
 	int outcome;
 
-	if (strlen(s->stamp) != S3_STAMP_BYTES - 1)
-		return ST_INVAL;
 	if ((st = s3_sigv4_canonical(s, &canonical)) != OK)
 		return st;
 	if (sha256_of(canonical.s, canonical.len, digest) != 0)
@@ -235,9 +243,10 @@ s3_sigv4_header(const struct s3_key *key, const struct s3_signing *s, struct tex
 {
 	struct s3_pair headers[S3_PAIRS_MAX];
 	size_t n = headers_sorted(s, headers);
+	enum status st;
 
-	if (s->nheaders > S3_PAIRS_MAX)
-		return ST_RESOURCE;
+	if ((st = signing_check(s)) != OK)
+		return st;
 	text_addf(to, "%s Credential=%s/", ALGORITHM, key->access);
 	add_scope(to, key, s->stamp);
 	text_add(to, ",SignedHeaders=");
@@ -250,7 +259,7 @@ enum status
 s3_sigv4_presign(const struct s3_key *key, const struct s3_signing *s, uint32_t expires_s,
     struct text *to)
 {
-	char who[2 * SCOPE_MAX], until[16], names[SIGNED_MAX];
+	char who[WHO_MAX], until[16], names[SIGNED_MAX];
 	struct text credential = text_of(who, sizeof who), expires = text_of(until, sizeof until),
 	    signed_names = text_of(names, sizeof names);
 	struct s3_pair query[S3_PAIRS_MAX], headers[S3_PAIRS_MAX];
@@ -258,7 +267,9 @@ s3_sigv4_presign(const struct s3_key *key, const struct s3_signing *s, uint32_t 
 	size_t n = s->nquery;
 	enum status st;
 
-	if (n + 6 > S3_PAIRS_MAX || s->nheaders > S3_PAIRS_MAX)
+	if ((st = signing_check(s)) != OK)
+		return st;
+	if (n + 6 > S3_PAIRS_MAX)
 		return ST_RESOURCE;
 	text_addf(&credential, "%s/", key->access);
 	add_scope(&credential, key, s->stamp);

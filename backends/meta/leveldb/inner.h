@@ -33,41 +33,41 @@ struct leveldb_store {
 };
 
 static inline struct leveldb_store *
-leveldb_store_of(struct meta_store *s)
+meta_leveldb_store_of(struct meta_store *s)
 {
 	return container_of(s, struct leveldb_store, store);
 }
 
-/* The database for a reader, kept open until leveldb_left; NULL: there is none at the moment. */
-leveldb_t *leveldb_enter(struct leveldb_store *s);
-void leveldb_left(struct leveldb_store *s);
+/* The database for a reader, kept open until meta_leveldb_left; NULL: there is none at the moment. */
+leveldb_t *meta_leveldb_enter(struct leveldb_store *s);
+void meta_leveldb_left(struct leveldb_store *s);
 
 /* The status of LevelDB's sentence, which is freed; why may be NULL. */
-enum status leveldb_failure(char *sentence, struct text *why);
+enum status meta_leveldb_failure(char *sentence, struct text *why);
 
 static inline bool
-leveldb_key_fits(struct slice key)
+meta_leveldb_key_fits(struct slice key)
 {
 	return key.len > 0 && key.len <= META_KEY_MAX;
 }
 
-enum status leveldb_store_get(struct meta_store *s, struct slice key, struct arena *arena,
+enum status meta_leveldb_store_get(struct meta_store *s, struct slice key, struct arena *arena,
     struct slice *value);
-enum status leveldb_store_get_many(struct meta_store *s, const struct slice *keys, uint32_t n,
+enum status meta_leveldb_store_get_many(struct meta_store *s, const struct slice *keys, uint32_t n,
     struct arena *arena, struct slice *values, bool *absent);
-enum status leveldb_store_scan(struct meta_store *s, struct slice prefix, struct slice from,
+enum status meta_leveldb_store_scan(struct meta_store *s, struct slice prefix, struct slice from,
     bool (*each)(void *arg, struct slice key, struct slice value), void *arg);
 
-enum status leveldb_store_apply(struct meta_store *s, const struct meta_op *ops, uint32_t n, lsn_t lsn,
+enum status meta_leveldb_store_apply(struct meta_store *s, const struct meta_op *ops, uint32_t n, lsn_t lsn,
     uint64_t fence);
-enum status leveldb_store_claim(struct meta_store *s, const struct meta_ident *ident);
-enum status leveldb_store_sync(struct meta_store *s);
+enum status meta_leveldb_store_claim(struct meta_store *s, const struct meta_ident *ident);
+enum status meta_leveldb_store_sync(struct meta_store *s);
 
 /* The row that says whose the store is, under the empty key, which is no key of the contract. */
-must_check enum status leveldb_ident_read(struct leveldb_store *s, struct text *why);
+must_check enum status meta_leveldb_ident_read(struct leveldb_store *s, struct text *why);
 
 /* Open the database that lies in the folder, or a new one; what was vouched for must be there. */
-must_check enum status leveldb_db_open(struct leveldb_store *s, struct text *why);
-must_check enum status leveldb_db_reopen(struct leveldb_store *s);
+must_check enum status meta_leveldb_db_open(struct leveldb_store *s, struct text *why);
+must_check enum status meta_leveldb_db_reopen(struct leveldb_store *s);
 
 #endif

@@ -16,7 +16,7 @@
 enum { BLOOM_BITS = 10, CACHE_LEAST = 64 << 10, REOPEN_ROOM = 8 << 20 };
 
 leveldb_t *
-leveldb_enter(struct leveldb_store *s)
+meta_leveldb_enter(struct leveldb_store *s)
 {
 	leveldb_t *db;
 
@@ -31,7 +31,7 @@ leveldb_enter(struct leveldb_store *s)
 }
 
 void
-leveldb_left(struct leveldb_store *s)
+meta_leveldb_left(struct leveldb_store *s)
 {
 	mutex_lock(&s->mutex);
 	if (--s->users == 0 && s->closing)
@@ -54,7 +54,7 @@ static const struct {
 };
 
 enum status
-leveldb_failure(char *sentence, struct text *why)
+meta_leveldb_failure(char *sentence, struct text *why)
 {
 	enum status st = ST_IO;
 
@@ -70,30 +70,30 @@ leveldb_failure(char *sentence, struct text *why)
 }
 
 enum status
-leveldb_db_open(struct leveldb_store *s, struct text *why)
+meta_leveldb_db_open(struct leveldb_store *s, struct text *why)
 {
 	struct leveldb_vouch was;
 	char *sentence = NULL;
 	bool fresh = false;
 	enum status st;
 
-	st = leveldb_vouch_check(s->dir, &was, &fresh, why);
+	st = meta_leveldb_vouch_check(s->dir, &was, &fresh, why);
 	if (st != OK)
 		return st;
 	leveldb_options_set_create_if_missing(s->options, fresh);
 	s->db = leveldb_open(s->options, s->dir, &sentence);
 	if (sentence != NULL) {
 		s->db = NULL;
-		return leveldb_failure(sentence, why);
+		return meta_leveldb_failure(sentence, why);
 	}
-	st = leveldb_ident_read(s, why);
+	st = meta_leveldb_ident_read(s, why);
 	if (st == OK && s->ident.applied_lsn < was.applied_lsn) {
 		text_add(why, "batches that were synced are missing");
 		st = ST_CORRUPT;
 	}
 	s->vouch = was;
 	if (st == OK)
-		st = leveldb_vouch_sync(s->dir, &s->vouch, s->ident.applied_lsn);
+		st = meta_leveldb_vouch_sync(s->dir, &s->vouch, s->ident.applied_lsn);
 	if (st != OK) {
 		leveldb_close(s->db);
 		s->db = NULL;
@@ -112,7 +112,7 @@ room_to_reopen(const struct leveldb_store *s)
 }
 
 enum status
-leveldb_db_reopen(struct leveldb_store *s)
+meta_leveldb_db_reopen(struct leveldb_store *s)
 {
 	char sentence[256];
 	struct text why = text_of(sentence, sizeof sentence);
@@ -127,7 +127,7 @@ leveldb_db_reopen(struct leveldb_store *s)
 	mutex_unlock(&s->mutex);
 	if (s->db != NULL)
 		leveldb_close(TAKE(&s->db));
-	st = leveldb_db_open(s, &why);
+	st = meta_leveldb_db_open(s, &why);
 	mutex_lock(&s->mutex);
 	s->closing = false;
 	cond_broadcast(&s->idle);
@@ -143,7 +143,7 @@ leveldb_db_reopen(struct leveldb_store *s)
 static enum status
 store_ident(struct meta_store *store, struct meta_ident *out)
 {
-	struct leveldb_store *s = leveldb_store_of(store);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
 	enum status st = OK;
 
 	mutex_lock(&s->mutex);
@@ -161,14 +161,14 @@ store_bytes(struct meta_store *store)
 	static const char last[] = "\xff\xff\xff\xff\xff\xff\xff\xff";
 	const char *from[] = { "" }, *to[] = { last };
 	size_t from_len[] = { 0 }, to_len[] = { sizeof last - 1 };
-	struct leveldb_store *s = leveldb_store_of(store);
-	leveldb_t *db = leveldb_enter(s);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
+	leveldb_t *db = meta_leveldb_enter(s);
 	uint64_t bytes = 0;
 
 	if (db == NULL)
 		return 0;
 	leveldb_approximate_sizes(db, 1, from, from_len, to, to_len, &bytes);
-	leveldb_left(s);
+	meta_leveldb_left(s);
 	return bytes;
 }
 
@@ -188,22 +188,29 @@ store_free(struct leveldb_store *s)
 	free(s);
 }
 
-/* A last sync, so that all of it is vouched for; whether it works changes nothing any more. */
+/*
+ * A last sync once LevelDB has ended what it did in the background, so that all of it is vouched
+ * for; whether it works changes nothing any more.
+ */
 static void
 store_close(struct meta_store *store)
 {
-	struct leveldb_store *s = leveldb_store_of(store);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
 
 	assert(s->users == 0);
-	(void)!leveldb_store_sync(store);
+	if (s->db != NULL) {
+		leveldb_close(TAKE(&s->db));
+		if (!s->sync_failed && s->broken == OK)
+			(void)!meta_leveldb_vouch_sync(s->dir, &s->vouch, s->ident.applied_lsn);
+	}
 	store_free(s);
 }
 
 static const struct meta_store_ops leveldb_store_ops = {
-	.kind = "leveldb", .durable = true, .get = leveldb_store_get,
-	.get_many = leveldb_store_get_many, .scan = leveldb_store_scan,
-	.apply = leveldb_store_apply, .sync = leveldb_store_sync, .ident = store_ident,
-	.claim = leveldb_store_claim, .bytes = store_bytes, .close = store_close,
+	.kind = "leveldb", .durable = true, .get = meta_leveldb_store_get,
+	.get_many = meta_leveldb_store_get_many, .scan = meta_leveldb_store_scan,
+	.apply = meta_leveldb_store_apply, .sync = meta_leveldb_store_sync, .ident = store_ident,
+	.claim = meta_leveldb_store_claim, .bytes = store_bytes, .close = store_close,
 };
 
 static void
@@ -269,7 +276,7 @@ meta_leveldb_open(const struct meta_conf *conf, struct meta_store **sp, struct t
 	mutex_init(&s->mutex, RANK_STORE, 0);
 	cond_init(&s->idle);
 	options_make(s);
-	st = leveldb_db_open(s, why);
+	st = meta_leveldb_db_open(s, why);
 	if (st != OK) {
 		store_free(s);
 		return st;

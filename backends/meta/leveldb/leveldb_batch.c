@@ -41,7 +41,7 @@ ident_decode(const char *bytes, size_t len, struct meta_ident *ident)
 }
 
 enum status
-leveldb_ident_read(struct leveldb_store *s, struct text *why)
+meta_leveldb_ident_read(struct leveldb_store *s, struct text *why)
 {
 	struct meta_ident ident = { .fence = 0 };
 	char *sentence = NULL, *bytes;
@@ -50,7 +50,7 @@ leveldb_ident_read(struct leveldb_store *s, struct text *why)
 
 	bytes = leveldb_get(s->db, s->read, "", 0, &len, &sentence);
 	if (sentence != NULL)
-		return leveldb_failure(sentence, why);
+		return meta_leveldb_failure(sentence, why);
 	if (bytes != NULL && !ident_decode(bytes, len, &ident)) {
 		text_add(why, "the row that says whose store this is cannot be read");
 		st = ST_CORRUPT;
@@ -75,7 +75,7 @@ write_with_ident(struct leveldb_store *s, leveldb_writebatch_t *batch,
 	enum status st;
 
 	if (ident->applied_lsn < s->vouch.applied_lsn) {	/* it may go back only when asked to */
-		st = leveldb_vouch_sync(s->dir, &s->vouch, ident->applied_lsn);
+		st = meta_leveldb_vouch_sync(s->dir, &s->vouch, ident->applied_lsn);
 		if (st != OK)
 			return st;
 	}
@@ -83,7 +83,7 @@ write_with_ident(struct leveldb_store *s, leveldb_writebatch_t *batch,
 	leveldb_writebatch_put(batch, "", 0, (const char *)bytes, sizeof bytes);
 	leveldb_write(s->db, s->write, batch, &sentence);
 	if (sentence != NULL) {
-		s->broken = leveldb_failure(sentence, NULL);
+		s->broken = meta_leveldb_failure(sentence, NULL);
 		return s->broken;
 	}
 	mutex_lock(&s->mutex);
@@ -99,7 +99,7 @@ writable(struct leveldb_store *s)
 {
 	if (s->broken == ST_CORRUPT)
 		return ST_CORRUPT;
-	return s->broken != OK || s->db == NULL ? leveldb_db_reopen(s) : OK;
+	return s->broken != OK || s->db == NULL ? meta_leveldb_db_reopen(s) : OK;
 }
 
 static void
@@ -115,16 +115,16 @@ batch_add(leveldb_writebatch_t *batch, const struct meta_op *op)
 }
 
 enum status
-leveldb_store_apply(struct meta_store *store, const struct meta_op *ops, uint32_t n, lsn_t lsn,
+meta_leveldb_store_apply(struct meta_store *store, const struct meta_op *ops, uint32_t n, lsn_t lsn,
     uint64_t fence)
 {
-	struct leveldb_store *s = leveldb_store_of(store);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
 	leveldb_writebatch_t *batch;
 	struct meta_ident ident;
 	enum status st;
 
 	for (uint32_t i = 0; i < n; i++)
-		if (!leveldb_key_fits(ops[i].key) ||
+		if (!meta_leveldb_key_fits(ops[i].key) ||
 		    (!ops[i].del && ops[i].value.len > META_VALUE_MAX))
 			return ST_INVAL;
 	st = writable(s);
@@ -143,9 +143,9 @@ leveldb_store_apply(struct meta_store *store, const struct meta_op *ops, uint32_
 }
 
 enum status
-leveldb_store_claim(struct meta_store *store, const struct meta_ident *ident)
+meta_leveldb_store_claim(struct meta_store *store, const struct meta_ident *ident)
 {
-	struct leveldb_store *s = leveldb_store_of(store);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
 	leveldb_writebatch_t *batch;
 	enum status st = writable(s);
 
@@ -154,7 +154,7 @@ leveldb_store_claim(struct meta_store *store, const struct meta_ident *ident)
 	batch = leveldb_writebatch_create();
 	st = write_with_ident(s, batch, ident);
 	leveldb_writebatch_destroy(batch);
-	return st == OK ? leveldb_store_sync(store) : st;
+	return st == OK ? meta_leveldb_store_sync(store) : st;
 }
 
 /*
@@ -163,16 +163,16 @@ leveldb_store_claim(struct meta_store *store, const struct meta_ident *ident)
  * failed sync nobody knows what the disk holds: the journal keeps what it has.
  */
 enum status
-leveldb_store_sync(struct meta_store *store)
+meta_leveldb_store_sync(struct meta_store *store)
 {
-	struct leveldb_store *s = leveldb_store_of(store);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
 	enum status st;
 
 	if (s->sync_failed || s->db == NULL)
 		return ST_IO;
 	if (s->broken == ST_CORRUPT)
 		return ST_CORRUPT;
-	st = leveldb_vouch_sync(s->dir, &s->vouch, s->ident.applied_lsn);
+	st = meta_leveldb_vouch_sync(s->dir, &s->vouch, s->ident.applied_lsn);
 	s->sync_failed = st != OK;
 	return st;
 }

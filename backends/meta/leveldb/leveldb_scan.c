@@ -12,11 +12,11 @@ get_from(struct leveldb_store *s, leveldb_t *db, struct slice key, struct arena 
 	uint8_t *copy;
 	size_t len;
 
-	if (!leveldb_key_fits(key))
+	if (!meta_leveldb_key_fits(key))
 		return ST_INVAL;
 	bytes = leveldb_get(db, s->read, (const char *)key.at, key.len, &len, &sentence);
 	if (sentence != NULL)
-		return leveldb_failure(sentence, NULL);
+		return meta_leveldb_failure(sentence, NULL);
 	if (bytes == NULL)
 		return ST_NOENT;
 	copy = len <= META_VALUE_MAX ? arena_alloc(arena, len + 1) : NULL;
@@ -32,26 +32,26 @@ get_from(struct leveldb_store *s, leveldb_t *db, struct slice key, struct arena 
 }
 
 enum status
-leveldb_store_get(struct meta_store *store, struct slice key, struct arena *arena,
+meta_leveldb_store_get(struct meta_store *store, struct slice key, struct arena *arena,
     struct slice *value)
 {
-	struct leveldb_store *s = leveldb_store_of(store);
-	leveldb_t *db = leveldb_enter(s);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
+	leveldb_t *db = meta_leveldb_enter(s);
 	enum status st;
 
 	if (db == NULL)
 		return ST_IO;
 	st = get_from(s, db, key, arena, value);
-	leveldb_left(s);
+	meta_leveldb_left(s);
 	return st;
 }
 
 enum status
-leveldb_store_get_many(struct meta_store *store, const struct slice *keys, uint32_t n,
+meta_leveldb_store_get_many(struct meta_store *store, const struct slice *keys, uint32_t n,
     struct arena *arena, struct slice *values, bool *absent)
 {
-	struct leveldb_store *s = leveldb_store_of(store);
-	leveldb_t *db = leveldb_enter(s);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
+	leveldb_t *db = meta_leveldb_enter(s);
 	enum status st = OK;
 
 	if (db == NULL)
@@ -62,7 +62,7 @@ leveldb_store_get_many(struct meta_store *store, const struct slice *keys, uint3
 		if (absent[i])
 			st = OK;
 	}
-	leveldb_left(s);
+	meta_leveldb_left(s);
 	return st;
 }
 
@@ -77,7 +77,7 @@ row_at(leveldb_iterator_t *it, struct slice prefix, struct slice *key, struct sl
 
 	leveldb_iter_get_error(it, &sentence);
 	if (sentence != NULL) {
-		*st = leveldb_failure(sentence, NULL);
+		*st = meta_leveldb_failure(sentence, NULL);
 		return false;
 	}
 	if (!leveldb_iter_valid(it))
@@ -101,11 +101,11 @@ behind(struct slice a, struct slice b)
 }
 
 enum status
-leveldb_store_scan(struct meta_store *store, struct slice prefix, struct slice from,
+meta_leveldb_store_scan(struct meta_store *store, struct slice prefix, struct slice from,
     bool (*each)(void *arg, struct slice key, struct slice value), void *arg)
 {
-	struct leveldb_store *s = leveldb_store_of(store);
-	leveldb_t *db = leveldb_enter(s);
+	struct leveldb_store *s = meta_leveldb_store_of(store);
+	leveldb_t *db = meta_leveldb_enter(s);
 	struct slice start = behind(from, prefix) ? from : prefix, key, value;
 	leveldb_iterator_t *it;
 	enum status st = OK;
@@ -120,6 +120,6 @@ leveldb_store_scan(struct meta_store *store, struct slice prefix, struct slice f
 	    leveldb_iter_next(it))
 		continue;
 	leveldb_iter_destroy(it);
-	leveldb_left(s);
+	meta_leveldb_left(s);
 	return st;
 }

@@ -185,7 +185,7 @@ look(int dirfd, bool *current, bool *tables)
 }
 
 enum status
-leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, struct text *why)
+meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, struct text *why)
 {
 	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool current = false, tables = false;
@@ -252,7 +252,7 @@ sync_one(int dirfd, const char *name, const struct leveldb_vouch *was, struct le
 }
 
 enum status
-leveldb_vouch_sync(const char *dir, struct leveldb_vouch *v, lsn_t applied_lsn)
+meta_leveldb_vouch_sync(const char *dir, struct leveldb_vouch *v, lsn_t applied_lsn)
 {
 	struct leveldb_vouch next = { .number = v->number + 1, .applied_lsn = applied_lsn };
 	DIR *d = opendir(dir);

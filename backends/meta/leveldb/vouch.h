@@ -29,10 +29,10 @@ struct leveldb_vouch {
 
 /* Before the database is opened: *fresh, there is none yet; else *v is what was vouched for last.
  * CORRUPT: it is not there any more. */
-must_check enum status leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh,
+must_check enum status meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh,
     struct text *why);
 
 /* Sync every log and manifest, then the folder; then vouch for their bytes and for that LSN. */
-must_check enum status leveldb_vouch_sync(const char *dir, struct leveldb_vouch *v, lsn_t applied_lsn);
+must_check enum status meta_leveldb_vouch_sync(const char *dir, struct leveldb_vouch *v, lsn_t applied_lsn);
 
 #endif

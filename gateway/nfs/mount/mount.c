@@ -62,13 +62,73 @@ mount_null_encode(struct job *job, struct rpc_call *call, struct writer *w)
 	(void)job, (void)call, (void)w;
 }
 
+/* The longest front of path that is a share's name: its length; all of it where none is. */
+static uint32_t
+share_in(struct slice path)
+{
+	for (uint32_t len = path.len; len > 0; len--) {
+		struct share *s;
+
+		if (len > 1 && len < path.len && path.at[len] != '/')
+			continue;
+		s = registry_by_name(path.at, len);
+		if (s == NULL)
+			continue;
+		share_put(&s);
+		return len;
+	}
+	return path.len;
+}
+
 enum decoded
 mount_mnt_decode(struct job *job, struct rpc_call *call, struct reader *r)
 {
-	(void)call;
+	struct slice path = read_path(r);
+	uint32_t len = share_in(path);
+
+	call->path = path;
+	call->rest = slice_sub(path, len, path.len - len);
 	job->op.kind = OP_ATTACH;
-	job->op.arg.attach.path = read_path(r);
+	job->op.arg.attach.path = slice_sub(path, 0, len);
 	return DECODED_OP;
+}
+
+/* The next name of what is left of a path; empty: there is none. */
+static struct slice
+next_name(struct slice *rest)
+{
+	struct slice name;
+	uint32_t n = 0;
+
+	do {
+		while (rest->len > 0 && rest->at[0] == '/')
+			*rest = slice_sub(*rest, 1, rest->len - 1);
+		for (n = 0; n < rest->len && rest->at[n] != '/'; n++)
+			continue;
+		name = slice_sub(*rest, 0, n);
+		*rest = slice_sub(*rest, n, rest->len - n);
+	} while (name_is_dot(name));
+	return name;
+}
+
+/* From the share's root on down, a LOOKUP a name, as the one who mounts; never up again. */
+static void
+walk(struct job *job, struct rpc_call *call)
+{
+	struct op *op = &job->op;
+	struct slice name = next_name(&call->rest);
+
+	if (name_is_dotdot(name)) {
+		job->status = ST_ACCES;
+	} else if (name.len > 0) {
+		op->kind = OP_LOOKUP;
+		op->file = op->found;
+		op->name = name;
+		op->has_found = false;
+		call->again = true;
+	} else if (op->found_attr.type != TYPE_DIR) {
+		job->status = ST_NOTDIR;
+	}
 }
 
 void
@@ -76,9 +136,12 @@ mount_mnt_encode(struct job *job, struct rpc_call *call, struct writer *w)
 {
 	uint8_t root[HANDLE_BYTES];
 
-	(void)call;
 	if (job->status == OK && (!job->op.has_found || job->share == NULL))
 		job->status = ST_SERVERFAULT;
+	if (job->status == OK)
+		walk(job, call);
+	if (call->again)
+		return;
 	xdr_put_u32(w, mount_error(job->status));
 	if (job->status != OK)
 		return;
@@ -86,7 +149,7 @@ mount_mnt_encode(struct job *job, struct rpc_call *call, struct writer *w)
 	xdr_put_opaque(w, root, sizeof root);
 	xdr_put_u32(w, 1);			/* one flavour */
 	xdr_put_u32(w, RPC_AUTH_SYS);
-	mount_list_add(peer(job), job->op.arg.attach.path);
+	mount_list_add(peer(job), call->path);
 }
 
 enum decoded
@@ -156,7 +219,7 @@ mount_umntall_encode(struct job *job, struct rpc_call *call, struct writer *w)
 
 static const struct rpc_proc procs[] = {
 #define MOUNT(name) \
-	{ "mount." #name, false, mount_##name##_decode, mount_##name##_encode },
+	{ "mount." #name, RPC_REPEATABLE, mount_##name##_decode, mount_##name##_encode },
 #include "gateway/nfs/mount/mount.def"
 #undef MOUNT
 };

@@ -17,7 +17,7 @@ struct row {
 	void (*fail)(struct job *job, struct writer *w);
 	uint32_t worst;
 	uint8_t kind;				/* enum op_kind */
-	bool once;
+	uint8_t once;				/* enum rpc_once */
 };
 
 static void
@@ -55,7 +55,7 @@ fail_attr_wcc(struct job *job, struct writer *w)
 static const struct row rows[V3_PROC_COUNT] = {
 #define PROC3(NAME, name, kind, once, fail, worst) \
 	[V3_##NAME] = { v3_##name##_to_op, v3_##name##_from_op, fail_##fail, worst, \
-		OP_##kind, once },
+		OP_##kind, RPC_##once },
 #include "gateway/nfs/v3/proc.def"
 #undef PROC3
 };
@@ -117,7 +117,7 @@ v3_decode(struct job *job, struct rpc_call *call, struct reader *r)
 	row->to_op(job, call, r);
 	if (!reader_ok(r) || job->status != OK || op->kind == OP_NONE)
 		return DECODED_REPLY;
-	if (!row->once)
+	if (row->once != RPC_ONCE)
 		return DECODED_OP;
 	call->remembered = call->remembered && call->hit.share == op->file.share;
 	if (call->remembered)
@@ -178,7 +178,7 @@ v3_null_from_op(struct job *job, struct rpc_call *call, struct writer *w)
 
 static const struct rpc_proc procs[V3_PROC_COUNT] = {
 #define PROC3(NAME, name, kind, once, fail, worst) \
-	[V3_##NAME] = { "nfs3." #name, once, v3_decode, v3_encode },
+	[V3_##NAME] = { "nfs3." #name, RPC_##once, v3_decode, v3_encode },
 #include "gateway/nfs/v3/proc.def"
 #undef PROC3
 };
@@ -194,8 +194,8 @@ const struct rpc_program v3_program = {
 /* All kept replies fit: head, status and results of every procedure that may not run
  * twice. */
 #define PROC3(NAME, name, kind, once, fail, worst) \
-	_Static_assert(!(once) || 24 + 4 + (worst) <= RPC_DRC_REPLY_MAX, \
-	    "reply of " #name);
+	_Static_assert(RPC_##once == RPC_REPEATABLE || \
+	    24 + 4 + (worst) <= RPC_DRC_REPLY_MAX, "reply of " #name);
 #include "gateway/nfs/v3/proc.def"
 #undef PROC3
 
@@ -210,7 +210,7 @@ v3_remember(struct rpc_drc *drc, uint64_t share, const struct note *n)
 		.sum = (uint32_t)n->request,
 	};
 
-	if (n->proc >= V3_PROC_COUNT || !rows[n->proc].once)
+	if (n->proc >= V3_PROC_COUNT || rows[n->proc].once != RPC_ONCE)
 		return;
 	memcpy(key.addr, n->client, sizeof key.addr);
 	rpc_drc_remember(drc, share, &key, n);

@@ -74,6 +74,22 @@ handle_decode_same(struct slice bytes, const struct share *s, struct file_id *id
 	return st;
 }
 
+struct share *
+registry_by_name(const void *name, size_t len)
+{
+	if (len != strlen(share.conf.name) || memcmp(name, share.conf.name, len) != 0)
+		return NULL;
+	fake_share_refs++;
+	return &share;
+}
+
+void
+share_put(struct share **sp)
+{
+	if (TAKE(sp) != NULL)
+		fake_share_refs--;
+}
+
 void
 registry_each(void (*see)(struct share *s, void *arg), void *arg)
 {
@@ -185,7 +201,7 @@ fake_answer(struct fake *f)
 	op->on2 = pair_of(op->file2.ino, TYPE_DIR);
 	op->has_found = true;
 	op->found = (struct file_id){ .share = FAKE_SHARE, .ino = 99, .gen = 1 };
-	op->found_attr = attr_of(99, TYPE_REG);
+	op->found_attr = attr_of(99, op->kind == OP_ATTACH ? TYPE_DIR : TYPE_REG);
 	if (op->kind == OP_READLINK)
 		op->res.readlink.target = slice_str("../target");
 	if (op->kind == OP_WRITE) {
@@ -207,7 +223,7 @@ fake_encode(struct fake *f)
 	f->w = writer_of(f->out, sizeof f->out);
 	f->w.cites = f->cites;
 	f->w.cites_max = 64;
-	f->job.protocol->encode(&f->job, &f->w);
+	f->again = f->job.protocol->encode(&f->job, &f->w) == ENCODED_AGAIN;
 	r = reader_of(f->out, f->w.len);
 	reader_skip(&r, 4 + 24);
 	return r;

@@ -24,6 +24,7 @@ struct fake {
 	struct cite cites[64];
 	uint8_t out[1 << 17];
 	struct writer w;
+	bool again;			/* the encoder asked for one more operation */
 };
 
 extern int fake_share_refs;		/* taken by decoding and not given back */

@@ -75,6 +75,53 @@ CASE(a_refused_mount_says_why_in_mounts_own_words)
 	mount_list_stop();
 }
 
+/* One answer of the walk: the name that was asked for next. */
+static void
+step(struct fake *f, const char *name, uint64_t from)
+{
+	fake_answer(f);
+	f->job.op.found_attr.type = TYPE_DIR;
+	(void)fake_encode(f);
+	TRUE(f->again);
+	EQ(f->w.len, 0);
+	EQ(f->job.op.kind, OP_LOOKUP);
+	EQ(f->job.op.file.ino, from);
+	TRUE(slice_eq(f->job.op.name, slice_str(name)));
+}
+
+CASE(a_mount_below_a_share_walks_down_from_its_root)
+{
+	struct fake *f = fake_new();
+	struct reader r;
+
+	mount_list_start(4);
+	EQ(ask(f, MNT, "/export//a/./b/"), DECODED_OP);
+	TRUE(slice_eq(f->job.op.arg.attach.path, slice_str("/export")));
+	step(f, "a", INO_ROOT);
+	step(f, "b", 99);
+	fake_answer(f);
+	f->job.op.found_attr.type = TYPE_DIR;
+	r = fake_encode(f);
+	FALSE(f->again);
+	EQ(xdr_u32(&r), 0);
+	EQ(get_be64(xdr_opaque(&r, 64).at + 12), 99);
+	EQ(ask(f, MNT, "/export/file"), DECODED_OP);
+	step(f, "file", INO_ROOT);
+	fake_answer(f);
+	r = fake_encode(f);
+	EQ(xdr_u32(&r), NFS3ERR_NOTDIR);
+	EQ(ask(f, MNT, "/export/../etc"), DECODED_OP);
+	fake_answer(f);
+	r = fake_encode(f);
+	FALSE(f->again);
+	EQ(xdr_u32(&r), NFS3ERR_ACCES);
+	EQ(ask(f, MNT, "/exporter"), DECODED_OP);
+	TRUE(slice_eq(f->job.op.arg.attach.path, slice_str("/exporter")));
+	fake_free(&f);
+	mount_list_stop();
+	EQ(fake_share_refs, 0);
+}
+
 static uint32_t
 dumped(struct fake *f, char *last, size_t room)
 {

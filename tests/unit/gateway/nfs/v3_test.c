@@ -31,7 +31,7 @@ static const uint8_t kinds[] = {
 };
 
 static const bool onces[] = {
-#define PROC3(NAME, name, kind, once, fail, worst) once,
+#define PROC3(NAME, name, kind, once, fail, worst) RPC_##once == RPC_ONCE,
 #include "gateway/nfs/v3/proc.def"
 #undef PROC3
 };

@@ -46,7 +46,7 @@ CASE(a_call_is_new_then_busy_then_done)
 	struct rpc_drc_entry *e = hit.entry;
 
 	v[1] = rpc_drc_begin(drc, &k, &arena, &hit);
-	rpc_drc_done(drc, e, "answer", 6);
+	rpc_drc_done(e, "answer", 6);
 	v[2] = rpc_drc_begin(drc, &k, &arena, &hit);
 	memcpy(reply, hit.reply.at, 6);
 	EQ(hit.reply.len, 6);
@@ -87,7 +87,7 @@ CASE(a_dropped_call_runs_again)
 	enum rpc_drc_verdict v;
 
 	(void)rpc_drc_begin(drc, &k, &arena, &hit);
-	rpc_drc_drop(drc, hit.entry);
+	rpc_drc_drop(hit.entry);
 	v = rpc_drc_begin(drc, &k, &arena, &hit);
 	rpc_drc_free(&drc);
 	EQ(v, RPC_DRC_NEW);
@@ -102,7 +102,7 @@ CASE(answers_expire)
 
 	clock_now_ops = &still;
 	(void)rpc_drc_begin(drc, &k, &arena, &hit);
-	rpc_drc_done(drc, hit.entry, "x", 1);
+	rpc_drc_done(hit.entry, "x", 1);
 	now_ns += 119 * NS_PER_S;
 	early = rpc_drc_begin(drc, &k, &arena, &hit);
 	now_ns += 2 * NS_PER_S;
@@ -129,7 +129,7 @@ CASE(the_oldest_answers_make_room_and_calls_in_progress_never)
 		if (v == RPC_DRC_FULL)
 			fulls++;
 		else
-			rpc_drc_done(drc, hit.entry, "x", 1);
+			rpc_drc_done(hit.entry, "x", 1);
 	}
 	v = rpc_drc_begin(drc, &first, &arena, &hit);
 	for (uint32_t i = 1; i < capacity; i++) {
@@ -137,7 +137,7 @@ CASE(the_oldest_answers_make_room_and_calls_in_progress_never)
 
 		lost += rpc_drc_begin(drc, &k, &arena, &hit) == RPC_DRC_NEW;
 		if (hit.entry != NULL)
-			rpc_drc_drop(drc, hit.entry);
+			rpc_drc_drop(hit.entry);
 	}
 	rpc_drc_free(&drc);
 	EQ(fulls, 0);
@@ -168,9 +168,9 @@ CASE(a_reply_that_is_too_long_is_not_kept)
 	enum rpc_drc_verdict over, fits;
 
 	(void)rpc_drc_begin(drc, &k, &arena, &hit);
-	rpc_drc_done(drc, hit.entry, longer, RPC_DRC_REPLY_MAX + 1);
+	rpc_drc_done(hit.entry, longer, RPC_DRC_REPLY_MAX + 1);
 	over = rpc_drc_begin(drc, &k, &arena, &hit);
-	rpc_drc_done(drc, hit.entry, longer, RPC_DRC_REPLY_MAX);
+	rpc_drc_done(hit.entry, longer, RPC_DRC_REPLY_MAX);
 	fits = rpc_drc_begin(drc, &k, &arena, &hit);
 	rpc_drc_free(&drc);
 	EQ(over, RPC_DRC_NEW);
@@ -211,7 +211,7 @@ ask(void *arg)
 		switch (rpc_drc_begin(shared, &k, &a, &h)) {
 		case RPC_DRC_NEW:
 			news[i]++;
-			rpc_drc_done(shared, h.entry, &i, sizeof i);
+			rpc_drc_done(h.entry, &i, sizeof i);
 			break;
 		case RPC_DRC_DONE:
 			wrong += h.reply.len != sizeof i || memcmp(h.reply.at, &i,
@@ -253,7 +253,7 @@ CASE(a_retried_remove_is_silent_while_it_runs_and_answered_afterwards)
 	uint32_t len = fake_call3(m, sizeof m, 77, V3_REMOVE), n;
 	bool same;
 
-	fake_service.drc = setup(64);
+	fake_service.drc[RPC_ONCE] = setup(64);
 	d[0] = fake_decode(first, m, len);
 	d[1] = fake_decode(second, m, len);
 	fake_answer(first);
@@ -265,7 +265,7 @@ CASE(a_retried_remove_is_silent_while_it_runs_and_answered_afterwards)
 	same = second->w.len == n && memcmp(second->out, reply, n) == 0;
 	fake_free(&first);
 	fake_free(&second);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
 	EQ(d[0], DECODED_OP);
 	EQ(d[1], DECODED_SILENCE);
 	EQ(d[2], DECODED_REPLY);
@@ -279,15 +279,34 @@ CASE(a_credential_written_anew_does_not_make_another_call)
 	uint32_t len = fake_call3(m, sizeof m, 77, V3_REMOVE);
 	enum decoded d;
 
-	fake_service.drc = setup(64);
+	fake_service.drc[RPC_ONCE] = setup(64);
 	(void)fake_decode(f, m, len);
 	fake_answer(f);
 	(void)fake_encode(f);
 	put_be32(m + 32, 0x99999);		/* the stamp of AUTH_SYS */
 	d = fake_decode(f, m, len);
 	fake_free(&f);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
 	EQ(d, DECODED_REPLY);
+}
+
+CASE(a_retried_write_is_answered_from_a_cache_of_its_own)
+{
+	struct fake *f = fake_new();
+	uint8_t m[512];
+	uint32_t len = fake_call3(m, sizeof m, 77, V3_WRITE);
+	enum decoded d[2];
+
+	fake_service.drc[RPC_ONCE_BYTES] = setup(64);
+	d[0] = fake_decode(f, m, len);
+	EQ(f->job.op.note.protocol, NOTE_NONE);
+	fake_answer(f);
+	(void)fake_encode(f);
+	d[1] = fake_decode(f, m, len);
+	fake_free(&f);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE_BYTES]);
+	EQ(d[0], DECODED_OP);
+	EQ(d[1], DECODED_REPLY);
 }
 
 CASE(reads_are_never_kept)
@@ -297,13 +316,13 @@ CASE(reads_are_never_kept)
 	uint32_t len = fake_call3(m, sizeof m, 77, V3_GETATTR);
 	enum decoded d[2];
 
-	fake_service.drc = setup(64);
+	fake_service.drc[RPC_ONCE] = setup(64);
 	d[0] = fake_decode(f, m, len);
 	fake_answer(f);
 	(void)fake_encode(f);
 	d[1] = fake_decode(f, m, len);
 	fake_free(&f);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
 	EQ(d[0], DECODED_OP);
 	EQ(d[1], DECODED_OP);
 }
@@ -315,14 +334,14 @@ CASE(a_call_told_to_come_later_and_one_that_never_answered_run_again)
 	uint32_t len = fake_call3(m, sizeof m, 77, V3_REMOVE);
 	enum decoded d[3];
 
-	fake_service.drc = setup(64);
+	fake_service.drc[RPC_ONCE] = setup(64);
 	d[0] = fake_decode(f, m, len);		/* ends without encode */
 	d[1] = fake_decode(f, m, len);
 	f->job.status = ST_DELAY;
 	(void)fake_encode(f);
 	d[2] = fake_decode(f, m, len);
 	fake_free(&f);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
 	EQ(d[0], DECODED_OP);
 	EQ(d[1], DECODED_OP);
 	EQ(d[2], DECODED_OP);
@@ -345,9 +364,9 @@ note_of(struct fake *f, const uint8_t *m, uint32_t len)
 static void
 crash(const struct note *note)
 {
-	rpc_drc_free(&fake_service.drc);
-	fake_service.drc = setup(64);
-	v3_remember(fake_service.drc, FAKE_SHARE, note);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
+	fake_service.drc[RPC_ONCE] = setup(64);
+	v3_remember(fake_service.drc[RPC_ONCE], FAKE_SHARE, note);
 }
 
 CASE(after_a_crash_a_create_is_answered_with_what_it_had_made)
@@ -359,7 +378,7 @@ CASE(after_a_crash_a_create_is_answered_with_what_it_had_made)
 	struct reader r;
 	struct slice fh;
 
-	fake_service.drc = setup(64);
+	fake_service.drc[RPC_ONCE] = setup(64);
 	note = note_of(f, m, len);
 	EQ(note.protocol, NOTE_NFS3);
 	EQ(note.op, OP_CREATE);
@@ -386,7 +405,7 @@ CASE(after_a_crash_a_create_is_answered_with_what_it_had_made)
 	EQ(xdr_u64(&r), 0);			/* no wcc of the directory */
 	EQ(reader_left(&r), 0);
 	fake_free(&f);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
 }
 
 CASE(after_a_crash_what_was_made_may_be_gone_and_the_answer_is_still_success)
@@ -397,7 +416,7 @@ CASE(after_a_crash_what_was_made_may_be_gone_and_the_answer_is_still_success)
 	struct note note;
 	struct reader r;
 
-	fake_service.drc = setup(64);
+	fake_service.drc[RPC_ONCE] = setup(64);
 	note = note_of(f, m, len);
 	crash(&note);
 	EQ(fake_decode(f, m, len), DECODED_OP);
@@ -407,7 +426,7 @@ CASE(after_a_crash_what_was_made_may_be_gone_and_the_answer_is_still_success)
 		EQ(xdr_u32(&r), 0);	/* OK; no handle, attributes, before, after */
 	EQ(reader_left(&r), 0);
 	fake_free(&f);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
 }
 
 CASE(after_a_crash_every_changing_procedure_succeeds_without_running)
@@ -417,7 +436,7 @@ CASE(after_a_crash_every_changing_procedure_succeeds_without_running)
 		V3_REMOVE, V3_RMDIR, V3_RENAME, V3_LINK };
 	struct fake *f = fake_new();
 
-	fake_service.drc = setup(64);
+	fake_service.drc[RPC_ONCE] = setup(64);
 	for (size_t i = 0; i < ARRAY_LEN(procs); i++) {
 		uint8_t m[512];
 		uint32_t len = fake_call3(m, sizeof m, 100 + (uint32_t)i, procs[i]);
@@ -435,7 +454,7 @@ CASE(after_a_crash_every_changing_procedure_succeeds_without_running)
 		TRUE(reader_left(&r) >= 8);
 	}
 	fake_free(&f);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
 }
 
 CASE(a_note_of_another_share_or_a_strange_one_is_not_believed)
@@ -445,18 +464,18 @@ CASE(a_note_of_another_share_or_a_strange_one_is_not_believed)
 	uint32_t len = fake_call3(m, sizeof m, 77, V3_REMOVE);
 	struct note note, strange;
 
-	fake_service.drc = setup(64);
+	fake_service.drc[RPC_ONCE] = setup(64);
 	note = note_of(f, m, len);
-	rpc_drc_free(&fake_service.drc);
-	fake_service.drc = setup(64);
-	v3_remember(fake_service.drc, FAKE_SHARE + 1, &note);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
+	fake_service.drc[RPC_ONCE] = setup(64);
+	v3_remember(fake_service.drc[RPC_ONCE], FAKE_SHARE + 1, &note);
 	EQ(fake_decode(f, m, len), DECODED_OP);
 	EQ(f->job.op.kind, OP_REMOVE);
 	strange = note;
 	strange.proc = 60000;
-	v3_remember(fake_service.drc, FAKE_SHARE, &strange);
+	v3_remember(fake_service.drc[RPC_ONCE], FAKE_SHARE, &strange);
 	strange.proc = V3_GETATTR;
-	v3_remember(fake_service.drc, FAKE_SHARE, &strange);
+	v3_remember(fake_service.drc[RPC_ONCE], FAKE_SHARE, &strange);
 	fake_free(&f);
-	rpc_drc_free(&fake_service.drc);
+	rpc_drc_free(&fake_service.drc[RPC_ONCE]);
 }

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct cell {
 	struct epoch_entry epoch;
@@ -115,6 +116,34 @@ CASE(nothing_is_called_while_a_section_could_see_it)
 	epoch_poll();
 	EQ(freed, 1);
 	step(6);
+	thread_join(&t);
+}
+
+static _Atomic bool section_over;
+
+static void
+stand_for_a_while(void *unused)
+{
+	(void)unused;
+	epoch_begin();
+	step(1);
+	nanosleep(&(struct timespec){ 0, 30000000 }, NULL);
+	atomic_store(&section_over, true);
+	epoch_end();
+}
+
+CASE(drain_waits_for_sections_though_nothing_was_deferred)
+{
+	struct thread t;
+
+	stage = 0;
+	atomic_store(&section_over, false);
+	mutex_init(&step_mutex, RANK_POOL, 0);
+	cond_init(&step_cond);
+	thread_start(&t, "reader", 0, stand_for_a_while, NULL);
+	await(1);
+	epoch_drain();
+	TRUE(atomic_load(&section_over));
 	thread_join(&t);
 }
 

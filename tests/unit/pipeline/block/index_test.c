@@ -6,6 +6,7 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/base/thread.h"
+#include "pipeline/record/key.h"
 #include "tests/lib/check.h"
 
 #include <malloc.h>
@@ -204,6 +205,21 @@ CASE(what_the_map_said_is_forgotten_when_its_row_changes)
 	index_map_learn(ix, 1, 2, 78, token);
 	TRUE(index_map_find(ix, 1, 2, &leaf, &token));
 	EQ(leaf, 78);
+	index_free(&ix);
+}
+
+CASE(a_content_that_is_to_be_reaped_is_dropped)
+{
+	struct index *ix = index_new();
+	struct key part = key_reap(1, 7), all = key_reap(1, 0);
+
+	commit(ix, ITEM_DATA, 1, 0, 100, 5);
+	commit(ix, ITEM_DATA, 2, 0, 100, 6);
+	index_key_changed_locked(ix, key_slice(&part));
+	EQ(index_places(ix), 2);
+	index_key_changed_locked(ix, key_slice(&all));
+	EQ(index_places(ix), 1);
+	EQ(index_oldest_data(ix), 6);
 	index_free(&ix);
 }
 

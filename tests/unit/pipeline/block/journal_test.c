@@ -104,18 +104,54 @@ CASE(a_fresh_volatile_journal_replaces_the_old_and_counts_incarnations_on)
 	rig_stop();
 }
 
+static void
+remove_tree(const char *path)
+{
+	char cmd[800];
+
+	snprintf(cmd, sizeof cmd, "rm -rf '%s'", path);
+	EQ(system(cmd), 0);
+}
+
 CASE(a_journal_that_must_be_kept_is_not_made_anew)
 {
 	struct rig r;
+	lsn_t lsn;
 
 	rig_start();
 	rig_place(&r, "kept", "leveldb");
 	EQ(rig_open(&r, true, NULL), OK);
+	put(&r, 10, 5, &lsn);
 	rig_close(&r);
+	rig_ids = 0x60;			/* another share's */
 	EQ(rig_open(&r, true, NULL), ST_EXIST);
 	TRUE(strstr(r.why, "already") != NULL);
+	rig_ids = 0x51;
 	EQ(rig_open(&r, false, NULL), OK);
+	EQ(get(&r, 10), 5);
 	rig_close(&r);
+	rig_stop();
+}
+
+CASE(a_journal_whose_making_was_interrupted_before_the_claim_is_opened_as_it_is)
+{
+	char path[600];
+	struct rig r;
+	lsn_t lsn;
+
+	rig_start();
+	rig_place(&r, "claim", "leveldb");
+	EQ(rig_open(&r, true, NULL), OK);
+	put(&r, 10, 5, &lsn);
+	rig_close(&r);
+	snprintf(path, sizeof path, "%s/leveldb", r.dir);
+	remove_tree(path);		/* the store has never been claimed */
+	EQ(rig_open(&r, true, NULL), OK);
+	EQ(get(&r, 10), 5);
+	EQ(rig_checkpoint(&r), OK);
+	rig_close(&r);
+	remove_tree(path);		/* but a store that is lost is no fresh one */
+	EQ(rig_open(&r, true, NULL), ST_MISMATCH);
 	rig_stop();
 }
 

@@ -15,6 +15,8 @@
 
 enum { TXNS = 256, SEGMENT = 4 << 20 };
 
+uint8_t rig_ids = 0x51;
+
 void
 rig_start(void)
 {
@@ -23,6 +25,7 @@ rig_start(void)
 	if (!pool)
 		txn_pool_init(TXNS);
 	pool = true;
+	alarm(150);		/* a case that failed half-way must not keep the others waiting */
 	log_open(2, false, LOG_LEVEL_ERROR);
 	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = SEGMENT,
 		.tick_ms = 100 });
@@ -46,7 +49,7 @@ rig_place(struct rig *r, const char *name, const char *kind)
 static void
 fill_row(struct share_row *row)
 {
-	memset(row->share_id, 0x51, sizeof row->share_id);
+	memset(row->share_id, rig_ids, sizeof row->share_id);
 	memset(row->journal_id, 0x4a, sizeof row->journal_id);
 	memset(row->digest_key, 0x0d, sizeof row->digest_key);
 	row->share = 7;

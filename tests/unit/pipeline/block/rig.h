@@ -20,7 +20,8 @@ void rig_stop(void);
 /* A folder of its own below the tests' one. */
 void rig_place(struct rig *r, const char *name, const char *kind);
 
-/* Open the store and the journal; the share's ids are always the same. */
+/* Open the store and the journal; the share's ids are all of that byte. */
+extern uint8_t rig_ids;
 enum status rig_open(struct rig *r, bool fresh, void (*remember)(uint64_t, const struct note *));
 void rig_close(struct rig *r);			/* clean */
 enum status rig_abandon(struct rig *r);		/* as after a failure: what close says */

@@ -217,6 +217,65 @@ CASE(get_many_asks_each_where_it_is)
 	kit_down(&k);
 }
 
+/* --- damage --- */
+
+struct raw {
+	uint8_t bytes[256];
+	uint32_t len;
+};
+
+static bool
+take_raw(void *arg, struct slice key, struct slice value)
+{
+	struct raw *r = arg;
+
+	(void)key;
+	memcpy(r->bytes, value.at, value.len);
+	r->len = value.len;
+	return false;
+}
+
+/* Write bytes straight into the store under a key. */
+static void
+plant(struct kit *k, const struct key *key, const struct raw *r)
+{
+	struct meta_op op = { key_slice(key), slice_of(r->bytes, r->len), false };
+
+	EQ(k->store->ops->apply(k->store, &op, 1, k->lsn, KIT_FENCE), OK);
+}
+
+CASE(a_stored_value_that_was_changed_or_moved_is_corrupt)
+{
+	struct key key = key_inode(5), other = key_inode(6);
+	struct listing l = { .n = 0 };
+	struct version v;
+	struct slice slice;
+	struct raw raw;
+	struct kit k;
+
+	kit_up(&k);
+	kit_put(&k, 5, "a record's body");
+	kit_apply(&k);
+	slice = key_slice(&key);
+	EQ(k.store->ops->scan(k.store, slice, slice, take_raw, &raw), OK);
+	EQ(raw.len, 24 + strlen("a record's body"));
+	for (uint32_t bit = 0; bit < raw.len * 8; bit++) {
+		raw.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		plant(&k, &key, &raw);
+		EQ(catalog_get(k.c, slice, true, &k.arena, &v), ST_CORRUPT);
+		raw.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	EQ(catalog_get_many(k.c, &slice, 1, true, &k.arena, &v), ST_CORRUPT);
+	EQ(catalog_scan(k.c, slice, slice_of(NULL, 0), true, list, &l), ST_CORRUPT);
+	EQ(l.n, 0);
+	plant(&k, &key, &raw);
+	EQ_STR(kit_get(&k, 5), "a record's body");
+	plant(&k, &other, &raw);		/* right bytes under the wrong key */
+	slice = key_slice(&other);
+	EQ(catalog_get(k.c, slice, true, &k.arena, &v), ST_CORRUPT);
+	kit_down(&k);
+}
+
 /* --- recovery --- */
 
 enum { REPLAY_ENTRIES = 400, REPLAY_KEYS = 40, REPLAY_COUNTERS = 5 };

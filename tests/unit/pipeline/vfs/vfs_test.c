@@ -148,6 +148,7 @@ bytes(const char *meta)
 	world_start(meta, fresh_dir());
 	root = world_root();
 	f = world_create(root, "data");
+	memset(model, 0, sizeof model);
 	srand(7);
 	for (int round = 0; round < 60; round++) {
 		uint32_t at = (uint32_t)(rand() % 300000), len = 1 + (uint32_t)(rand() % 100000);

@@ -233,4 +233,5 @@ CASE(what_does_not_fit_is_refused)
 	EQ(s3_sigv4_query(headers, S3_PAIRS_MAX + 1, &t), ST_RESOURCE);
 	s = signing(&of_s3[0], "2013");
 	EQ(s3_sigv4_header(&s3_key, &s, &t), ST_INVAL);
+	EQ(s3_sigv4_presign(&s3_key, &s, 1, &t), ST_INVAL);
 }

@@ -1,0 +1,274 @@
+/*
+ * What durability costs: N writers append a 200-byte record and 4 KiB of data each and wait.
+ *
+ *	bare	a mutex, a pwrite and an fdatasync of a file that was written before: the yardstick
+ *	journal	block_reserve, block_commit, block_wait, with a LevelDB behind and no gateway around
+ *
+ * bench_journal FOLDER [SECONDS]: the two in turn for each number of writers.
+ */
+#include "backends/backends.h"
+#include "pipeline/base/clock.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/log.h"
+#include "pipeline/base/thread.h"
+#include "pipeline/block/block.h"
+#include "pipeline/block/index.h"
+#include "pipeline/record/key.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RECORD = 200, DATA = 4096, WRITERS_MAX = 64, SAMPLES = 1 << 16, FILE_BYTES = 64 << 20,
+	GROUP_MAX = 1 << 20 };
+
+static struct run {
+	_Atomic bool stop;
+	void (*append)(uint64_t writer, uint64_t n);
+	uint32_t samples_ns[WRITERS_MAX][SAMPLES];
+	uint64_t done[WRITERS_MAX];
+} run;
+
+static uint8_t payload[DATA];
+
+/* --- bare: one flusher at a time, everybody else's bytes gather meanwhile --- */
+
+static struct bare {
+	struct mutex mutex;
+	struct cond changed;
+	uint8_t *gather, *flush;
+	uint32_t len;
+	uint64_t appended, durable;	/* records */
+	uint64_t at;
+	bool flushing;
+	int fd;
+} bare;
+
+static void
+bare_flush_locked(void)
+{
+	uint32_t len = (uint32_t)round_up(bare.len, 4096);
+	uint64_t upto = bare.appended;
+	uint8_t *bytes = bare.gather;
+
+	bare.gather = bare.flush;
+	bare.flush = bytes;
+	bare.len = 0;
+	bare.flushing = true;
+	mutex_unlock(&bare.mutex);
+	if (bare.at + len > FILE_BYTES)
+		bare.at = 0;
+	if (pwrite(bare.fd, bytes, len, (off_t)bare.at) != (ssize_t)len || fdatasync(bare.fd) != 0)
+		panic("cannot write");
+	bare.at += len;
+	mutex_lock(&bare.mutex);
+	bare.durable = upto;
+	bare.flushing = false;
+	cond_broadcast(&bare.changed);
+}
+
+static void
+bare_append(uint64_t writer, uint64_t n)
+{
+	uint64_t mine;
+
+	(void)writer;
+	(void)n;
+	mutex_lock(&bare.mutex);
+	memcpy(bare.gather + bare.len, payload, RECORD);
+	memcpy(bare.gather + bare.len + RECORD, payload, DATA);
+	bare.len += RECORD + DATA;
+	mine = ++bare.appended;
+	while (bare.durable < mine) {
+		if (bare.flushing)
+			cond_wait(&bare.changed, &bare.mutex);
+		else
+			bare_flush_locked();
+	}
+	mutex_unlock(&bare.mutex);
+}
+
+static void
+bare_open(const char *dir)
+{
+	char path[600];
+
+	snprintf(path, sizeof path, "%s/bare", dir);
+	mutex_init(&bare.mutex, RANK_JOURNAL, 0);
+	cond_init(&bare.changed);
+	bare.gather = xcalloc(1, GROUP_MAX);
+	bare.flush = xcalloc(1, GROUP_MAX);
+	bare.fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	for (uint64_t at = 0; at < FILE_BYTES; at += GROUP_MAX)
+		if (pwrite(bare.fd, bare.gather, GROUP_MAX, (off_t)at) != GROUP_MAX)
+			panic("cannot write %s", path);
+	if (fdatasync(bare.fd) != 0)
+		panic("cannot sync %s", path);
+}
+
+/* --- the journal --- */
+
+static struct share *share;
+
+static void
+journal_append(uint64_t writer, uint64_t n)
+{
+	struct key key = key_inode(100 + writer);
+	struct txn *t = txn_new();
+	struct chain c;
+	struct buf *b;
+	enum status st;
+	lsn_t lsn;
+
+	if (t == NULL)
+		panic("out of change sets");
+	b = buf_new(DATA);
+	memcpy(b->bytes, payload, DATA);
+	chain_init(&c);
+	txn_put(t, key_slice(&key), slice_of(payload, RECORD), NULL);
+	if (chain_push(&c, NULL, (struct slice){ b, b->bytes, DATA }) != OK)
+		panic("a chain has no room");
+	buf_put(&b);
+	txn_data(t, 100 + writer, n % 256 * DATA, &c);
+	chain_clear(&c);
+	while ((st = block_reserve(share, t)) == ST_DELAY)
+		usleep(1000);
+	if (st != OK)
+		panic("reserve: %s", status_name(st));
+	block_commit(share, t, &lsn);
+	if (block_wait(share, lsn) != OK)
+		panic("the journal has failed");
+}
+
+static void
+journal_start(const char *dir)
+{
+	struct share_conf conf = { .name = "/bench", .meta = "leveldb",
+		.journal_bytes = 1ull << 30 };
+	char why[256];
+
+	snprintf(conf.dir, sizeof conf.dir, "%s", dir);
+	txn_pool_init(WRITERS_MAX * 4);
+	block_start(&(struct block_conf){ 64 << 20, 64 << 20, 100 });
+	share = share_new(&conf);
+	memset(&share->row, 7, sizeof share->row);
+	if (meta_store_open("leveldb", &(struct meta_conf){ .dir = dir }, &share->store, why,
+	    sizeof why) != OK || block_open(share, true, NULL, why, sizeof why) != OK)
+		panic("%s", why);
+}
+
+static void
+checkpoint(void)
+{
+	lsn_t lsn, last = 0;
+
+	mutex_lock(&share->order);
+	(void)catalog_freeze_locked(share->catalog, 0);
+	mutex_unlock(&share->order);
+	while ((lsn = catalog_frozen_lsn(share->catalog)) != 0) {
+		if (block_wait(share, lsn) != OK ||
+		    catalog_apply_oldest(share->catalog, block_fence(share)) != OK)
+			panic("cannot apply");
+		last = lsn;
+	}
+	if (last != 0 && (share->store->ops->sync(share->store) != OK ||
+	    block_checkpoint(share, last) != OK))
+		panic("cannot checkpoint");
+	(void)block_recycle(share);
+}
+
+/* --- measuring --- */
+
+static void
+write_on(void *arg)
+{
+	uint64_t writer = (uint64_t)(uintptr_t)arg, n = 0, start = clock_mono_ns(), now;
+
+	while (!atomic_load_explicit(&run.stop, memory_order_relaxed)) {
+		run.append(writer, n);
+		now = clock_mono_ns();
+		run.samples_ns[writer][n++ % SAMPLES] = (uint32_t)(now - start);
+		start = now;
+	}
+	run.done[writer] = n;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void
+report(const char *name, uint32_t writers, uint64_t took_ns)
+{
+	static uint32_t all[WRITERS_MAX * SAMPLES];
+	uint64_t sum = 0, n = 0;
+
+	for (uint32_t i = 0; i < writers; i++) {
+		uint64_t kept = MIN(run.done[i], (uint64_t)SAMPLES);
+
+		memcpy(all + n, run.samples_ns[i], kept * sizeof *all);
+		n += kept;
+		sum += run.done[i];
+	}
+	if (n == 0)
+		return;
+	qsort(all, n, sizeof *all, by_value);
+	printf("%-8s %2u writers  %8.0f ops/s   p50 %6.0f us   p99 %6.0f us\n", name, writers,
+	    (double)sum * 1e9 / (double)took_ns, all[n / 2] / 1e3, all[n * 99 / 100] / 1e3);
+}
+
+static void
+measure(const char *name, void (*append)(uint64_t, uint64_t), uint32_t writers, uint64_t seconds)
+{
+	struct thread threads[WRITERS_MAX];
+	uint64_t start;
+
+	run.append = append;
+	atomic_store(&run.stop, false);
+	start = clock_mono_ns();
+	for (uint32_t i = 0; i < writers; i++)
+		thread_start(&threads[i], "writer", 0, write_on, (void *)(uintptr_t)i);
+	for (uint64_t i = 0; i < seconds * 2; i++) {
+		usleep(500000);
+		if (append == journal_append)
+			checkpoint();
+	}
+	atomic_store(&run.stop, true);
+	for (uint32_t i = 0; i < writers; i++)
+		thread_join(&threads[i]);
+	report(name, writers, clock_mono_ns() - start);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const uint32_t writers[] = { 1, 8, 64 };
+	uint64_t seconds = argc > 2 ? strtoull(argv[2], NULL, 10) : 2;
+
+	if (argc < 2 || seconds == 0 || mkdir(argv[1], 0700) != 0) {
+		fprintf(stderr, "bench_journal FOLDER [SECONDS]: the folder is made new\n");
+		return 2;
+	}
+	log_open(2, false, LOG_LEVEL_WARN);
+	memset(payload, 0x42, sizeof payload);
+	bare_open(argv[1]);
+	journal_start(argv[1]);
+	for (size_t i = 0; i < ARRAY_LEN(writers); i++)
+		for (int turn = 0; turn < 2; turn++) {
+			measure("bare", bare_append, writers[i], seconds);
+			measure("journal", journal_append, writers[i], seconds);
+		}
+	if (block_close(share) != OK)
+		return 1;
+	block_free(share);
+	share_put(&share);
+	block_stop();
+	return 0;
+}

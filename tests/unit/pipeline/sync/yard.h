@@ -1,0 +1,47 @@
+/*
+ * A share with journal, store, containers and its errands, driven without vfs: contents are
+ * written by change sets and compared with an oracle in memory.
+ */
+#ifndef TESTS_SYNC_YARD_H
+#define TESTS_SYNC_YARD_H
+
+#include "pipeline/block/block.h"
+#include "pipeline/sync/sync.h"
+
+enum { YARD_SPAN = 20 << 20, YARD_CONTENTS = 4 };
+
+struct yard {
+	struct share *share;
+	char dir[512];
+	const char *kind;
+	uint8_t *oracle[YARD_CONTENTS];	/* of content 1, 2, …: bytes and their number */
+	uint64_t size[YARD_CONTENTS];
+};
+
+struct tally {				/* rows in the share, as a recount finds them */
+	uint64_t maps, leaves, chunks, containers, counts, reaps, files;
+	uint64_t wrong;			/* counts that are not what is cited; rows that lead nowhere */
+};
+
+void yard_start(void);			/* the machine, once a program */
+void yard_make(struct yard *y, const char *kind);	/* a fresh share in a folder of its own */
+void yard_open(struct yard *y, bool fresh);
+void yard_close(struct yard *y);
+void yard_end(struct yard *y);		/* closed already; the oracle goes */
+
+/* Each changes share and oracle by one entry. */
+void yard_write(struct yard *y, uint64_t content, uint64_t offset, const void *bytes, uint32_t len);
+void yard_truncate(struct yard *y, uint64_t content, uint64_t size);
+void yard_hole(struct yard *y, uint64_t content, uint64_t from, uint64_t to);
+void yard_remove(struct yard *y, uint64_t content);
+
+/* Read as a READ would: look-up, pages, fetch. */
+enum status yard_read(struct yard *y, uint64_t content, uint64_t offset, uint32_t len, uint8_t *to);
+
+/* All of a content against the oracle. */
+void yard_compare(struct yard *y, uint64_t content);
+
+void yard_drain(struct yard *y);
+struct tally yard_recount(struct yard *y);
+
+#endif

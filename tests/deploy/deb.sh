@@ -16,7 +16,8 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "${1:?usage: deb.sh BUILD [WORK]}" && pwd)
 [ "$(id -u)" = 0 ] || e2e_die "deb.sh: only root may enter another root"
 "$top/mgmt/deploy/packages.sh" package
-work=${2:-}
+given=${2:-}
+work=$given
 if [ -n "$work" ]; then
 	mkdir -p "$work"
 	work=$(cd "$work" && pwd)
@@ -45,11 +46,9 @@ finish() {
 	[ -z "${unit_pid:-}" ] || kill "$unit_pid" 2>/dev/null || true
 	umount "$root/proc" 2>/dev/null || true
 	rm -rf "$root"
-	[ -n "${2:-}" ] || [ "$status" != 0 ] || [ "$work" = "${work_given:-}" ] || rm -rf "$work"
+	[ -n "$given" ] || [ "$status" != 0 ] || rm -rf "$work"
 	exit "$status"
 }
-work_given=${2:-}
-[ -z "$work_given" ] || work_given=$work
 trap finish EXIT
 
 # --- packages ---

@@ -302,7 +302,7 @@ CASE(a_list_goes_on_after_a_key)
 	setup("pages");
 	c = writer();
 	for (int i = 0; i < 5; i++) {
-		char name[8];
+		char name[16];
 
 		snprintf(name, sizeof name, "u%d", i);
 		EQ(add_user(c, name), OK);

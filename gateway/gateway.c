@@ -172,6 +172,17 @@ gateway_start(void)
 	return OK;
 }
 
+enum status
+gateway_listen_again(bool on, uint16_t port)
+{
+	net_stop_listening();
+	portmap_registry_clear();
+	nfs_port = 0;
+	settings.nfs_enabled = on;
+	settings.nfs_port = port;
+	return gateway_start();
+}
+
 void
 gateway_stop(void)
 {

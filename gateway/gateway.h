@@ -17,6 +17,10 @@ void gateway_make(const struct gateway_settings *conf);
  * all to listen on is an error, the last one met. */
 must_check enum status gateway_start(void);
 
+/* Listen on that port of NFS from now on, or on none; connections that exist go on.  On failure
+ * nothing is listened on.  One caller at a time, not on a home worker. */
+must_check enum status gateway_listen_again(bool on, uint16_t port);
+
 /* After net_stop. */
 void gateway_stop(void);
 

@@ -5,6 +5,7 @@
 #include "mgmt/daemon/assemble.h"
 
 #include "gateway/gateway.h"
+#include "mgmt/daemon/plane.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
@@ -34,7 +35,7 @@ enum {
 
 enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
 	IDLE_PARTIAL_S = 60, RECORDS_CAP = 64 << 20, SEGMENT = 64 << 20, TICK_MS = 100,
-	APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 25 };
+	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 25 };
 
 static void
 start_floors(const struct config *c)
@@ -119,7 +120,7 @@ static enum status
 listen_all(const struct config *c, struct ports *ports, char *why, size_t why_cap)
 {
 	struct text t = text_of(why, why_cap);
-	enum status st = gateway_start();
+	enum status st = c->nshares > 0 || !c->plane ? gateway_start() : OK;
 
 	ports->nfs = gateway_nfs_port();
 	if (st != OK) {
@@ -173,6 +174,9 @@ house_open(const struct config *c, struct ports *ports, char *why, size_t why_ca
 	st = open_shares(c, why, why_cap);
 	if (st == OK)
 		st = listen_all(c, ports, why, why_cap);
+	ports->shares = c->nshares;
+	if (st == OK && c->plane)
+		st = plane_start(c, c->memory / 100 * PART_META / PLANE_SHARES, ports, why, why_cap);
 	if (st != OK)
 		house_close();
 	return st;
@@ -181,6 +185,7 @@ house_open(const struct config *c, struct ports *ports, char *why, size_t why_ca
 void
 house_close(void)
 {
+	plane_stop();
 	metrics_stop();
 	net_stop_listening();
 	net_stop();

@@ -8,7 +8,9 @@
 #include "mgmt/daemon/config.h"
 
 struct ports {				/* what was bound */
-	uint16_t nfs, metrics, portmap;
+	uint16_t nfs, metrics, portmap, rest;
+	uint32_t shares;		/* that serve: the file's and the database's */
+	char admin_password[32];	/* of the first start, to be shown once; "" otherwise */
 };
 
 /* All up, or nothing is: then why says what failed, in one line. */

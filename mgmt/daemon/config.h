@@ -23,6 +23,7 @@ struct config {
 #undef FLAG
 	struct share_conf *shares;	/* the file's `shares:` list */
 	uint32_t nshares;
+	bool plane_may_fail;		/* `--quick` serves without a control plane where it must */
 };
 
 /*

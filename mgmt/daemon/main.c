@@ -4,10 +4,12 @@
 #include "mgmt/daemon/assemble.h"
 #include "mgmt/daemon/lifecycle.h"
 
+#include "crypto/secret.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/panic.h"
+#include "pipeline/base/text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -69,6 +71,7 @@ quick(void)
 	if (realpath(opt.quick, full) == NULL || strlen(full) > sizeof s.dir / 2)
 		return false;
 	snprintf(conf.state_dir, sizeof conf.state_dir, "%s", full);
+	conf.plane_may_fail = true;
 	config_share_default(&s, "/export");
 	snprintf(s.dir, sizeof s.dir, "%s/export", full);
 	if (getenv("DITTOFS_QUICK_METADATA") != NULL)
@@ -149,14 +152,25 @@ read_settings(void)
 static void
 say_ready(const struct ports *ports)
 {
-	char line[900];
+	char line[1600];
+	struct text t = text_of(line, sizeof line);
 
-	snprintf(line, sizeof line, "dfs: serving %u share%s over NFSv3 on port %u, pid %d\n%s",
-	    conf.nshares, conf.nshares == 1 ? "" : "s", ports->nfs, (int)getpid(),
-	    conf.nshares == 0 ? "dfs: no share yet: add one to the file of settings (`dfs init`)\n" : "");
+	text_addf(&t, "dfs: serving %u share%s", ports->shares, ports->shares == 1 ? "" : "s");
+	if (ports->nfs != 0)
+		text_addf(&t, " over NFSv3 on port %u", ports->nfs);
+	text_addf(&t, ", pid %d\n", (int)getpid());
+	if (ports->rest != 0)
+		text_addf(&t, "dfs: control plane and console at %s://%s:%u/\n",
+		    conf.tls_cert[0] ? "https" : "http", conf.plane_host, ports->rest);
+	if (ports->admin_password[0] != '\0')
+		text_addf(&t, "dfs: first start: user admin, password %s (shown once; it must be"
+		    " changed: dfsctl login, dfsctl user change-password)\n", ports->admin_password);
+	else if (ports->shares == 0)
+		text_add(&t, "dfs: no share yet: dfsctl share create makes one\n");
 	background_ready(0, line);
+	secret_wipe(line, sizeof line);
 	log_info("dfs.ready", F_U64("nfs_port", ports->nfs), F_U64("metrics_port", ports->metrics),
-	    F_U64("shares", conf.nshares));
+	    F_U64("rest_port", ports->rest), F_U64("shares", ports->shares));
 }
 
 static void
@@ -180,6 +194,7 @@ serve(void)
 		return 1;
 	}
 	say_ready(&ports);
+	secret_wipe(ports.admin_password, sizeof ports.admin_password);
 	sig = signals_wait();
 	log_info("dfs.stopping", F_I64("signal", sig));
 	signal(SIGALRM, forced);

@@ -8,6 +8,7 @@
 #include "mgmt/shares/wire.h"
 
 #include "backends/backends.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/rand.h"
@@ -24,9 +25,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ROW_BYTES_MAX = 1024, ROW_CRC = 4 };
+enum { QUIET_S = 45, ROW_BYTES_MAX = 1024, ROW_CRC = 4 };
 
 struct wiring {
 	struct share *share;
@@ -223,7 +225,7 @@ share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
 	struct wiring w = { share_new(conf), why, why_cap };
 	struct share *s = w.share;
 	char said[400] = "", options[64];
-	struct meta_conf meta = { .dir = s->conf.dir, .cache_bytes = meta_cache_bytes / 2 };
+	struct meta_conf meta = { .dir = conf->meta_dir[0] ? s->conf.meta_dir : s->conf.dir, .cache_bytes = meta_cache_bytes / 2 };
 	bool fresh, durable;
 	enum status st = identity(&w, &fresh);
 
@@ -263,12 +265,37 @@ share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
 	return OK;
 }
 
+/* Wait, but not for ever, until no more than n hold the share. */
+static bool
+alone(struct share *s, int64_t n)
+{
+	uint64_t until = clock_mono_ns() + (uint64_t)QUIET_S * NS_PER_S;
+	struct timespec nap = clock_timespec(2 * NS_PER_MS);
+
+	while (share_holders(s) > n) {
+		if (clock_mono_ns() > until)
+			return false;
+		nanosleep(&nap, NULL);
+	}
+	return true;
+}
+
 enum status
 share_unwire(struct share *s)
 {
 	struct share *kept = share_ref(s);
 
-	registry_retire(s);
+	/* Requests that come meanwhile are told to come again, those on their way end; then nobody
+	 * finds it any more, and who found it last lets go. */
+	atomic_store_explicit(&kept->state, SHARE_CLOSING, memory_order_release);
+	if (!alone(kept, 3)) {
+		atomic_store_explicit(&kept->state, SHARE_OPEN, memory_order_release);
+		share_put(&kept);
+		return ST_BUSY;
+	}
+	registry_retire(kept);
+	while (!alone(kept, 2))
+		log_warn("share.close", F_STR("share", kept->conf.name), F_STR("waits", "requests"));
 	atomic_store_explicit(&kept->state, SHARE_CLOSED, memory_order_release);
 	undo(kept);
 	log_info("share.close", F_STR("share", kept->conf.name));

@@ -18,7 +18,8 @@
 must_check enum status share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
     void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
 
-/* Stop serving it: nothing new, all durable, all closed. */
+/* Stop serving it: requests on their way end, all is durable, all is closed.  The caller holds one
+ * reference, the registry another.  BUSY: requests did not end for 45 s, and it goes on serving. */
 must_check enum status share_unwire(struct share *s);
 
 #endif

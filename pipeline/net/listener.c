@@ -170,6 +170,26 @@ open_socket(const struct sockaddr_storage *at, socklen_t len, int type, int *fdp
 	return OK;
 }
 
+/* SO_REUSEPORT lets any process of this user share a port, so that two daemons would divide their
+ * clients.  A bind without it is refused where anybody listens: that is asked first. */
+static enum status
+port_free(const struct sockaddr_storage *at, socklen_t len, int type)
+{
+	static const int one = 1;
+	enum status st = OK;
+	int fd = socket(at->ss_family, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return status_of_errno(errno);
+	if ((type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0) ||
+	    (at->ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) ||
+	    bind(fd, (const struct sockaddr *)at, len) != 0)
+		st = errno == EADDRINUSE ? ST_BUSY : status_of_errno(errno);
+	close(fd);
+	return st;
+}
+
 static uint16_t
 port_of(int fd)
 {
@@ -200,10 +220,12 @@ listen_at(struct sockaddr_storage *at, socklen_t len, int type, const struct pro
 {
 	uint32_t n = worker_count(), i;
 	int fds[64];
-	enum status st = OK;
+	enum status st = port_free(at, len, type);
 	uint16_t port = 0;
 
 	assert(n > 0 && n <= ARRAY_LEN(fds));
+	if (st != OK)
+		return st;
 	for (i = 0; i < n; i++) {
 		st = open_socket(at, len, type, &fds[i]);
 		if (st != OK)

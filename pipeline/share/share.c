@@ -94,6 +94,16 @@ share_gather(struct share *s)
 	assert(sum > 0);		/* the caller's is among them */
 }
 
+int64_t
+share_holders(struct share *s)
+{
+	int64_t n = atomic_load_explicit(&s->refs, memory_order_acquire);
+
+	for (int i = 0; i < SHARE_SHARDS; i++)
+		n += atomic_load_explicit(&s->shards[i].n, memory_order_acquire);
+	return n;
+}
+
 static void
 share_free(struct epoch_entry *e)
 {

@@ -69,6 +69,9 @@ bool share_ref_live(struct share *s);
 void share_spread(struct share *s);
 void share_gather(struct share *s);
 
+/* How many hold it: exact once the registry has let go of it, a guess before. */
+int64_t share_holders(struct share *s);
+
 /* The last put closes the store and frees the share.  Whoever closed it has let go of catalog,
  * block, inodes and sync before. */
 void share_put(struct share **sp);

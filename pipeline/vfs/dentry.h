@@ -18,6 +18,7 @@ struct name_hit {
 	bool keeps_slot;		/* gathered for removal: others of its hash lie behind slot 0 */
 	uint64_t key;			/* h << 16 | slot */
 	uint64_t born;			/* epoch of the row */
+	uint64_t lsn;			/* its version */
 };
 
 struct dentry_cache *dentry_cache_new(uint64_t budget_bytes);

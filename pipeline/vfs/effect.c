@@ -197,9 +197,13 @@ publish(struct job *job, struct act *a, uint64_t epoch)
 		else if (p->changes)
 			inode_publish_locked(p->inode, &p->next, a->lsn, epoch);
 	}
-	for (uint8_t i = 0; i < a->nnames; i++)
-		dentry_set(c->dentries, a->pin[a->names[i].dir].inode->ino, a->names[i].name,
-		    &a->names[i].hit);
+	for (uint8_t i = 0; i < a->nnames; i++) {
+		struct name_hit *hit = &a->names[i].hit;
+
+		hit->born = epoch;
+		hit->lsn = a->lsn;
+		dentry_set(c->dentries, a->pin[a->names[i].dir].inode->ino, a->names[i].name, hit);
+	}
 }
 
 static void
@@ -272,6 +276,7 @@ old_of(struct job *job, const struct pin *p, struct old_version *old)
 	w = writer_of(room, RECORD_SCRATCH);
 	rec_file_encode(&w, &p->was);
 	old->born = p->inode->born;
+	old->lsn = p->was_change;
 	old->body = slice_of(room, w.len);
 	return old;
 }
@@ -325,7 +330,7 @@ name_changes(struct act *a, uint8_t dir, struct slice name, const struct name_hi
 
 /* The old version of a dirent row, for history. */
 static void
-old_dirent(struct job *job, struct slice name, const struct name_hit *hit, uint64_t born,
+old_dirent(struct job *job, struct slice name, const struct name_hit *hit,
     struct old_version *old)
 {
 	uint8_t *room;
@@ -342,7 +347,8 @@ old_dirent(struct job *job, struct slice name, const struct name_hit *hit, uint6
 		return;
 	w = writer_of(room, 512);
 	rec_dirent_encode(&w, &(struct dirent){ hit->ino, hit->gen, hit->type, name });
-	old->born = born;
+	old->born = hit->born;
+	old->lsn = hit->lsn;
 	old->body = slice_of(room, w.len);
 }
 
@@ -357,7 +363,7 @@ build_dirent(struct job *job, struct act *a, uint8_t dir, struct slice name,
 	struct old_version old;
 
 	rec_dirent_encode(&w, &(struct dirent){ hit->ino, hit->gen, hit->type, name });
-	old_dirent(job, name, was, was->born, &old);
+	old_dirent(job, name, was, &old);
 	txn_put(a->txn, key_slice(&key), slice_of(room, w.len), &old);
 	name_changes(a, dir, name, hit, hit->key);
 }
@@ -370,7 +376,7 @@ build_dirent_gone(struct job *job, struct act *a, uint8_t dir, struct slice name
 	struct key key = key_dirent(d->next.ino, hit->key);
 	struct old_version old;
 
-	old_dirent(job, name, hit, hit->born, &old);
+	old_dirent(job, name, hit, &old);
 	if (hit->keeps_slot) {
 		/* Others of the same hash remain behind this first slot: an empty row keeps it,
 		 * so that a miss stays one get. */

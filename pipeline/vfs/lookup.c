@@ -64,7 +64,7 @@ bucket_row(void *arg, struct slice key, const struct version *v)
 		b->free_slot = slot + 1;
 	if (!b->found && slice_eq(d.name, b->name)) {
 		*b->hit = (struct name_hit){ .ino = d.ino, .gen = d.gen, .type = d.type, .key = at,
-			.born = v->born };
+			.born = v->born, .lsn = v->lsn };
 		b->found = true;
 	}
 	return true;
@@ -121,7 +121,7 @@ name_ask(struct job *job, uint64_t dir, struct slice name, enum name_use use, st
 	if (d.type == 0 || !slice_eq(d.name, name))
 		return bucket_walk(job, dir, name, bucket, use, hit);
 	*hit = (struct name_hit){ .ino = d.ino, .gen = d.gen, .type = d.type, .key = bucket,
-		.born = v.born };
+		.born = v.born, .lsn = v.lsn };
 	return OK;
 }
 

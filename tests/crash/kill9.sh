@@ -26,9 +26,7 @@ finish() {
 	else
 		echo "journals: $journals"
 	fi
-	(exit "$status") || true
-	[ -z "${e2e_own:-}" ] || (exit "$status") || export DFS_TEST_KEEP=1
-	server_end || true
+	server_end "$status" || true
 	exit "$status"
 }
 trap finish EXIT

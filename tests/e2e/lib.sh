@@ -88,9 +88,9 @@ server_wait() {
 	e2e_die "nobody listens on port $1"
 }
 
-# server_end: stop our own server and remove its folder; the last lines of its log after a failure
+# server_end [STATUS]: stop our own server and remove its folder; the last lines of its log after a failure
 server_end() {
-	local status=$?
+	local status=${1:-$?}
 	[ -n "${e2e_own:-}" ] || return "$status"
 	if ! "$e2e_own/dfs" stop --config "$DFS_TEST_STATE/dfs.yaml" >/dev/null 2>&1; then
 		"$e2e_own/dfs" stop --force --config "$DFS_TEST_STATE/dfs.yaml" >/dev/null 2>&1 || true

@@ -119,6 +119,11 @@ net_listen_udp(const char *addr, uint16_t port, const struct protocol *proto,
 	return net_listen(addr, port, proto, portp);
 }
 
+void
+net_stop_listening(void)
+{
+}
+
 struct fake *
 fake_new(void)
 {

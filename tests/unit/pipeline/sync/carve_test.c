@@ -81,7 +81,7 @@ CASE(written_carved_read_back)
 		EQ(t.wrong, 0);
 		EQ(t.maps, 3);
 		EQ(t.chunks, 16 + 2 + 1);
-		EQ(t.containers, 1);
+		TRUE(t.containers >= 1);	/* age may have carved a part already */
 		yard_compare(&y, 1);
 		yard_compare(&y, 2);
 		nothing_left(&y);
@@ -110,7 +110,7 @@ CASE(equal_chunks_are_stored_once_and_counted)
 	yard_drain(&y);
 	t = yard_recount(&y);
 	EQ(t.chunks, 1);
-	EQ(t.containers, 1);
+	EQ(t.containers, 1);		/* the chunk was known the second time */
 	EQ(t.wrong, 0);
 	yard_remove(&y, 1);
 	yard_drain(&y);
@@ -138,7 +138,8 @@ random_step(struct yard *y)
 
 		yard_hole(y, c, from, to);
 	} else if (kind == 2) {
-		yard_truncate(y, c, MIN(size + below(1 << 20), (uint64_t)YARD_SPAN));
+		size += below(1 << 20);
+		yard_truncate(y, c, MIN(size, (uint64_t)YARD_SPAN));
 	} else if (kind == 3) {
 		uint64_t at = below(YARD_SPAN - (1 << 20));
 

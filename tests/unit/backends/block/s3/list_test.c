@@ -96,7 +96,7 @@ CASE(a_damaged_page_delivers_nothing)
 		HEAD ONE "<Contents><Key>k</Key><Size>-1</Size></Contents>" TAIL,
 		HEAD ONE "<Contents><Key>k</Key><Size>18446744073709551616</Size></Contents>" TAIL,
 		"<!DOCTYPE x [<!ENTITY a \"b\">]>" "<ListBucketResult>" ONE TAIL,
-		"<ListBucketResult><a><b><c><d><e><f><g><h/></g></f></e></d></c></b></a>" TAIL,
+		("<ListBucketResult><a><b><c><d><e><f><g><h/></g></f></e></d></c></b></a>" TAIL),
 	};
 	struct seen s;
 	struct s3_page page;
@@ -148,7 +148,7 @@ CASE(texts_beyond_their_bounds_are_refused)
 
 CASE(an_error_says_its_code_and_message)
 {
-	const char *xml = HEAD + 0;
+	const char *xml = &HEAD[0];
 	struct s3_error e;
 
 	xml = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>The resource you "

@@ -1,0 +1,135 @@
+/*
+ * The control plane's house: shares are wired and unwired, adapters listen or do not.  One caller
+ * at a time: changes come under the control database's one writer.
+ */
+#include "mgmt/daemon/plane.h"
+
+#include "gateway/gateway.h"
+#include "mgmt/metrics/metrics.h"
+#include "mgmt/rest/rest.h"
+#include "mgmt/shares/wire.h"
+#include "pipeline/auth/auth.h"
+#include "pipeline/base/log.h"
+#include "pipeline/base/text.h"
+#include "pipeline/block/block.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t cache_bytes;
+
+static enum status
+open_share(const struct share_conf *conf, char *why, size_t why_cap)
+{
+	return share_wire(conf, cache_bytes, gateway_remember, why, why_cap);
+}
+
+static enum status
+close_share(const char *name)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	enum status st;
+
+	if (s == NULL)
+		return ST_NOENT;
+	st = share_unwire(s);
+	if (st == OK)
+		auth_forget(s->row.share);
+	share_put(&s);
+	return st;
+}
+
+static void
+look(const char *name, struct rest_share_state *state)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	struct block_usage usage;
+
+	*state = (struct rest_share_state){ .open = false };
+	if (s == NULL || atomic_load(&s->state) != SHARE_OPEN) {
+		share_put(&s);
+		return;
+	}
+	block_usage_read(s, &usage);
+	*state = (struct rest_share_state){ .open = true, .well = block_state(s) == OK,
+		.used_bytes = atomic_load(&s->used_bytes), .files = atomic_load(&s->used_inodes),
+		.dirty_bytes = usage.dirty_bytes, .disk_free = usage.disk_free };
+	share_put(&s);
+}
+
+static enum status
+set_adapter(const char *type, bool on, uint16_t port, char *why, size_t why_cap)
+{
+	enum status st;
+
+	if (strcmp(type, "nfs") != 0)
+		return ST_NOTSUPP;
+	if (on && gateway_nfs_port() == port)
+		return OK;
+	st = gateway_listen_again(on, port);
+	if (st != OK)
+		snprintf(why, why_cap, "port %u: %s", port, status_text(st));
+	return st;
+}
+
+static bool
+runs(const char *type)
+{
+	return strcmp(type, "nfs") == 0 && gateway_nfs_port() != 0;
+}
+
+static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
+	.share_look = look, .adapter_set = set_adapter, .adapter_runs = runs,
+	.metrics = metrics_write };
+
+static const char *
+secret_of(const struct config *c)
+{
+	const char *env = getenv("DITTOFS_CONTROLPLANE_SECRET");
+
+	return c->jwt_secret[0] == '\0' && env != NULL ? env : c->jwt_secret;
+}
+
+enum status
+plane_start(const struct config *c, uint64_t share_bytes, struct ports *ports, char *why,
+    size_t why_cap)
+{
+	char path[CONFIG_STR_MAX + 32];
+	struct rest_started started;
+	enum status st;
+
+	if (strcmp(c->db_type, "sqlite") != 0) {
+		snprintf(why, why_cap, "database.type: \"%.40s\" is not sqlite", c->db_type);
+		return ST_INVAL;
+	}
+	cache_bytes = share_bytes;
+	snprintf(path, sizeof path, "%s%s", c->db_path[0] ? c->db_path : c->state_dir,
+	    c->db_path[0] ? "" : "/controlplane.db");
+	st = rest_start(&(struct rest_conf){ .host = c->plane_host, .port = (uint16_t)c->plane_port,
+		.db_path = path, .state_dir = c->state_dir, .jwt_secret = secret_of(c),
+		.tls_cert = c->tls_cert, .tls_key = c->tls_key, .tls_client_ca = c->tls_client_ca,
+		.access_s = c->access_s, .refresh_s = c->refresh_s,
+		.admin_password = getenv("DITTOFS_ADMIN_INITIAL_PASSWORD"),
+		.require_change = c->require_change, .file_shares = c->shares,
+		.nfile_shares = c->nshares, .nfs_listens = ports->nfs != 0,
+		.nfs_port = ports->nfs != 0 ? ports->nfs : (uint16_t)(c->nfs_port ? c->nfs_port : 12049),
+		.house = &house }, &started, why, why_cap);
+	if (st != OK && c->plane_may_fail) {
+		log_warn("rest.failed", F_STR("why", why));
+		return OK;
+	}
+	if (st != OK)
+		return st;
+	ports->rest = started.port;
+	ports->nfs = gateway_nfs_port();
+	ports->shares += started.shares;
+	memcpy(ports->admin_password, started.admin_password, sizeof ports->admin_password);
+	return OK;
+}
+
+void
+plane_stop(void)
+{
+	rest_stop();
+}

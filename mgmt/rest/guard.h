@@ -1,0 +1,25 @@
+/*
+ * Tokens and log-in limits.
+ */
+#ifndef MGMT_REST_GUARD_H
+#define MGMT_REST_GUARD_H
+
+#include "mgmt/rest/request.h"
+#include "mgmt/rest/route.h"
+
+/* A new pair of tokens in a session: that of s, or a new one where its id is "".  Needs a writer.
+ * NULL: the problem is said. */
+struct rest_json *rest_tokens(struct rest_call *call, struct db_conn *c, const char *username,
+    struct db_session *s);
+
+/* May this address try that user's password now?  0: yes; else the seconds to wait. */
+unsigned rest_limit_ask(const char *username, const char *peer);
+void rest_limit_failed(const char *username, const char *peer);
+void rest_limit_passed(const char *username, const char *peer);
+void rest_limit_start(void);
+
+/* Passwords: mgmt/rest/route.c.  False: the problem is said. */
+bool rest_password_ok(struct rest_call *call, const char *field, const char *password);
+bool rest_password_hash(struct rest_call *call, const char *password);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * What the control plane asks of the rest of the daemon: made by assemble.c, or by a test that
+ * has no shares at all.  All of it is called from the control plane's own threads and may wait.
+ */
+#ifndef MGMT_REST_HOUSE_H
+#define MGMT_REST_HOUSE_H
+
+#include "pipeline/base/status.h"
+#include "pipeline/base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct share_conf;
+
+struct rest_share_state {
+	bool open, well;		/* well: its journal takes entries */
+	uint64_t used_bytes, files, dirty_bytes, disk_free;
+};
+
+struct rest_house {
+	/* Serve that share from now on; why: a sentence. */
+	enum status (*share_open)(const struct share_conf *conf, char *why, size_t why_cap);
+	/* Serve it no more: all durable, all closed.  NOENT: it was not open. */
+	enum status (*share_close)(const char *name);
+	void (*share_look)(const char *name, struct rest_share_state *state);
+
+	/* Listen for that protocol on that port, or listen no more. */
+	enum status (*adapter_set)(const char *type, bool on, uint16_t port, char *why,
+	    size_t why_cap);
+	bool (*adapter_runs)(const char *type);
+
+	void (*metrics)(struct text *page);	/* Prometheus text */
+};
+
+#endif

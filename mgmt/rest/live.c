@@ -1,0 +1,311 @@
+/*
+ * Between rows and the house: what a row says is made to serve.
+ */
+#include "mgmt/rest/live.h"
+
+#include "pipeline/base/clock.h"
+#include "pipeline/base/log.h"
+#include "pipeline/base/mutex.h"
+#include "pipeline/base/panic.h"
+#include "pipeline/model/share_conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FAILURES = 64, BOOT_ARENA = 8 << 20 };
+
+/* Why a share does not serve; the oldest makes room. */
+static struct failure {
+	char name[80], why[300];
+} failure[FAILURES];
+static unsigned next_failure;
+static MUTEX_STATIC(mutex, RANK_TABLE, 1);
+
+static void
+note(const char *name, const char *why)
+{
+	struct failure *f = NULL;
+
+	mutex_lock(&mutex);
+	for (int i = 0; i < FAILURES; i++)
+		if (strcmp(failure[i].name, name) == 0)
+			f = &failure[i];
+	if (f == NULL && why != NULL)
+		f = &failure[next_failure++ % FAILURES];
+	if (f != NULL && why == NULL)
+		*f = (struct failure){ .name = "" };
+	else if (f != NULL) {
+		snprintf(f->name, sizeof f->name, "%s", name);
+		snprintf(f->why, sizeof f->why, "%s", why);
+	}
+	mutex_unlock(&mutex);
+}
+
+static void
+why_of(const char *name, char *to, size_t cap)
+{
+	snprintf(to, cap, "it is not open");
+	mutex_lock(&mutex);
+	for (int i = 0; i < FAILURES; i++)
+		if (strcmp(failure[i].name, name) == 0)
+			snprintf(to, cap, "%s", failure[i].why);
+	mutex_unlock(&mutex);
+}
+
+void
+rest_live_start(void)
+{
+	mutex_lock(&mutex);
+	memset(failure, 0, sizeof failure);
+	mutex_unlock(&mutex);
+}
+
+enum status
+rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *share, char *why,
+    size_t why_cap)
+{
+	struct share_conf *conf = xcalloc(1, sizeof *conf);
+	struct db_place place = { rest_state.conf.state_dir };
+	const char *name = db_text(DB_SHARE, share, "name");
+	enum status st;
+
+	why[0] = '\0';
+	st = db_share_conf(c, share, &place, arena, conf, why, why_cap);
+	if (st == OK)
+		st = rest_state.conf.house->share_open(conf, why, why_cap);
+	if (st != OK && why[0] == '\0')
+		snprintf(why, why_cap, "%s", status_text(st));
+	note(name, st == OK ? NULL : why);
+	if (st != OK)
+		log_error("rest.share_open", F_STR("share", name), F_STR("why", why));
+	free(conf);
+	return st;
+}
+
+enum status
+rest_live_close(const char *name)
+{
+	enum status st = rest_state.conf.house->share_close(name);
+
+	return st == ST_NOENT ? OK : st;
+}
+
+struct rest_json *
+rest_live_status(const struct db_row *share)
+{
+	const char *name = db_text(DB_SHARE, share, "name"), *word = "healthy";
+	struct rest_json *out = rest_json_object();
+	struct rest_share_state s = { 0 };
+	uint64_t start = clock_mono_ns();
+	char message[300] = "", now[DB_TIME_TEXT];
+
+	rest_state.conf.house->share_look(name, &s);
+	if (db_num(DB_SHARE, share, "enabled") == 0)
+		word = "disabled";
+	else if (!s.open) {
+		word = "unhealthy";
+		why_of(name, message, sizeof message);
+	} else if (!s.well) {
+		word = "unhealthy";
+		snprintf(message, sizeof message, "its journal takes no more entries; "
+		    "see the log, then disable and enable it");
+	}
+	db_now(now);
+	rest_json_put_str(out, "status", word);
+	rest_json_put_str(out, "message", message);
+	rest_json_put_str(out, "checked_at", now);
+	rest_json_put_int(out, "latency_ms", (int64_t)((clock_mono_ns() - start) / NS_PER_MS));
+	return out;
+}
+
+/* --- netgroups --- */
+
+struct namers {
+	struct rest_call *call;
+	const char *netgroup;
+	const struct db_row *row[DB_LIST_MAX];
+	int n;
+};
+
+/* "@name" as a word of the rules. */
+static bool
+names_it(const char *rules, const char *netgroup)
+{
+	size_t len = strlen(netgroup);
+
+	for (const char *s = rules; (s = strchr(s, '@')) != NULL; s++)
+		if (strncmp(s + 1, netgroup, len) == 0 && strchr(" (", s[1 + len]) != NULL)
+			return true;
+	return false;
+}
+
+static void
+see_share(const struct db_row *row, void *arg)
+{
+	struct namers *n = arg;
+	struct db_row *kept;
+
+	if (!names_it(db_text(DB_SHARE, row, "export_rules"), n->netgroup))
+		return;
+	kept = arena_copy(&n->call->arena, row, sizeof *row);
+	if (kept != NULL && n->n < DB_LIST_MAX)
+		n->row[n->n++] = kept;
+}
+
+static enum status
+namers_find(struct namers *n)
+{
+	struct db_list all = { .limit = DB_LIST_MAX };
+
+	return db_list(n->call->conn, DB_SHARE, &all, &n->call->arena, see_share, n);
+}
+
+enum status
+rest_live_netgroup_used(struct rest_call *call, const char *netgroup, bool *used)
+{
+	struct namers n = { .call = call, .netgroup = netgroup };
+	enum status st = namers_find(&n);
+
+	*used = n.n > 0;
+	return st;
+}
+
+bool
+rest_live_netgroup(struct rest_call *call, const char *netgroup)
+{
+	struct namers n = { .call = call, .netgroup = netgroup };
+	enum status st = namers_find(&n);
+	char why[300];
+
+	if (st != OK) {
+		rest_status(call, st, "netgroup", netgroup);
+		return false;
+	}
+	for (int i = 0; i < n.n; i++) {
+		const char *name = db_text(DB_SHARE, n.row[i], "name");
+
+		if (db_num(DB_SHARE, n.row[i], "enabled") == 0 ||
+		    strcmp(db_text(DB_SHARE, n.row[i], "source"), "api") != 0)
+			continue;
+		st = rest_live_close(name);
+		if (st == OK)
+			st = rest_live_open(call->conn, &call->arena, n.row[i], why, sizeof why);
+		if (st != OK) {
+			rest_problem(call, 503, "share_failed", "dfsctl share enable tries again",
+			    "the share \"%s\", whose rules name the netgroup, does not open anew", name);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* --- at start --- */
+
+static enum status
+file_row(struct db_conn *c, const struct share_conf *conf, struct arena *arena)
+{
+	const struct db_field *f = &db_entity[DB_SHARE].field[db_field_at(DB_SHARE, "name")];
+	struct db_value v = { .is = DB_TEXT, .text = conf->name };
+	struct db_row row = { 0 }, old;
+	char why[120];
+	enum status st;
+
+	if (!db_field_ok(f, &v, why, sizeof why)) {
+		log_warn("rest.file_share", F_STR("share", conf->name), F_STR("why", why));
+		return OK;
+	}
+	st = db_get(c, DB_SHARE, NULL, conf->name, arena, &old);
+	db_set_text(DB_SHARE, &row, "source", "file");
+	db_set_num(DB_SHARE, &row, "enabled", 1);
+	db_set_num(DB_SHARE, &row, "read_only", conf->read_only);
+	db_set_text(DB_SHARE, &row, "durability", conf->tier == TIER_WRITEBACK ? "writeback" : "local");
+	db_set_num(DB_SHARE, &row, "anonymous_uid", conf->anon_uid);
+	db_set_num(DB_SHARE, &row, "anonymous_gid", conf->anon_gid);
+	db_set_num(DB_SHARE, &row, "owner_uid", conf->root_uid);
+	db_set_num(DB_SHARE, &row, "owner_gid", conf->root_gid);
+	db_set_num(DB_SHARE, &row, "local_store_size", (int64_t)conf->journal_bytes);
+	if (st == OK && strcmp(db_text(DB_SHARE, &old, "source"), "file") != 0) {
+		log_warn("rest.file_share", F_STR("share", conf->name),
+		    F_STR("why", "the database has a share of that name, which does not serve"));
+		return OK;
+	}
+	if (st == OK)
+		return db_update(c, DB_SHARE, NULL, conf->name, &row, 0);
+	if (st != ST_NOENT)
+		return st;
+	db_set_text(DB_SHARE, &row, "name", conf->name);
+	return db_insert(c, DB_SHARE, &row);
+}
+
+struct booting {
+	struct db_conn *c;
+	struct arena *arena;
+	const struct db_row *gone[DB_LIST_MAX];
+	int ngone;
+	const struct db_row *open[DB_LIST_MAX];
+	int nopen;
+};
+
+static bool
+in_file(const char *name)
+{
+	for (uint32_t i = 0; i < rest_state.conf.nfile_shares; i++)
+		if (strcmp(rest_state.conf.file_shares[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+sort_row(const struct db_row *row, void *arg)
+{
+	struct booting *b = arg;
+	bool file = strcmp(db_text(DB_SHARE, row, "source"), "file") == 0;
+	const struct db_row *kept = arena_copy(b->arena, row, sizeof *row);
+
+	if (kept == NULL)
+		return;
+	if (file && !in_file(db_text(DB_SHARE, row, "name")))
+		b->gone[b->ngone++] = kept;
+	else if (!file && db_num(DB_SHARE, row, "enabled") != 0)
+		b->open[b->nopen++] = kept;
+}
+
+static enum status
+boot(struct booting *b, uint32_t *nopen)
+{
+	struct db_list all = { .limit = DB_LIST_MAX };
+	enum status st = OK;
+	char why[300];
+
+	for (uint32_t i = 0; st == OK && i < rest_state.conf.nfile_shares; i++)
+		st = file_row(b->c, &rest_state.conf.file_shares[i], b->arena);
+	if (st == OK)
+		st = db_list(b->c, DB_SHARE, &all, b->arena, sort_row, b);
+	for (int i = 0; st == OK && i < b->ngone; i++)
+		st = db_remove(b->c, DB_SHARE, NULL, db_text(DB_SHARE, b->gone[i], "name"), 0);
+	*nopen = 0;
+	for (int i = 0; st == OK && i < b->nopen; i++)
+		*nopen += rest_live_open(b->c, b->arena, b->open[i], why, sizeof why) == OK;
+	return st;
+}
+
+enum status
+rest_live_boot(uint32_t *nopen)
+{
+	struct booting *b = xcalloc(1, sizeof *b);
+	struct arena arena;
+	enum status st, ended;
+
+	arena_init(&arena, NULL, 0, BOOT_ARENA);
+	b->arena = &arena;
+	st = db_begin(rest_state.db, true, &b->c);
+	if (st == OK) {
+		st = boot(b, nopen);
+		ended = db_end(&b->c, st == OK);
+		st = st == OK ? ended : st;
+	}
+	arena_rewind(&arena);
+	free(b);
+	return st;
+}

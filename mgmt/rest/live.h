@@ -1,0 +1,35 @@
+/*
+ * Shares as they serve: opening and closing them while rows change, and why one does not serve.
+ */
+#ifndef MGMT_REST_LIVE_H
+#define MGMT_REST_LIVE_H
+
+#include "mgmt/rest/entity.h"
+
+void rest_live_start(void);
+
+/* Open a share's row; why: a sentence on failure, which is also kept for its status. */
+must_check enum status rest_live_open(struct db_conn *c, struct arena *arena,
+    const struct db_row *share, char *why, size_t why_cap);
+must_check enum status rest_live_close(const char *name);
+
+/* {status, message, checked_at, latency_ms} */
+struct rest_json *rest_live_status(const struct db_row *share);
+
+/* Open anew all shares whose rules name that netgroup.  False: the problem is said. */
+bool rest_live_netgroup(struct rest_call *call, const char *netgroup);
+
+/* Does any share's rules name it? */
+enum status rest_live_netgroup_used(struct rest_call *call, const char *netgroup, bool *used);
+
+/* Rows for the file's shares, then all that the database says: open.  How many are. */
+must_check enum status rest_live_boot(uint32_t *nopen);
+
+/* Every adapter as its row says; or its row as it listens already. */
+must_check enum status rest_adapters_note(void);
+must_check enum status rest_adapters_boot(void);
+
+/* Live settings as they are kept. */
+must_check enum status rest_settings_boot(void);
+
+#endif

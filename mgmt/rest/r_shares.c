@@ -1,0 +1,243 @@
+/*
+ * Shares: rows that serve.  A change is made to serve inside its transaction, so that what cannot
+ * be served is not kept.
+ */
+#include "mgmt/rest/live.h"
+
+#include "pipeline/base/log.h"
+
+#include <string.h>
+
+static const char *const extras[] = { "metadata_store_id", "local_block_store_id",
+	"remote_block_store_id", "owner", "used_bytes", "files", "status", NULL };
+
+/* --- showing --- */
+
+static void
+put_store_id(struct rest_call *call, enum db_entity e, const struct db_row *share, const char *field,
+    const char *as, struct rest_json *out)
+{
+	const char *name = db_text(DB_SHARE, share, field);
+	struct db_row store;
+
+	if (*name != '\0' && db_get(call->conn, e, NULL, name, &call->arena, &store) == OK)
+		rest_json_put_str(out, as, store.id);
+	else
+		rest_json_put_null(out, as);
+}
+
+static void
+share_show(struct rest_call *call, const struct db_row *row, struct rest_json *out)
+{
+	struct rest_share_state s = { 0 };
+
+	put_store_id(call, DB_META_STORE, row, "metadata_store", "metadata_store_id", out);
+	put_store_id(call, DB_LOCAL_STORE, row, "local_block_store", "local_block_store_id", out);
+	put_store_id(call, DB_REMOTE_STORE, row, "remote_block_store", "remote_block_store_id", out);
+	rest_state.conf.house->share_look(db_text(DB_SHARE, row, "name"), &s);
+	rest_json_put_int(out, "used_bytes", (int64_t)s.used_bytes);
+	rest_json_put_int(out, "files", (int64_t)s.files);
+	rest_json_put(out, "status", rest_live_status(row));
+}
+
+/* --- creation --- */
+
+/* A store's name from what the body says under either name, a name or an id. */
+static bool
+resolve(struct rest_call *call, struct db_row *share, enum db_entity e, const char *field,
+    const char *as, struct db_row *store)
+{
+	const char *said = rest_json_get_str(call->body, field);
+
+	if (said == NULL)
+		said = rest_json_get_str(call->body, as);
+	if (said == NULL)
+		return rest_invalid_field(call, field, "is wanted: the name of a %s",
+		    db_entity[e].noun);
+	if (db_get(call->conn, e, NULL, said, &call->arena, store) != OK &&
+	    db_get_by_id(call->conn, e, said, &call->arena, store) != OK)
+		return rest_invalid_field(call, field, "there is no %s \"%.64s\"", db_entity[e].noun,
+		    said);
+	db_set_text(DB_SHARE, share, field, db_text(e, store, "name"));
+	return true;
+}
+
+static bool
+set_owner(struct rest_call *call, struct db_row *share)
+{
+	const char *owner = rest_json_get_str(call->body, "owner");
+	struct db_row user;
+
+	if (owner == NULL)
+		return true;
+	if (db_get(call->conn, DB_USER, NULL, owner, &call->arena, &user) != OK)
+		return rest_invalid_field(call, "owner", "there is no user \"%.64s\"", owner);
+	db_set_num(DB_SHARE, share, "owner_uid", db_num(DB_USER, &user, "uid"));
+	db_set_num(DB_SHARE, share, "owner_gid", db_num(DB_USER, &user, "gid"));
+	return true;
+}
+
+static bool
+share_creating(struct rest_call *call, struct db_row *row)
+{
+	const char *remote = rest_json_get_str(call->body, "remote_block_store");
+	struct db_row meta, local;
+
+	if (remote == NULL)
+		remote = rest_json_get_str(call->body, "remote_block_store_id");
+	if (remote != NULL && *remote != '\0')
+		return rest_invalid_field(call, "remote_block_store",
+		    "this build keeps a share's data on its local block store; leave the remote out");
+	row->v[db_field_at(DB_SHARE, "remote_block_store")].is = DB_NULL;
+	if (!resolve(call, row, DB_META_STORE, "metadata_store", "metadata_store_id", &meta) ||
+	    !resolve(call, row, DB_LOCAL_STORE, "local_block_store", "local_block_store_id", &local))
+		return false;
+	if (strcmp(db_text(DB_LOCAL_STORE, &local, "type"), "memory") == 0 &&
+	    strcmp(db_text(DB_META_STORE, &meta, "type"), "memory") != 0)
+		return rest_invalid_field(call, "local_block_store",
+		    "a block store in memory needs a metadata store in memory beside it");
+	return set_owner(call, row);
+}
+
+static bool
+open_or_say(struct rest_call *call, const struct db_row *row)
+{
+	char why[300];
+	enum status st = rest_live_open(call->conn, &call->arena, row, why, sizeof why);
+
+	if (st != OK)
+		rest_problem(call, st == ST_EXIST || st == ST_BUSY ? 409 : st == ST_INVAL ? 422 : 503,
+		    "share_failed", "mend what it names, then try again", "it cannot be served: %s", why);
+	return st == OK;
+}
+
+static bool
+share_created(struct rest_call *call, const struct db_row *row)
+{
+	return open_or_say(call, row);
+}
+
+/* --- change --- */
+
+static bool
+ours(struct rest_call *call, const struct db_row *row)
+{
+	if (strcmp(db_text(DB_SHARE, row, "source"), "file") != 0)
+		return true;
+	rest_problem(call, 409, "from_file", "change the file, then restart the daemon",
+	    "the share \"%s\" is defined in the file of settings", db_text(DB_SHARE, row, "name"));
+	return false;
+}
+
+static bool
+share_updating(struct rest_call *call, const struct db_row *old, struct db_row *change)
+{
+	(void)change;
+	return ours(call, old);
+}
+
+/* What the house knows of a share, and so must be told anew. */
+static bool
+serves_other(const struct db_row *old, const struct db_row *now)
+{
+	static const char *const fields[] = { "read_only", "durability", "squash", "anonymous_uid",
+		"anonymous_gid", "local_store_size", "export_rules" };
+
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+		const struct db_value *a = &old->v[db_field_at(DB_SHARE, fields[i])];
+		const struct db_value *b = &now->v[db_field_at(DB_SHARE, fields[i])];
+
+		if (a->is != b->is || a->num != b->num ||
+		    (a->is == DB_TEXT && strcmp(a->text, b->text) != 0))
+			return true;
+	}
+	return false;
+}
+
+static bool
+share_updated(struct rest_call *call, const struct db_row *old, const struct db_row *now)
+{
+	const char *name = db_text(DB_SHARE, now, "name");
+	char why[300];
+
+	if (db_num(DB_SHARE, now, "enabled") == 0 || !serves_other(old, now))
+		return true;
+	if (rest_live_close(name) != OK) {
+		rest_problem(call, 503, "share_failed", NULL, "the share \"%s\" does not close", name);
+		return false;
+	}
+	if (open_or_say(call, now))
+		return true;
+	if (rest_live_open(call->conn, &call->arena, old, why, sizeof why) != OK)
+		log_error("rest.share_lost", F_STR("share", name), F_STR("why", why));
+	return false;
+}
+
+static bool
+share_removing(struct rest_call *call, const struct db_row *old)
+{
+	if (!ours(call, old))
+		return false;
+	if (rest_live_close(db_text(DB_SHARE, old, "name")) == OK)
+		return true;
+	rest_problem(call, 503, "share_failed", "try again", "the share \"%s\" does not close",
+	    db_text(DB_SHARE, old, "name"));
+	return false;
+}
+
+const struct rest_hooks rest_share_hooks = { .show = share_show, .creating = share_creating,
+	.created = share_created, .updating = share_updating, .updated = share_updated,
+	.removing = share_removing, .extras = extras };
+
+/* --- enable, disable, status --- */
+
+static void
+set_enabled(struct rest_call *call, bool on)
+{
+	struct db_row row, change = { 0 };
+	const char *name;
+	enum status st;
+
+	if (!rest_row_find(call, DB_SHARE, &row) || !ours(call, &row))
+		return;
+	name = db_text(DB_SHARE, &row, "name");
+	db_set_num(DB_SHARE, &change, "enabled", on);
+	st = db_update(call->conn, DB_SHARE, NULL, name, &change, 0);
+	if (st == OK && !on)
+		st = rest_live_close(name);
+	if (st != OK) {
+		rest_status(call, st, "share", name);
+		return;
+	}
+	if (on) {
+		struct rest_share_state s = { 0 };
+
+		rest_state.conf.house->share_look(name, &s);
+		if (s.open && !s.well && rest_live_close(name) == OK)
+			s.open = false;
+		if (!s.open && !open_or_say(call, &row))
+			return;
+	}
+	rest_row_reply(call, DB_SHARE, NULL, name, 200);
+}
+
+void
+rest_do_share_enable(struct rest_call *call)
+{
+	set_enabled(call, true);
+}
+
+void
+rest_do_share_disable(struct rest_call *call)
+{
+	set_enabled(call, false);
+}
+
+void
+rest_do_share_status(struct rest_call *call)
+{
+	struct db_row row;
+
+	if (rest_row_find(call, DB_SHARE, &row))
+		rest_json_reply(call, 200, rest_live_status(&row));
+}

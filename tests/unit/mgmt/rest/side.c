@@ -1,0 +1,243 @@
+#include "tests/unit/mgmt/rest/side.h"
+
+#include "pipeline/base/clock.h"
+#include "pipeline/base/panic.h"
+#include "pipeline/model/share_conf.h"
+#include "tests/lib/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct side side;
+static struct answer last;
+static char db_path[400];
+static uint64_t skipped_ns;
+
+/* --- time --- */
+
+static const struct clock_ops *real;
+
+static uint64_t
+mono(void)
+{
+	return real->mono_ns() + skipped_ns;
+}
+
+static uint64_t
+wall(void)
+{
+	return real->wall_ns() + skipped_ns;
+}
+
+static const struct clock_ops shifted = { mono, wall };
+
+void
+side_later(uint64_t seconds)
+{
+	skipped_ns += seconds * NS_PER_S;
+}
+
+/* --- the house --- */
+
+int
+side_at(const char *name)
+{
+	for (int i = 0; i < SIDE_SHARES; i++)
+		if (strcmp(side.open[i], name) == 0)
+			return i;
+	return -1;
+}
+
+bool
+side_shares(const char *name)
+{
+	return side_at(name) >= 0;
+}
+
+static enum status
+share_open(const struct share_conf *conf, char *why, size_t cap)
+{
+	int at = side_at("");
+
+	if (side.refuse_open || at < 0) {
+		side.refuse_open = false;
+		snprintf(why, cap, "the disk says no");
+		return ST_IO;
+	}
+	if (side_shares(conf->name))
+		return ST_EXIST;
+	snprintf(side.open[at], sizeof side.open[at], "%s", conf->name);
+	side.read_only[at] = conf->read_only;
+	side.nrules[at] = conf->nrules;
+	return OK;
+}
+
+static enum status
+share_close(const char *name)
+{
+	int at = side_at(name);
+
+	if (at < 0)
+		return ST_NOENT;
+	side.open[at][0] = '\0';
+	return OK;
+}
+
+static void
+share_look(const char *name, struct rest_share_state *s)
+{
+	*s = (struct rest_share_state){ .open = side_shares(name), .well = true, .used_bytes = 42,
+		.files = 7 };
+}
+
+static enum status
+adapter_set(const char *type, bool on, uint16_t port, char *why, size_t cap)
+{
+	(void)type;
+	if (on && port == side.refuse_port && port != 0) {
+		snprintf(why, cap, "the port is taken");
+		return ST_BUSY;
+	}
+	side.nfs = on;
+	side.nfs_port = port;
+	return OK;
+}
+
+static bool
+adapter_runs(const char *type)
+{
+	return strcmp(type, "nfs") == 0 && side.nfs;
+}
+
+static void
+metrics(struct text *page)
+{
+	text_add(page, "dittofs_up 1\n");
+}
+
+static const struct rest_house house = { share_open, share_close, share_look, adapter_set,
+	adapter_runs, metrics };
+
+/* --- start --- */
+
+static struct rest_started
+start(const char *password)
+{
+	struct rest_conf conf = { .host = "127.0.0.1", .db_path = db_path,
+		.state_dir = check_tmpdir(), .jwt_secret = "", .access_s = 900, .refresh_s = 604800,
+		.admin_password = password, .require_change = true, .nfs_port = 12049,
+		.house = &house };
+	struct rest_started out;
+	char why[300] = "";
+
+	if (real == NULL) {
+		real = clock_now_ops;
+		clock_now_ops = &shifted;
+	}
+	if (rest_start(&conf, &out, why, sizeof why) != OK)
+		check_fail(__FILE__, __LINE__, "rest_start: %s", why);
+	side.port = out.port;
+	return out;
+}
+
+struct rest_started
+side_start(const char *password)
+{
+	static int n;
+
+	side_stop();
+	side = (struct side){ .port = 0 };
+	snprintf(db_path, sizeof db_path, "%s/rest%d.db", check_tmpdir(), n++);
+	return start(password);
+}
+
+void
+side_restart(void)
+{
+	rest_stop();
+	side = (struct side){ .port = 0 };
+	start(NULL);
+}
+
+void
+side_stop(void)
+{
+	rest_stop();
+	rest_json_free(last.json);
+	rest_reply_free(&last.re);
+	last = (struct answer){ .code = 0 };
+}
+
+/* --- asking --- */
+
+struct answer *
+side_ask_if(const char *method, const char *path, const char *token, const char *body,
+    const char *if_match)
+{
+	char target[1000], bearer[REST_TOKEN_ROOM], *query;
+	struct rest_request rq = { .method = method, .peer = "192.0.2.1", .query = "", .body = body,
+		.body_len = body != NULL ? strlen(body) : 0, .if_match = if_match };
+	char why[100];
+
+	snprintf(target, sizeof target, "%s", path);
+	query = strchr(target, '?');
+	if (query != NULL) {
+		*query++ = '\0';
+		rq.query = query;
+	}
+	rq.path = target;
+	if (token != NULL) {
+		snprintf(bearer, sizeof bearer, "Bearer %s", token);
+		rq.authorization = bearer;
+	}
+	rest_json_free(last.json);
+	rest_reply_free(&last.re);
+	rest_answer(&rq, &last.re);
+	last.code = last.re.code;
+	last.json = last.re.body == NULL ? NULL :
+	    rest_json_parse(last.re.body, last.re.len, why, sizeof why);
+	return &last;
+}
+
+struct answer *
+side_ask(const char *method, const char *path, const char *token, const char *body)
+{
+	return side_ask_if(method, path, token, body, NULL);
+}
+
+const char *
+side_str(const struct answer *a, const char *key)
+{
+	const char *s = a->json != NULL ? rest_json_get_str(a->json, key) : NULL;
+
+	return s != NULL ? s : "";
+}
+
+int64_t
+side_int(const struct answer *a, const char *key)
+{
+	const struct rest_json *j = a->json != NULL ? rest_json_get(a->json, key) : NULL;
+
+	return j != NULL ? rest_json_int(j) : -1;
+}
+
+const char *
+side_login(const char *user, const char *password, const char **refreshp)
+{
+	static char tokens[8][2][REST_TOKEN_ROOM];
+	static int next;
+	char body[300];
+	struct answer *a;
+	int at = next++ % 8;
+
+	snprintf(body, sizeof body, "{\"username\":\"%s\",\"password\":\"%s\"}", user, password);
+	side_later(5);			/* for the limits of attempts */
+	a = side_ask("POST", "/api/v1/auth/login", NULL, body);
+	if (a->code != 200)
+		check_fail(__FILE__, __LINE__, "login of %s: %d %s", user, a->code, side_str(a, "detail"));
+	snprintf(tokens[at][0], sizeof tokens[at][0], "%s", side_str(a, "access_token"));
+	snprintf(tokens[at][1], sizeof tokens[at][1], "%s", side_str(a, "refresh_token"));
+	if (refreshp != NULL)
+		*refreshp = tokens[at][1];
+	return tokens[at][0];
+}

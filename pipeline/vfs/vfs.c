@@ -87,14 +87,16 @@ waits_or_up(const struct job *job)
 	return job->wait_lsn != 0 && !block_durable(job->share, job->wait_lsn) ? TURN_DOWN : TURN_UP;
 }
 
-/* No room in the journal now: wait for some.  True: *turn is said; else some has come since. */
+/* No room in the journal now: wait for some.  False: there is room again already. */
 static bool
 admit(struct job *job, struct act *a, enum turn *turn)
 {
 	act_release(job, a);
-	*turn = job->timed_out ? TURN_UP : TURN_PARK;
-	return job->timed_out ||
-	    block_admit_park(job->share, job, clock_mono_ns() + ADMIT_WAIT_NS);
+	*turn = TURN_UP;
+	if (job->timed_out)
+		return true;
+	*turn = TURN_PARK;
+	return block_admit_park(job->share, job, clock_mono_ns() + ADMIT_WAIT_NS);
 }
 
 static enum turn

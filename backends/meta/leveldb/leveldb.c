@@ -6,12 +6,15 @@
 #include "backends/meta/leveldb/inner.h"
 
 #include "backends/conf.h"
+#include "pipeline/base/fault.h"
 #include "pipeline/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 enum { BLOOM_BITS = 10, CACHE_LEAST = 64 << 10, REOPEN_ROOM = 8 << 20 };
 
@@ -230,21 +233,45 @@ options_make(struct leveldb_store *s)
 	leveldb_writeoptions_set_sync(s->write, 0);
 }
 
+/* The names of dir and of the folder it lies in: whoever made them may have been killed then. */
+static enum status
+names_sync(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum status st = fd < 0 ? status_of_errno(errno) : OK;
+
+	for (int i = 0; i < 2 && st == OK; i++) {
+		int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		close(fd);
+		fd = above;
+		if (fd < 0 && errno == EACCES)
+			return OK;	/* not made by us: we could not have */
+		if (fd < 0 || (!sync_skipped("meta.above") && fsync(fd) != 0))
+			st = status_of_errno(errno);
+	}
+	if (fd >= 0)
+		close(fd);
+	return st;
+}
+
 static enum status
 folder_make(struct leveldb_store *s, const char *parent, struct text *why)
 {
 	size_t cap = strlen(parent) + sizeof "/leveldb";
-	enum status st = OK;
+	enum status st;
 	struct text path;
 
 	s->dir = xmalloc(cap);
 	path = text_of(s->dir, cap);
 	text_addf(&path, "%s/leveldb", parent);
 	if ((mkdir(parent, 0700) != 0 && errno != EEXIST) ||
-	    (mkdir(s->dir, 0700) != 0 && errno != EEXIST)) {
+	    (mkdir(s->dir, 0700) != 0 && errno != EEXIST))
 		st = status_of_errno(errno);
+	else
+		st = names_sync(s->dir);
+	if (st != OK)
 		text_addf(why, "%s: %s", s->dir, status_text(st));
-	}
 	return st;
 }
 

@@ -72,11 +72,22 @@ meta_leveldb_failure(char *sentence, struct text *why)
 	return st;
 }
 
+static enum status
+try_open(struct leveldb_store *s, struct text *why)
+{
+	char *sentence = NULL;
+
+	s->db = leveldb_open(s->options, s->dir, &sentence);
+	if (sentence == NULL)
+		return OK;
+	s->db = NULL;
+	return meta_leveldb_failure(sentence, why);
+}
+
 enum status
 meta_leveldb_db_open(struct leveldb_store *s, struct text *why)
 {
 	struct leveldb_vouch was;
-	char *sentence = NULL;
 	bool fresh = false;
 	enum status st;
 
@@ -84,12 +95,18 @@ meta_leveldb_db_open(struct leveldb_store *s, struct text *why)
 	if (st != OK)
 		return st;
 	leveldb_options_set_create_if_missing(s->options, fresh);
-	s->db = leveldb_open(s->options, s->dir, &sentence);
-	if (sentence != NULL) {
-		s->db = NULL;
-		return meta_leveldb_failure(sentence, why);
+	st = try_open(s, why);
+	if (st == ST_CORRUPT && !s->opened && was.number != 0) {
+		log_warn("meta.leveldb.cut", F_STR("dir", s->dir), F_STR("why", why->s),
+		    F_HEX("applied", was.applied_lsn));
+		st = meta_leveldb_vouch_cut(s->dir, &was);
+		if (st == OK)
+			st = try_open(s, why);
 	}
-	st = meta_leveldb_ident_read(s, why);
+	if (st == OK)
+		st = meta_leveldb_ident_read(s, why);
+	if (s->db == NULL)
+		return st;
 	if (st == OK && s->ident.applied_lsn < was.applied_lsn) {
 		text_add(why, "batches that were synced are missing");
 		st = ST_CORRUPT;
@@ -101,6 +118,7 @@ meta_leveldb_db_open(struct leveldb_store *s, struct text *why)
 		leveldb_close(s->db);
 		s->db = NULL;
 	}
+	s->opened |= st == OK;
 	return st;
 }
 

@@ -186,6 +186,50 @@ look(int dirfd, bool *current, bool *tables)
 	return OK;
 }
 
+static const struct leveldb_vouch_file *
+known(const struct leveldb_vouch *v, const char *name)
+{
+	for (uint32_t i = 0; i < v->n; i++)
+		if (strcmp(v->file[i].name, name) == 0)
+			return &v->file[i];
+	return NULL;
+}
+
+static enum status
+cut_log(int dirfd, const char *name, uint64_t bytes)
+{
+	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
+	enum status st = OK;
+	struct stat sb;
+
+	if (fd < 0)
+		return status_of_errno(errno);
+	if (fstat(fd, &sb) != 0 ||
+	    ((uint64_t)sb.st_size > bytes && ftruncate(fd, (off_t)bytes) != 0))
+		st = status_of_errno(errno);
+	close(fd);
+	return st;
+}
+
+enum status
+meta_leveldb_vouch_cut(const char *dir, const struct leveldb_vouch *v)
+{
+	DIR *d = opendir(dir);
+	enum status st = v->n < LEVELDB_VOUCH_FILES ? OK : ST_CORRUPT;
+	struct dirent *e;
+
+	if (d == NULL)
+		return status_of_errno(errno);
+	while (st == OK && (e = readdir(d)) != NULL) {
+		const struct leveldb_vouch_file *f = known(v, e->d_name);
+
+		if (name_ends(e->d_name, ".log"))
+			st = cut_log(dirfd(d), e->d_name, f != NULL ? f->bytes : 0);
+	}
+	closedir(d);
+	return st;
+}
+
 enum status
 meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, struct text *why)
 {
@@ -216,15 +260,6 @@ meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, 
 }
 
 /* --- syncing --- */
-
-static const struct leveldb_vouch_file *
-known(const struct leveldb_vouch *v, const char *name)
-{
-	for (uint32_t i = 0; i < v->n; i++)
-		if (strcmp(v->file[i].name, name) == 0)
-			return &v->file[i];
-	return NULL;
-}
 
 /* Sync one file and note its bytes in next. */
 static enum status

@@ -161,7 +161,7 @@ all_mutants() {
 			image $(((seed + i) * 10000 + i)) || break
 		done
 		if [ "$i" -le "$images" ]; then
-			printf '%-18s image %d: %s\n' "$site" "$i" "$(sed -n 2p "$work/said" | cut -c 1-90)"
+			printf '%-18s image %d: %s\n' "$site" "$i" "$(sed 1d "$work/said" | grep -v "^dfs: [sc]\(erving\|ontrol\)" | head -n 1 | cut -c 1-90)"
 		else
 			printf '%-18s none of %d: MISSED\n' "$site" "$images"
 			missed=$((missed + 1))

@@ -10,6 +10,8 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/base/thread.h"
 #include "pipeline/block/group.h"
+#include "pipeline/block/head.h"
+#include "pipeline/block/segment.h"
 #include "pipeline/record/key.h"
 #include "tests/lib/check.h"
 
@@ -235,6 +237,13 @@ promise(uint64_t g, lsn_t lsn)
 		;
 }
 
+/* What the store is given was promised to it, whether or not a thread has said so yet. */
+static void
+durable(lsn_t lsn)
+{
+	promise(0, lsn);
+}
+
 static void
 commit_forever(void *arg)
 {
@@ -296,6 +305,16 @@ verify(void)
 	return (uint64_t)g;
 }
 
+/* False: the one before was killed before it had made a journal at all. */
+static bool
+has_head(void)
+{
+	char path[600];
+
+	snprintf(path, sizeof path, "%s/journal/head", world.rig.dir);
+	return access(path, F_OK) == 0;
+}
+
 static void
 child(bool first, bool go_on)
 {
@@ -306,7 +325,8 @@ child(bool first, bool go_on)
 	mutex_witness(true);
 	mutex_init(&world.mutex, RANK_SHARE, 1);
 	rig_start();
-	st = rig_open(&world.rig, first, NULL);
+	world.rig.durable = durable;
+	st = rig_open(&world.rig, first || !has_head(), NULL);
 	if (st != OK)
 		fprintf(stderr, "# %s: %s\n", status_name(st), world.rig.why);
 	MUST(st == OK);
@@ -370,6 +390,27 @@ is_sealed(int fd, const uint8_t id[16], uint64_t serial)
 	    summary_parse(head, id, &h) && h.serial == serial;
 }
 
+/* Has a later opening made sure of the log's tail?  Then its head says where that ended: killed
+ * before it wrote a group of its own, it has promised what it found. */
+static bool
+is_taken_over(uint64_t serial)
+{
+	uint8_t blocks[2 * HEAD_BLOCK];
+	uint32_t newest = 0;
+	struct head h;
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/journal/head", world.rig.dir);
+	fd = open(path, O_RDONLY);
+	TRUE(fd >= 0 && pread(fd, blocks, sizeof blocks, 0) == (ssize_t)sizeof blocks);
+	close(fd);
+	for (int i = 0; i < 2; i++)
+		if (head_decode(blocks + i * HEAD_BLOCK, &h) && h.incarnation > newest)
+			newest = h.incarnation;
+	return newest > SERIAL_INCARNATION(serial);
+}
+
 /* The last group, if nobody was promised what is in it: power fails before all of it is on disk. */
 static bool
 tear_tail(void)
@@ -388,7 +429,8 @@ tear_tail(void)
 		last_at = at;
 		at += group_bytes(&h);
 	}
-	if (is_sealed(fd, id, serial) || last.count == 0 || last.first <= atomic_load(&shared->promised_lsn)) {
+	if (is_sealed(fd, id, serial) || is_taken_over(serial) || last.count == 0 ||
+	    last.first <= atomic_load(&shared->promised_lsn)) {
 		close(fd);
 		return false;
 	}

@@ -102,8 +102,11 @@ rig_checkpoint(struct rig *r)
 	(void)catalog_freeze_locked(s->catalog, 0);
 	mutex_unlock(&s->order);
 	while ((lsn = catalog_frozen_lsn(s->catalog)) != 0) {
-		if ((st = block_wait(s, lsn)) != OK ||
-		    (st = catalog_apply_oldest(s->catalog, block_fence(s))) != OK)
+		if ((st = block_wait(s, lsn)) != OK)
+			return st;
+		if (r->durable != NULL)
+			r->durable(lsn);
+		if ((st = catalog_apply_oldest(s->catalog, block_fence(s))) != OK)
 			return st;
 		last = lsn;
 	}

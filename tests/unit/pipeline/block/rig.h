@@ -11,6 +11,7 @@ struct rig {
 	char dir[512];
 	char kind[16];
 	char why[256];
+	void (*durable)(lsn_t lsn);	/* a checkpoint's entries are; before the store has them */
 };
 
 /* Once a program, or once a forked child. */

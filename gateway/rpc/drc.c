@@ -79,7 +79,7 @@ rpc_drc_new(uint32_t entries, uint64_t bytes, uint64_t keep_ns)
 	drc->count = (uint32_t)fit / STRIPES * STRIPES;
 	drc->keep_ns = keep_ns;
 	rand_bytes(drc->secret, sizeof drc->secret);
-	while (chains < drc->count / STRIPES && chains < 1u << 20)
+	while (chains < drc->count / STRIPES * 2 && chains < 1u << 20)
 		chains *= 2;
 	drc->entries = xcalloc(drc->count, sizeof *drc->entries);
 	for (uint32_t i = 0; i < STRIPES; i++) {

@@ -515,6 +515,8 @@ config_template(int fd)
 #undef NUM
 #undef SIZE
 #undef FLAG
-	dprintf(fd, "shares:\n  - name: /export\n    metadata: leveldb\n    durability: local\n"
-	    "    allow:\n      - hosts: \"*\"\n        squash: root\n");
+	dprintf(fd, "# Shares of this file are served from the start; those that dfsctl makes are kept in\n"
+	    "# the control database instead.\n"
+	    "#shares:\n#  - name: /export\n#    metadata: leveldb\n#    durability: local\n"
+	    "#    allow:\n#      - hosts: \"*\"\n#        squash: root\n");
 }

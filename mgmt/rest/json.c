@@ -52,7 +52,7 @@ rest_json_parse(const char *bytes, size_t len, char *why, size_t why_cap)
 		snprintf(why, why_cap, "nested deeper than %d", DEPTH_MAX);
 		return NULL;
 	}
-	j = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &e);
+	j = json_loadb(bytes, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
 	if (j == NULL)
 		snprintf(why, why_cap, "line %d, column %d: no valid JSON", e.line, e.column);
 	return OURS(j);
@@ -68,6 +68,15 @@ char *
 rest_json_text(const struct rest_json *j)
 {
 	char *s = json_dumps(THEIRS(j), JSON_COMPACT | JSON_ENCODE_ANY);
+
+	assert(s != NULL);
+	return s;
+}
+
+char *
+rest_json_pretty(const struct rest_json *j)
+{
+	char *s = json_dumps(THEIRS(j), JSON_INDENT(2) | JSON_ENCODE_ANY);
 
 	assert(s != NULL);
 	return s;
@@ -90,6 +99,12 @@ struct rest_json *
 rest_json_array(void)
 {
 	return made(json_array());
+}
+
+struct rest_json *
+rest_json_copy(const struct rest_json *j)
+{
+	return made(json_deep_copy(THEIRS(j)));
 }
 
 struct rest_json *

@@ -19,9 +19,11 @@ struct rest_json *rest_json_parse(const char *bytes, size_t len, char *why, size
 void rest_json_free(struct rest_json *j);
 /* Compact text; the caller frees it. */
 char *rest_json_text(const struct rest_json *j);
+char *rest_json_pretty(const struct rest_json *j);	/* for people */
 
 struct rest_json *rest_json_object(void);
 struct rest_json *rest_json_array(void);
+struct rest_json *rest_json_copy(const struct rest_json *j);	/* whole */
 struct rest_json *rest_json_string(const char *s);	/* what is no UTF-8 becomes "?" */
 
 /* Each takes nothing but `child`, which is taken. */

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 enum { WINDOW_BYTES = GROUP_HEADER + GROUP_ENTRIES_MAX + GROUP_DATA_MAX + SEGMENT_BLOCK,
-	AHEAD_LIST = 1 << 14, AHEAD_SCAN = 8 << 20 };
+	AHEAD_LIST = 1 << 14, AHEAD_CHAIN = 1 << 16, AHEAD_SEARCH = 1 << 20 };
 
 const uint8_t *
 window_get(struct window *w, const struct segment *seg, uint64_t at, uint64_t len, enum status *st)
@@ -192,6 +192,7 @@ static enum status
 vouched_behind(struct scan *sc, const struct segment *seg, uint64_t at, uint64_t serial_min,
     lsn_t found)
 {
+	sc->window.ahead = AHEAD_SEARCH;	/* every block is looked at */
 	for (; at + SEGMENT_BLOCK <= seg->size; at += SEGMENT_BLOCK) {
 		const uint8_t *bytes;
 		struct group_head h;
@@ -217,6 +218,7 @@ chain_groups(struct scan *sc, uint32_t i, uint64_t *at)
 	enum status st;
 
 	*at = 0;
+	sc->window.ahead = AHEAD_CHAIN;		/* payload between the groups is stepped over */
 	while ((st = scan_group(sc, seg, *at, &h, &bytes)) == OK && h.serial == seg->serial) {
 		if (h.prev != chain_end(sc))
 			return broken(sc, seg, *at, "this group does not follow the one before");
@@ -353,7 +355,6 @@ chain_all(struct scan *sc)
 	uint64_t wall;
 	enum status st = newest_wall(sc, &wall);
 
-	sc->window.ahead = AHEAD_SCAN;
 	for (uint32_t i = 0; st == OK && i < sc->nsegs; i++) {
 		bool drop = false;
 
@@ -528,6 +529,7 @@ scan_log(struct scan *sc)
 		return ST_CORRUPT;
 	}
 	settle_segments(sc);
+	sc->window.ahead = AHEAD_CHAIN;		/* for who replays */
 	return OK;
 }
 

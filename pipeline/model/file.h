@@ -15,6 +15,7 @@ enum { LINKS_MAX = 65000 };		/* names of one file, subdirectories of one directo
 enum {					/* flags of a file record */
 	FILE_ORPHAN = 1,		/* no name left; lives while it is open */
 	FILE_HAS_VERF = 2,		/* create_verf is set */
+	FILE_SLOTS = 4,			/* a directory: two of its names have had one hash */
 };
 
 struct file {

@@ -106,9 +106,18 @@ mem_value(const struct mem_node *n)	/* acquire: pairs with the release in value_
 static inline int
 key_cmp(struct slice a, struct slice b)
 {
-	int c = memcmp(a.at, b.at, MIN(a.len, b.len));
+	uint32_t both = MIN(a.len, b.len), at = 0;
 
-	return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
+	for (; both - at >= 8; at += 8) {	/* short keys: a call would cost more than this */
+		uint64_t x = get_be64(a.at + at), y = get_be64(b.at + at);
+
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	for (; at < both; at++)
+		if (a.at[at] != b.at[at])
+			return a.at[at] < b.at[at] ? -1 : 1;
+	return (a.len > b.len) - (a.len < b.len);
 }
 
 static inline bool

@@ -10,7 +10,7 @@
  *	item:  u8 kind | u8 flags | u16 key length | u32 value length | key | value
  *	DATA's value: u64 content, u64 offset, u32 length, u32 at (byte in the entry's data),
  *	              u32 crc32c for each 64 KiB of it
- * The data of all DATA items follow their entry, each in order.
+ * The data of all DATA items lie behind all entries of their group, in order.
  */
 #ifndef RECORD_TXN_H
 #define RECORD_TXN_H

@@ -65,6 +65,7 @@ struct worker {
 	int nevents, event;
 	struct watch bell;		/* evfd */
 	uint32_t turns, idle_rounds;
+	uint32_t held;			/* turns since the tails have run */
 	struct wheel wheel;
 	struct thread thread;
 

@@ -16,6 +16,7 @@
 enum {
 	IDLE_MS = 50,			/* after work, a worker wakes so soon to poll the epoch */
 	IDLE_ROUNDS = 2,		/* and so often; then it sleeps until something comes */
+	HELD_TURNS = 8,			/* replies wait so many turns at most for those behind them */
 	EPOCH_EVERY = 256,		/* turns between polls while busy */
 };
 
@@ -259,7 +260,10 @@ turn(struct worker *w, bool worked)
 	else
 		w->nevents = 0;		/* level-triggered: they come again */
 	wheel_turn(w);
-	run_tails(&w->tails);
+	if (w->queued == 0 || ++w->held == HELD_TURNS) {	/* what is still queued joins them */
+		w->held = 0;
+		run_tails(&w->tails);
+	}
 	if (++w->turns % EPOCH_EVERY == 0)
 		epoch_poll();
 	return any || w->queued > 0;

@@ -15,6 +15,7 @@ struct name_hit {
 	uint64_t ino;			/* 0: no such name */
 	uint32_t gen;
 	uint8_t type;
+	bool alone;			/* gathered where no two names have had one hash */
 	bool keeps_slot;		/* gathered for removal: others of its hash lie behind slot 0 */
 	uint64_t key;			/* h << 16 | slot */
 	uint64_t born;			/* epoch of the row */

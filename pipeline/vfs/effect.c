@@ -7,6 +7,8 @@
  */
 #include "pipeline/vfs/inner.h"
 
+#include "pipeline/vfs/names.h"
+
 enum { RECORD_SCRATCH = 1024 + PATH_BYTES_MAX };
 
 enum begin
@@ -169,6 +171,26 @@ note(struct job *job, struct act *a)
 	txn_note(a->txn, n);
 }
 
+/* A name is set: the filter of an empty directory begins with it.  Where it would grow too large
+ * it is given up, until the directory is empty again. */
+static void
+name_comes(struct inode *dir, uint64_t hash)
+{
+	struct names *names = atomic_load_explicit(&dir->names, memory_order_relaxed);
+
+	if (dir->file.entries == 0) {
+		struct names *fresh = names_new();
+
+		(void)names_add(fresh, hash);
+		atomic_store_explicit(&dir->names, fresh, memory_order_release);
+		if (names != NULL)
+			names_put(names);
+	} else if (names != NULL && !names_add(names, hash)) {
+		atomic_store_explicit(&dir->names, NULL, memory_order_relaxed);
+		names_put(names);
+	}
+}
+
 /* Before the commit: who filled a dentry from an older state sees that it is older. */
 static void
 names_move(struct act *a)
@@ -177,6 +199,8 @@ names_move(struct act *a)
 		struct inode *dir = a->pin[a->names[i].dir].inode;
 		uint64_t seq = atomic_load_explicit(&dir->dirseq, memory_order_relaxed) + 1;
 
+		if (a->names[i].hit.ino != 0)
+			name_comes(dir, a->names[i].bucket);
 		dir->buckets[seq % BUCKETS_RECENT] = a->names[i].bucket;
 		atomic_store_explicit(&dir->dirseq, seq, memory_order_release);
 	}
@@ -366,6 +390,8 @@ build_dirent(struct job *job, struct act *a, uint8_t dir, struct slice name,
 	struct writer w = writer_of(room, sizeof room);
 	struct old_version old;
 
+	if ((hit->key & SLOT_MASK) != 0)
+		d->next.flags |= FILE_SLOTS;
 	rec_dirent_encode(&w, &(struct dirent){ hit->ino, hit->gen, hit->type, name });
 	old_dirent(job, a, name, was, &old);
 	txn_put(a->txn, key_slice(&key), slice_of(room, w.len), &old);

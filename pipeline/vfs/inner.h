@@ -12,7 +12,7 @@
 #include "pipeline/vfs/inode.h"
 #include "pipeline/vfs/vfs.h"
 
-enum { PINS_MAX = 6, RESTARTS_MAX = 64 };
+enum { PINS_MAX = 6, RESTARTS_MAX = 64, SLOT_BITS = 16, SLOT_MASK = (1 << SLOT_BITS) - 1 };
 
 /* What begin says. */
 enum begin {

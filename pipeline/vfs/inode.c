@@ -11,6 +11,7 @@
 #include "pipeline/base/meter.h"
 #include "pipeline/record/key.h"
 #include "pipeline/vfs/dentry.h"
+#include "pipeline/vfs/names.h"
 
 #include <stdlib.h>
 
@@ -34,6 +35,7 @@ inode_free(struct epoch_entry *e)
 	struct inode *i = container_of(e, struct inode, dead);
 
 	mutex_destroy(&i->mutex);
+	names_free(atomic_load_explicit(&i->names, memory_order_relaxed));
 	free((void *)(uintptr_t)i->file.rest.at);
 	free(i);
 }

@@ -12,6 +12,7 @@
 #include "pipeline/share/share.h"
 
 struct dentry_cache;
+struct names;
 
 enum { EVICTIONS = 1024, BUCKETS_RECENT = 4,
 	INODE_MEMORY = 480 /* with its share of the table */ };
@@ -40,6 +41,7 @@ struct inode {
 	lsn_t change;
 	uint64_t born;				/* epoch of this version */
 	_Atomic uint64_t dirseq;		/* counts changes of this directory's names */
+	struct names *_Atomic names;		/* what a directory may have; NULL: not known */
 	uint64_t buckets[BUCKETS_RECENT];	/* under mutex: whose hash changed at seq % n */
 };
 

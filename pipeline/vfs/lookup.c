@@ -7,8 +7,9 @@
 
 #include "pipeline/base/hash.h"
 #include "pipeline/base/utf.h"
+#include "pipeline/vfs/names.h"
 
-enum { SLOT_BITS = 16, FOLDED_MAX = NAME_BYTES_MAX * 4 };
+enum { FOLDED_MAX = NAME_BYTES_MAX * 4 };
 
 enum status
 dir_search_ok(const struct job *job, const struct file *dir)
@@ -96,18 +97,37 @@ bucket_walk(struct job *job, uint64_t dir, struct slice name, uint64_t bucket,
 	return OK;
 }
 
+/* Does the directory's filter say that no name has this hash? */
+static bool
+surely_none(struct inode *dir, uint64_t bucket)
+{
+	const struct names *names;
+	bool none;
+
+	epoch_begin();
+	names = atomic_load_explicit(&dir->names, memory_order_acquire);
+	none = names != NULL && !names_may_have(names, bucket >> SLOT_BITS);
+	epoch_end();
+	return none;
+}
+
 /* Ask the catalog: the first slot alone, mostly. */
 static enum status
-name_ask(struct job *job, uint64_t dir, struct slice name, enum name_use use, struct name_hit *hit)
+name_ask(struct job *job, struct inode *dir, struct slice name, enum name_use use, bool alone,
+    struct name_hit *hit)
 {
 	uint64_t bucket = bucket_of(job->share, name);
-	struct key key = key_dirent(dir, bucket);
+	struct key key = key_dirent(dir->ino, bucket);
 	struct version v;
 	struct dirent d;
 	enum status st;
 
-	if (use == NAME_DROP)
-		return bucket_walk(job, dir, name, bucket, use, hit);
+	if (use == NAME_DROP && !alone)
+		return bucket_walk(job, dir->ino, name, bucket, use, hit);
+	if (surely_none(dir, bucket)) {
+		*hit = (struct name_hit){ .key = bucket };
+		return OK;
+	}
 	st = catalog_get(job->share->catalog, key_slice(&key), stage_may_wait(job), &job->arena, &v);
 	if (st != OK)
 		return st;
@@ -119,7 +139,7 @@ name_ask(struct job *job, uint64_t dir, struct slice name, enum name_use use, st
 	if (st != OK)
 		return st;
 	if (d.type == 0 || !slice_eq(d.name, name))
-		return bucket_walk(job, dir, name, bucket, use, hit);
+		return bucket_walk(job, dir->ino, name, bucket, use, hit);
 	*hit = (struct name_hit){ .ino = d.ino, .gen = d.gen, .type = d.type, .key = bucket,
 		.born = v.born, .lsn = v.lsn };
 	return OK;
@@ -131,15 +151,19 @@ name_find(struct job *job, struct act *a, uint8_t dir, struct slice name, enum n
 {
 	struct inode *d = a->pin[dir].inode;
 	struct dentry_cache *c = job->share->inodes->dentries;
-	enum status st;
+	bool alone = (a->pin[dir].was.flags & FILE_SLOTS) == 0;
+	enum status st = OK;
 
 	*seq = atomic_load_explicit(&d->dirseq, memory_order_acquire);
-	/* A cached miss knows no free key, a cached name not its neighbours. */
-	if (dentry_find(c, d->ino, name, hit) && (use == NAME_READ || (use == NAME_SET && hit->ino != 0)))
-		return OK;
-	st = name_ask(job, d->ino, name, use, hit);
-	if (st == OK)
-		dentry_fill(c, d->ino, name, hit, &d->dirseq, *seq);
+	/* A cached miss knows no free key, a cached name not its neighbours, where it has any. */
+	if (!dentry_find(c, d->ino, name, hit) || (use != NAME_READ && hit->ino == 0) ||
+	    (use == NAME_DROP && !alone)) {
+		st = name_ask(job, d, name, use, alone, hit);
+		/* What SET finds free will be taken, and the effect says so itself. */
+		if (st == OK && (use == NAME_READ || hit->ino != 0))
+			dentry_fill(c, d->ino, name, hit, &d->dirseq, *seq);
+	}
+	hit->alone = use == NAME_DROP && alone;
 	return st;
 }
 
@@ -150,7 +174,7 @@ name_same(const struct act *a, uint8_t dir, const struct name_hit *hit, uint64_t
 	uint64_t now = atomic_load_explicit(&d->dirseq, memory_order_relaxed);
 
 	mutex_assert_owned(&d->mutex);
-	if (now - seq > BUCKETS_RECENT)
+	if (now - seq > BUCKETS_RECENT || (hit->alone && (a->pin[dir].was.flags & FILE_SLOTS) != 0))
 		return ST_RESTART;
 	while (seq != now)
 		if (d->buckets[++seq % BUCKETS_RECENT] == hit->key >> SLOT_BITS)

@@ -87,16 +87,16 @@ waits_or_up(const struct job *job)
 	return job->wait_lsn != 0 && !block_durable(job->share, job->wait_lsn) ? TURN_DOWN : TURN_UP;
 }
 
-/* No room in the journal now: wait for some, in a pool not even that. */
-static enum turn
-admit(struct job *job, struct act *a)
+/* No room in the journal now: wait for some.  False: there is room again already. */
+static bool
+admit(struct job *job, struct act *a, enum turn *turn)
 {
 	act_release(job, a);
-	if (job->timed_out || !block_admit_park(job->share, job, clock_mono_ns() + ADMIT_WAIT_NS)) {
-		job->status = ST_DELAY;
-		return TURN_UP;
-	}
-	return TURN_PARK;
+	*turn = TURN_UP;
+	if (job->timed_out)
+		return true;
+	*turn = TURN_PARK;
+	return block_admit_park(job->share, job, clock_mono_ns() + ADMIT_WAIT_NS);
 }
 
 static enum turn
@@ -104,6 +104,7 @@ run(struct job *job, struct act *a)
 {
 	for (a->restarts = 0; a->restarts < RESTARTS_MAX; a->restarts++) {
 		enum status st = OK;
+		enum turn turn;
 
 		act_release(job, a);
 		job->status = OK;
@@ -111,9 +112,11 @@ run(struct job *job, struct act *a)
 		case BEGIN_DONE:
 			if (job->status == ST_RESTART)
 				break;
-			if (job->status == ST_DELAY && op_rows[job->op.kind].changes)
-				return admit(job, a);
-			return waits_or_up(job);
+			if (job->status != ST_DELAY || !op_rows[job->op.kind].changes)
+				return waits_or_up(job);
+			if (admit(job, a, &turn))
+				return turn;
+			break;
 		case BEGIN_BYTES:
 			return TURN_DOWN;
 		case BEGIN_WAIT:

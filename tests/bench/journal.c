@@ -4,7 +4,8 @@
  *	bare	a mutex, a pwrite and an fdatasync of a file that was written before: the yardstick
  *	journal	block_reserve, block_commit, block_wait, with a LevelDB behind and no gateway around
  *
- * bench_journal FOLDER [SECONDS]: the two in turn for each number of writers.
+ * bench_journal FOLDER [SECONDS]: the two in turn for each number of writers; then how long it takes
+ * to open what was written, with the segments out of the kernel's cache.
  */
 #include "backends/backends.h"
 #include "pipeline/base/clock.h"
@@ -143,21 +144,24 @@ journal_append(uint64_t writer, uint64_t n)
 		panic("the journal has failed");
 }
 
-static void
-journal_start(const char *dir)
+static uint64_t			/* what the journal took of it */
+journal_open_share(const char *dir, bool fresh)
 {
 	struct share_conf conf = { .name = "/bench", .meta = "leveldb",
 		.journal_bytes = 1ull << 30 };
+	uint64_t start;
 	char why[256];
 
 	snprintf(conf.dir, sizeof conf.dir, "%s", dir);
-	txn_pool_init(WRITERS_MAX * 4);
-	block_start(&(struct block_conf){ 64 << 20, 64 << 20, 100 });
 	share = share_new(&conf);
 	memset(&share->row, 7, sizeof share->row);
 	if (meta_store_open("leveldb", &(struct meta_conf){ .dir = dir }, &share->store, why,
-	    sizeof why) != OK || block_open(share, true, NULL, why, sizeof why) != OK)
+	    sizeof why) != OK)
 		panic("%s", why);
+	start = clock_mono_ns();
+	if (block_open(share, fresh, NULL, why, sizeof why) != OK)
+		panic("%s", why);
+	return clock_mono_ns() - start;
 }
 
 static void
@@ -178,6 +182,47 @@ checkpoint(void)
 	    block_checkpoint(share, last) != OK))
 		panic("cannot checkpoint");
 	(void)block_recycle(share);
+}
+
+static void
+journal_close_share(void)
+{
+	if (block_close(share) != OK)
+		panic("cannot close");
+	block_free(share);
+	share_put(&share);
+}
+
+static void
+forget_pages(const char *dir)
+{
+	for (int n = 1; n < 1000; n++) {
+		char path[600];
+		int fd;
+
+		snprintf(path, sizeof path, "%s/journal/seg-%d", dir, n);
+		fd = open(path, O_RDONLY);
+		if (fd < 0)
+			continue;
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		close(fd);
+	}
+}
+
+static void
+reopen(const char *dir)
+{
+	struct block_usage u;
+	uint64_t took_ns;
+
+	block_usage_read(share, &u);
+	journal_close_share();
+	forget_pages(dir);
+	took_ns = journal_open_share(dir, false);
+	printf("open     %llu MiB of segments in %llu ms\n",
+	    (unsigned long long)(u.journal_bytes >> 20),
+	    (unsigned long long)(took_ns / NS_PER_MS));
+	journal_close_share();
 }
 
 /* --- measuring --- */
@@ -259,16 +304,15 @@ main(int argc, char **argv)
 	log_open(2, false, LOG_LEVEL_WARN);
 	memset(payload, 0x42, sizeof payload);
 	bare_open(argv[1]);
-	journal_start(argv[1]);
+	txn_pool_init(WRITERS_MAX * 4);
+	block_start(&(struct block_conf){ 64 << 20, 64 << 20, 100 });
+	(void)journal_open_share(argv[1], true);
 	for (size_t i = 0; i < ARRAY_LEN(writers); i++)
 		for (int turn = 0; turn < 2; turn++) {
 			measure("bare", bare_append, writers[i], seconds);
 			measure("journal", journal_append, writers[i], seconds);
 		}
-	if (block_close(share) != OK)
-		return 1;
-	block_free(share);
-	share_put(&share);
+	reopen(argv[1]);
 	block_stop();
 	return 0;
 }

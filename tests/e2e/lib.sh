@@ -38,6 +38,8 @@ server_conf() {
 	  port: $2
 	metrics:
 	  port: $3
+	controlplane:
+	  port: 0
 	shares:
 	END
 	for name in export other; do

@@ -154,6 +154,144 @@ CASE(a_missing_end_of_a_clean_log_is_noticed)
 	rig_stop();
 }
 
+/* --- when a segment may be used again --- */
+
+static uint32_t
+recycle(struct rig *r)
+{
+	struct journal *j = r->share->block->journal;
+	uint64_t cap = j->space_cap;
+	uint32_t n;
+
+	j->space_cap = 0;		/* not roomy: NOTEs do not keep it */
+	n = block_recycle(r->share);
+	j->space_cap = cap;
+	return n;
+}
+
+static lsn_t
+drop_content(struct rig *r, uint64_t content, lsn_t as_of)
+{
+	struct txn *t = txn_new();
+	lsn_t lsn;
+
+	t->frees = true;
+	txn_carved(t, content, 0, UINT64_MAX, as_of);
+	EQ(block_reserve(r->share, t), OK);
+	block_commit(r->share, t, &lsn);
+	return lsn;
+}
+
+static void
+drop_all(struct rig *r, uint64_t from)
+{
+	for (uint64_t i = from; i < FILES; i++)
+		(void)drop_content(r, 10 + i, atomic_load(&r->share->block->journal->assigned));
+}
+
+CASE(carving_frees_what_it_carved)
+{
+	struct block_usage u;
+	struct rig r;
+
+	fill_log(&r, "carved");
+	block_usage_read(r.share, &u);
+	EQ(u.dirty_bytes, FILES * LEN);
+	drop_all(&r, 1);
+	block_usage_read(r.share, &u);
+	EQ(u.dirty_bytes, LEN);
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(a_segment_stays_until_its_records_are_checkpointed)
+{
+	struct rig r;
+
+	fill_log(&r, "unapplied");
+	drop_all(&r, 0);
+	EQ(recycle(&r), 0);
+	EQ(rig_checkpoint(&r), OK);
+	TRUE(recycle(&r) >= 4);
+	rig_close(&r);
+	EQ(rig_open(&r, false, NULL), OK);
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(the_oldest_live_data_keeps_all_segments_behind_it)
+{
+	struct rig r;
+
+	fill_log(&r, "live");
+	drop_all(&r, 1);
+	EQ(rig_checkpoint(&r), OK);
+	EQ(recycle(&r), 0);
+	(void)drop_content(&r, 10, UINT64_MAX);
+	TRUE(recycle(&r) >= 4);
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(a_hole_keeps_its_segment_too)
+{
+	struct rig r;
+	struct txn *t;
+	lsn_t lsn;
+
+	rig_start();
+	rig_place(&r, "hole", "leveldb");
+	EQ(rig_open(&r, true, NULL), OK);
+	t = txn_new();
+	txn_trunc(t, 99, 100);
+	EQ(block_reserve(r.share, t), OK);
+	block_commit(r.share, t, &lsn);
+	for (uint64_t i = 0; i < FILES; i++)
+		EQ(rig_put(&r, 10 + i, &i, sizeof i, data, LEN, 0, &lsn), OK);
+	EQ(block_wait(r.share, lsn), OK);
+	drop_all(&r, 0);
+	EQ(rig_checkpoint(&r), OK);
+	EQ(recycle(&r), 0);
+	(void)drop_content(&r, 99, lsn);
+	TRUE(recycle(&r) >= 4);
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(a_reader_keeps_its_segment_and_reads_on)
+{
+	struct index_piece v[2];
+	struct rig r;
+
+	fill_log(&r, "reader");
+	EQ(index_lookup(r.share->block->index, 10, 0, LEN, v, 2), 1);
+	drop_all(&r, 0);
+	EQ(rig_checkpoint(&r), OK);
+	EQ(recycle(&r), 0);
+	EQ(datum_read(v[0].datum, 0, LEN, back, false), OK);
+	EQ(back[LEN - 1], 1);
+	datum_put(&v[0].datum);
+	TRUE(recycle(&r) >= 4);
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(what_replaced_the_data_is_durable_before_its_segment_goes)
+{
+	struct rig r;
+	lsn_t last;
+
+	fill_log(&r, "replaced");
+	drop_all(&r, 1);
+	EQ(rig_checkpoint(&r), OK);
+	last = drop_content(&r, 10, UINT64_MAX);
+	FALSE(block_durable(r.share, last));	/* nobody waits, the tick is far */
+	TRUE(recycle(&r) >= 4);
+	TRUE(block_durable(r.share, last));
+	rig_close(&r);
+	rig_stop();
+}
+
 CASE(a_gigabyte_of_log_is_not_needed_to_see_that_recovery_streams)
 {
 	struct rig r;

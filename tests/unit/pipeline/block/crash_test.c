@@ -311,6 +311,8 @@ child(bool first, bool go_on)
 		fprintf(stderr, "# %s: %s\n", status_name(st), world.rig.why);
 	MUST(st == OK);
 	atomic_store(&shared->committed, MAX(verify(), 0));
+	if (world.checkpoints)	/* so that segments are used again soon */
+		world.rig.share->block->journal->space_cap = 32 << 20;
 	if (!go_on) {
 		rig_close(&world.rig);
 		_exit(0);

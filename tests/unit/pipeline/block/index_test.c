@@ -228,38 +228,32 @@ CASE(many_contents_are_found_oldest_first)
 	enum { N = 100000 };
 	struct index *ix = index_new();
 	struct index_dirty v[16];
-	uint64_t then;
 
 	for (uint64_t c = 1; c <= N; c++)
 		commit(ix, ITEM_DATA, c, 0, 10, c);
-	then = clock_mono_ns();
 	for (uint64_t c = 1; c <= N; c++) {
 		EQ(index_dirty(ix, UINT64_MAX, v, 16), MIN((uint64_t)16, N - c + 1));
 		EQ(v[0].content, c);
 		index_drop_locked(ix, c);
 	}
-	TRUE(clock_mono_ns() - then < 2 * NS_PER_S);
 	EQ(index_dirty(ix, UINT64_MAX, v, 16), 0);
 	index_free(&ix);
 }
 
-CASE(half_a_million_places_are_small_and_quick)
+CASE(half_a_million_places_are_small)
 {
 	enum { N = 500000, UNIT = 4096 };
 	struct index *ix = index_new();
 	size_t before = mallinfo2().uordblks, used;
-	uint64_t then = clock_mono_ns(), ns;
 
 	for (lsn_t lsn = 1; lsn <= N; lsn++) {
 		uint64_t at = rand_u64() % (4 * N) * UNIT;
 
 		commit(ix, ITEM_DATA, 1, at, at + UNIT, lsn);
 	}
-	ns = (clock_mono_ns() - then) / N;
 	used = (mallinfo2().uordblks - before) / index_places(ix);
-	printf("# %llu ns an overwrite, %zu bytes a place\n", (unsigned long long)ns, used);
+	printf("# %zu bytes a place\n", used);
 	TRUE(used <= 150 || used > 100000);	/* a sanitizer's malloc counts nothing */
-	TRUE(ns < 50000);
 	index_free(&ix);
 }
 

@@ -171,6 +171,43 @@ bytes(const char *meta)
 CASE(bytes_on_memory) { bytes("memory"); }
 CASE(bytes_on_leveldb) { bytes("leveldb"); }
 
+/* Names that differ by case alone have one hash: their rows stand side by side. */
+static void
+neighbours(const char *meta)
+{
+	static const char *const v[] = { "Name", "NAME", "name", "nAME" };
+	struct file_id dir, found, at[4];
+
+	world_start(meta, fresh_dir());
+	dir = world_mkdir(world_root(), "dir");
+	for (int i = 0; i < 3; i++)
+		at[i] = world_create(dir, v[i]);
+	EQ(world_remove(dir, v[0]), OK);
+	EQ(world_lookup(dir, v[0], &found), ST_NOENT);
+	for (int i = 1; i < 3; i++) {
+		EQ(world_lookup(dir, v[i], &found), OK);
+		EQ(found.ino, at[i].ino);
+	}
+	if (strcmp(meta, "memory") != 0)
+		world_reopen();
+	at[3] = world_create(dir, v[3]);		/* takes the first slot, which was kept */
+	EQ(world_remove(dir, v[1]), OK);
+	EQ(world_remove(dir, v[1]), ST_NOENT);
+	EQ(world_lookup(dir, v[2], &found), OK);
+	EQ(found.ino, at[2].ino);
+	EQ(world_remove(dir, v[2]), OK);
+	EQ(world_lookup(dir, v[3], &found), OK);
+	EQ(found.ino, at[3].ino);
+	EQ(world_remove(dir, v[3]), OK);
+	EQ(entries_of(dir), 2);
+	at[0] = world_create(dir, v[0]);
+	EQ(world_lookup(dir, v[0], &found), OK);
+	EQ(world_lookup(dir, v[1], &found), ST_NOENT);
+	world_stop();
+}
+CASE(names_of_one_hash_on_memory) { neighbours("memory"); }
+CASE(names_of_one_hash_on_leveldb) { neighbours("leveldb"); }
+
 CASE(a_reopened_share_has_all_that_was_answered)
 {
 	struct file_id root, f, found;

@@ -1,0 +1,74 @@
+/*
+ * Asking at the terminal, which is /dev/tty: what is piped in is not mistaken for an answer.
+ */
+#include "mgmt/ctl/ctl.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+bool
+ctl_terminal(void)
+{
+	return isatty(STDIN_FILENO);
+}
+
+static bool
+read_line(int fd, char *to, size_t cap)
+{
+	size_t n = 0;
+	char c;
+
+	for (;;) {
+		if (read(fd, &c, 1) != 1)
+			return n > 0;
+		if (c == '\n')
+			break;
+		if (n + 1 < cap)
+			to[n++] = c;
+	}
+	to[n] = '\0';
+	return true;
+}
+
+bool
+ctl_prompt(const char *text, bool secret, char *to, size_t cap)
+{
+	struct termios was, silent;
+	bool got;
+
+	if (!ctl_terminal())
+		return false;
+	memset(to, 0, cap);
+	secret = secret && tcgetattr(STDIN_FILENO, &was) == 0;
+	if (secret) {			/* before the question: an answer may come at once */
+		silent = was;
+		silent.c_lflag &= ~(tcflag_t)ECHO;
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &silent);
+	}
+	fputs(text, stderr);
+	fflush(stderr);
+	got = read_line(STDIN_FILENO, to, cap);
+	if (secret) {
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &was);
+		fputc('\n', stderr);
+	}
+	return got;
+}
+
+bool
+ctl_sure(const struct ctl_run *run, const char *what)
+{
+	char text[300], answer[16];
+
+	if (ctl_said(run, "force") != NULL || ctl_said(run, "yes") != NULL)
+		return true;
+	snprintf(text, sizeof text, "%s? (y/N) ", what);
+	if (!ctl_prompt(text, false, answer, sizeof answer)) {
+		ctl_fail("%s: --force says that you are sure", what);
+		return false;
+	}
+	return answer[0] == 'y' || answer[0] == 'Y';
+}

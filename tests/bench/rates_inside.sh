@@ -1,0 +1,112 @@
+#!/bin/bash
+# rates_inside.sh BUILD WORK ROUNDS SECONDS: what rates.sh runs beside Ganesha, in its namespaces.
+# Lines of WORK/figures: server operation shape rate server-cpu-µs p99-µs.
+set -euo pipefail
+build=$1 work=$2 rounds=$3 seconds=$4
+bin=$build/tests/bin
+declare -A port mount export pid
+
+tier() { # tier NAME PORT: our daemon with a share of that tier
+	mkdir "$work/$1"
+	cat >"$work/$1/dfs.yaml" <<-END
+		state_dir: $work/$1
+		memory: 512MiB
+		nfs: { host: 127.0.0.1, port: $2 }
+		metrics: { port: $(($2 + 1)) }
+		controlplane: { enabled: false }
+		shares:
+		  - name: /export
+		    dir: $work/$1/export
+		    metadata: leveldb
+		    durability: $1
+		    allow:
+		      - hosts: "127.0.0.0/8"
+		        squash: none
+	END
+	"$build/dfs" start --config "$work/$1/dfs.yaml" >/dev/null
+	port[$1]=$2 mount[$1]=$2 export[$1]=/export pid[$1]=$(cat "$work/$1/dittofs.pid")
+}
+
+# shellcheck disable=SC2317 # called by the trap
+finish() {
+	kill "$loop" 2>/dev/null || true
+	for t in writeback local; do
+		"$build/dfs" stop --config "$work/$t/dfs.yaml" >/dev/null 2>&1 || true
+	done
+}
+tier writeback 20600
+tier local 20610
+port[ganesha]=2049 mount[ganesha]=$DFS_TEST_MOUNT_PORT export[ganesha]=/export
+pid[ganesha]=$DFS_TEST_SERVER_PID
+"$bin/bench_loop" 2 20620 >/dev/null &
+loop=$!
+trap finish EXIT
+
+cpu_us() { # of a process with all its threads that live
+	awk '{ ns += $1 } END { printf "%.0f\n", ns / 1000 }' /proc/"$1"/task/*/schedstat
+}
+
+bench() { # bench SERVER SHAPE CONNS DEPTH OPS [OPTION...]
+	local server=$1 shape=$2 conns=$3 depth=$4 ops=$5
+	shift 5
+	"$bin/nfsbench" -p "${port[$server]}" -m "${mount[$server]}" -C "${pid[$server]}" -k \
+		-c "$conns" -q "$depth" -t "$seconds" -w 0.2 -n 2 -s 4m -o "$ops" "$@" \
+		127.0.0.1 "${export[$server]}" 2>>"$work/errors" |
+		python3 -c '
+import json, sys
+for r in json.load(sys.stdin)["results"]:
+    name = r["op"] + (":%dk" % (r["size"] >> 10) if r["size"] else "")
+    rate = r["ops_per_s"] * (1 - r["errors"] / max(r["ops"], 1))
+    print(sys.argv[1], name, sys.argv[2], rate, r["server_cpu_us_per_op"], r["lat_us"]["p99"])
+' "$server" "$shape" >>"$work/figures" || true
+}
+
+loop_bench() { # the yardstick: OP CONNS DEPTH
+	"$bin/bench_rpc" 20620 "$1" "$2" "$3" "$seconds" "$loop" | sed -E \
+		's|^(\S+) (\S+): ([0-9]+) calls/s, p50 \S+ us, p99 (\S+) us, server ([0-9]+) ns.*|\1 \2 \3 \5 \4|' |
+		awk -v s="$2x$3" '{ print "loop", $1, s, $3, $4 / 1000, $5 }' >>"$work/figures"
+}
+
+files() {
+	local server=$1 before after rate rest
+	before=$(cpu_us "${pid[$server]}")
+	read -r rate rest < <("$bin/bench_files" "${port[$server]}" "${mount[$server]}" \
+		"${export[$server]}" 8 "$seconds")
+	after=$(cpu_us "${pid[$server]}")
+	awk -v r="$rate" -v us=$((after - before)) -v s="$seconds" -v p="${rest#* }" -v n="$server" \
+		'BEGIN { print n, "file:4k", "8x1", r, (r > 0 ? us / (r * s) : 0), p }' >>"$work/figures"
+}
+
+: >"$work/figures"
+for ((round = 0; round < rounds; round++)); do
+	for op in null getattr access lookup read:4k; do
+		for shape in "1 1" "4 16"; do
+			read -r conns depth <<<"$shape"
+			for server in writeback local ganesha; do
+				bench $server "${conns}x$depth" "$conns" "$depth" $op
+			done
+			[ "$op" = read:4k ] || loop_bench "$op" "$conns" "$depth"
+			[ "$op" != read:4k ] || loop_bench read "$conns" "$depth"
+		done
+	done
+	for op in create,remove write:4k commit read:1m write:1m; do
+		for shape in "1 1" "4 16"; do
+			read -r conns depth <<<"$shape"
+			for server in writeback local ganesha; do
+				bench $server "${conns}x$depth" "$conns" "$depth" $op
+			done
+		done
+	done
+	for server in local writeback ganesha; do
+		files $server
+	done
+done
+for t in writeback local; do
+	python3 -c '
+import sys, urllib.request
+for line in urllib.request.urlopen(sys.argv[2]).read().decode().splitlines():
+    if "_stage_" in line and line[0] != "#":
+        print(sys.argv[1], line)
+' $t "http://127.0.0.1:$((${port[$t]} + 1))/metrics" >>"$work/metrics"
+done
+sort -u "$work/errors" | head -n 5 >&2

@@ -54,6 +54,16 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records)
 	return ST_DELAY;
 }
 
+/* What is admitted and not written yet comes first; and the log keeps room of its own. */
+static bool
+disk_has_room_locked(const struct journal *j, uint64_t disk_free, uint64_t need)
+{
+	uint64_t kept = j->share->conf.reserve_bytes + LOG_ROOM_BYTES + j->reserved_records +
+	    j->reserved_data + j->unwritten_bytes;
+
+	return !FAULT("journal.reserve") && disk_free >= kept && disk_free - kept >= need;
+}
+
 static void
 unreserve_locked(struct journal *j, const struct txn *t)
 {
@@ -93,11 +103,9 @@ block_reserve(struct share *s, struct txn *t)
 	if (too_large(t))
 		return ST_RESOURCE;
 	disk_free = journal_disk_free(j);
-	if (FAULT("journal.reserve") || (!t->frees && (disk_free < s->conf.reserve_bytes ||
-	    disk_free - s->conf.reserve_bytes < need)))
-		return ST_NOSPC;
 	mutex_lock(&j->mutex);
-	st = admit_locked(j, t, records);
+	st = t->frees || disk_has_room_locked(j, disk_free, need) ? admit_locked(j, t, records) :
+	    ST_NOSPC;
 	if (st == OK) {
 		j->reserved_records += records;
 		j->reserved_data += t->data.len;

@@ -63,7 +63,7 @@ ctl_sure(const struct ctl_run *run, const char *what)
 {
 	char text[300], answer[16];
 
-	if (ctl_said(run, "force") != NULL || ctl_said(run, "yes") != NULL)
+	if (ctl_said(run, "force") != NULL)
 		return true;
 	snprintf(text, sizeof text, "%s? (y/N) ", what);
 	if (!ctl_prompt(text, false, answer, sizeof answer)) {

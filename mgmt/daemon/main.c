@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,11 +65,11 @@ static bool
 quick(void)
 {
 	static const char *const local[] = { "127.0.0.0/8", "::1" };
-	char full[CONFIG_STR_MAX / 2];
+	char full[PATH_MAX];		/* as long as realpath wants it */
 	struct share_conf s;
 
 	make_dir(opt.quick);
-	if (realpath(opt.quick, full) == NULL || strlen(full) > sizeof s.dir / 2)
+	if (realpath(opt.quick, full) == NULL || strlen(full) >= CONFIG_STR_MAX / 2)
 		return false;
 	snprintf(conf.state_dir, sizeof conf.state_dir, "%s", full);
 	conf.plane_may_fail = true;

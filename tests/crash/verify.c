@@ -12,7 +12,13 @@
 /* A thread's results, one for each function below; freed at its end by tree_forget(). */
 static _Thread_local struct nfs_res scratch[5];
 
-enum { READ_BLOCKS = 64, DEPTH_MAX = 4 };
+enum { READ_BLOCKS = 64, DEPTH_MAX = 4, JUKEBOX_TRIES = 200, JUKEBOX_NAP_MS = 50 };
+
+static void
+nap_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
 
 struct nfs_fh
 must_dir(struct nfs *n, const struct nfs_fh *dir, const char *name, bool make)
@@ -216,14 +222,20 @@ verf_check(struct nfs *n, const struct nfs_fh *top, const struct model *m, char 
 
 	if (!m->verf_known || !dirty_any(m))
 		return true;
-	if (nfs_create(n, top, "verifier", 0600, &res) != NFS_OK &&
-	    res.status != NFS_EXIST)
+	/* With a full journal the server may first have to make room. */
+	for (int i = 0; nfs_create(n, top, "verifier", 0600, &res) == NFS_JUKEBOX &&
+	    i < JUKEBOX_TRIES; i++)
+		nap_ms(JUKEBOX_NAP_MS);
+	if (res.status != NFS_OK && res.status != NFS_EXIST)
 		return SAY("CREATE: %s", nfs_stat_name(res.status));
 	if (nfs_lookup(n, top, "verifier", &res) != NFS_OK)
 		return SAY("LOOKUP: %s", nfs_stat_name(res.status));
 	struct nfs_fh fh = res.fh;
 
-	if (nfs_write(n, &fh, 0, "x", 1, NFS_FILE_SYNC, &res) != NFS_OK)
+	for (int i = 0; nfs_write(n, &fh, 0, "x", 1, NFS_FILE_SYNC, &res) == NFS_JUKEBOX &&
+	    i < JUKEBOX_TRIES; i++)
+		nap_ms(JUKEBOX_NAP_MS);
+	if (res.status != NFS_OK)
 		return SAY("WRITE: %s", nfs_stat_name(res.status));
 	if (memcmp(res.verf, m->verf, 8) == 0)
 		return SAY("the write verifier is the same as before the crash");

@@ -22,6 +22,7 @@ struct leveldb_store {
 	leveldb_writeoptions_t *write;
 	struct leveldb_vouch vouch;
 	enum status broken;		/* the applier's: a batch has failed, reopen before the next */
+	bool opened;			/* in this life */
 	bool sync_failed;		/* what was written may be lost: sync() never says OK again */
 
 	struct mutex mutex;		/* guards what follows, and db against its reopening */

@@ -6,12 +6,15 @@
 #include "backends/meta/leveldb/inner.h"
 
 #include "backends/conf.h"
+#include "pipeline/base/fault.h"
 #include "pipeline/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 enum { BLOOM_BITS = 10, CACHE_LEAST = 64 << 10, REOPEN_ROOM = 8 << 20 };
 
@@ -69,11 +72,22 @@ meta_leveldb_failure(char *sentence, struct text *why)
 	return st;
 }
 
+static enum status
+try_open(struct leveldb_store *s, struct text *why)
+{
+	char *sentence = NULL;
+
+	s->db = leveldb_open(s->options, s->dir, &sentence);
+	if (sentence == NULL)
+		return OK;
+	s->db = NULL;
+	return meta_leveldb_failure(sentence, why);
+}
+
 enum status
 meta_leveldb_db_open(struct leveldb_store *s, struct text *why)
 {
 	struct leveldb_vouch was;
-	char *sentence = NULL;
 	bool fresh = false;
 	enum status st;
 
@@ -81,12 +95,18 @@ meta_leveldb_db_open(struct leveldb_store *s, struct text *why)
 	if (st != OK)
 		return st;
 	leveldb_options_set_create_if_missing(s->options, fresh);
-	s->db = leveldb_open(s->options, s->dir, &sentence);
-	if (sentence != NULL) {
-		s->db = NULL;
-		return meta_leveldb_failure(sentence, why);
+	st = try_open(s, why);
+	if (st == ST_CORRUPT && !s->opened && was.number != 0) {
+		log_warn("meta.leveldb.cut", F_STR("dir", s->dir), F_STR("why", why->s),
+		    F_HEX("applied", was.applied_lsn));
+		st = meta_leveldb_vouch_cut(s->dir, &was);
+		if (st == OK)
+			st = try_open(s, why);
 	}
-	st = meta_leveldb_ident_read(s, why);
+	if (st == OK)
+		st = meta_leveldb_ident_read(s, why);
+	if (s->db == NULL)
+		return st;
 	if (st == OK && s->ident.applied_lsn < was.applied_lsn) {
 		text_add(why, "batches that were synced are missing");
 		st = ST_CORRUPT;
@@ -98,6 +118,7 @@ meta_leveldb_db_open(struct leveldb_store *s, struct text *why)
 		leveldb_close(s->db);
 		s->db = NULL;
 	}
+	s->opened |= st == OK;
 	return st;
 }
 
@@ -230,21 +251,45 @@ options_make(struct leveldb_store *s)
 	leveldb_writeoptions_set_sync(s->write, 0);
 }
 
+/* The names of dir and of the folder it lies in: whoever made them may have been killed then. */
+static enum status
+names_sync(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum status st = fd < 0 ? status_of_errno(errno) : OK;
+
+	for (int i = 0; i < 2 && st == OK; i++) {
+		int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		close(fd);
+		fd = above;
+		if (fd < 0 && errno == EACCES)
+			return OK;	/* not made by us: we could not have */
+		if (fd < 0 || (!sync_skipped("meta.above") && fsync(fd) != 0))
+			st = status_of_errno(errno);
+	}
+	if (fd >= 0)
+		close(fd);
+	return st;
+}
+
 static enum status
 folder_make(struct leveldb_store *s, const char *parent, struct text *why)
 {
 	size_t cap = strlen(parent) + sizeof "/leveldb";
-	enum status st = OK;
+	enum status st;
 	struct text path;
 
 	s->dir = xmalloc(cap);
 	path = text_of(s->dir, cap);
 	text_addf(&path, "%s/leveldb", parent);
 	if ((mkdir(parent, 0700) != 0 && errno != EEXIST) ||
-	    (mkdir(s->dir, 0700) != 0 && errno != EEXIST)) {
+	    (mkdir(s->dir, 0700) != 0 && errno != EEXIST))
 		st = status_of_errno(errno);
+	else
+		st = names_sync(s->dir);
+	if (st != OK)
 		text_addf(why, "%s: %s", s->dir, status_text(st));
-	}
 	return st;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "backends/meta/leveldb/vouch.h"
 
+#include "pipeline/base/fault.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/reader.h"
 #include "pipeline/base/writer.h"
@@ -16,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLOT_BYTES = 4096, SLOTS = 2, MAGIC = 0x68636f76, VERSION = 1, READ_BYTES = 256 << 10 };
+enum { SLOT_BYTES = 4096, SLOTS = 2, MAGIC = 0x68636f76, FORMAT = 1, READ_BYTES = 256 << 10 };
 
 static const char vouch_name[] = "vouch";
 
@@ -29,7 +30,7 @@ slot_write(uint8_t slot[SLOT_BYTES], const struct leveldb_vouch *v)
 
 	memset(slot, 0, SLOT_BYTES);
 	write_le32(&w, MAGIC);
-	write_le32(&w, VERSION);
+	write_le32(&w, FORMAT);
 	write_le64(&w, v->number);
 	write_le64(&w, v->applied_lsn);
 	write_le32(&w, v->n);
@@ -48,7 +49,7 @@ slot_read(const uint8_t slot[SLOT_BYTES], struct leveldb_vouch *v)
 	struct reader r = reader_of(slot, SLOT_BYTES - 4);
 	uint32_t magic = read_le32(&r), version = read_le32(&r);
 
-	if (magic != MAGIC || version != VERSION ||
+	if (magic != MAGIC || version != FORMAT ||
 	    get_le32(slot + SLOT_BYTES - 4) != crc32c(0, slot, SLOT_BYTES - 4))
 		return false;
 	v->number = read_le64(&r);
@@ -111,7 +112,8 @@ file_write(int dirfd, const struct leveldb_vouch *v)
 	put = pwrite(fd, slot, SLOT_BYTES, (off_t)(v->number % SLOTS) * SLOT_BYTES);
 	if (put != SLOT_BYTES)
 		st = put < 0 ? status_of_errno(errno) : ST_IO;
-	else if (fdatasync(fd) != 0 || (v->number == 1 && fsync(dirfd) != 0))
+	else if ((!sync_skipped("meta.vouch") && fdatasync(fd) != 0) ||
+	    (v->number == 1 && !sync_skipped("meta.folder") && fsync(dirfd) != 0))
 		st = status_of_errno(errno);
 	close(fd);
 	return st;
@@ -184,6 +186,50 @@ look(int dirfd, bool *current, bool *tables)
 	return OK;
 }
 
+static const struct leveldb_vouch_file *
+known(const struct leveldb_vouch *v, const char *name)
+{
+	for (uint32_t i = 0; i < v->n; i++)
+		if (strcmp(v->file[i].name, name) == 0)
+			return &v->file[i];
+	return NULL;
+}
+
+static enum status
+cut_log(int dirfd, const char *name, uint64_t bytes)
+{
+	int fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC);
+	enum status st = OK;
+	struct stat sb;
+
+	if (fd < 0)
+		return status_of_errno(errno);
+	if (fstat(fd, &sb) != 0 ||
+	    ((uint64_t)sb.st_size > bytes && ftruncate(fd, (off_t)bytes) != 0))
+		st = status_of_errno(errno);
+	close(fd);
+	return st;
+}
+
+enum status
+meta_leveldb_vouch_cut(const char *dir, const struct leveldb_vouch *v)
+{
+	DIR *d = opendir(dir);
+	enum status st = v->n < LEVELDB_VOUCH_FILES ? OK : ST_CORRUPT;
+	struct dirent *e;
+
+	if (d == NULL)
+		return status_of_errno(errno);
+	while (st == OK && (e = readdir(d)) != NULL) {
+		const struct leveldb_vouch_file *f = known(v, e->d_name);
+
+		if (name_ends(e->d_name, ".log"))
+			st = cut_log(dirfd(d), e->d_name, f != NULL ? f->bytes : 0);
+	}
+	closedir(d);
+	return st;
+}
+
 enum status
 meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, struct text *why)
 {
@@ -215,15 +261,6 @@ meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, 
 
 /* --- syncing --- */
 
-static const struct leveldb_vouch_file *
-known(const struct leveldb_vouch *v, const char *name)
-{
-	for (uint32_t i = 0; i < v->n; i++)
-		if (strcmp(v->file[i].name, name) == 0)
-			return &v->file[i];
-	return NULL;
-}
-
 /* Sync one file and note its bytes in next. */
 static enum status
 sync_one(int dirfd, const char *name, const struct leveldb_vouch *was, struct leveldb_vouch *next)
@@ -236,7 +273,7 @@ sync_one(int dirfd, const char *name, const struct leveldb_vouch *was, struct le
 
 	if (fd < 0)			/* LevelDB drops a log once its rows are in synced tables */
 		return errno == ENOENT ? OK : status_of_errno(errno);
-	if (fstat(fd, &s) != 0 || fdatasync(fd) != 0)
+	if (fstat(fd, &s) != 0 || (!sync_skipped("meta.sync") && fdatasync(fd) != 0))
 		st = status_of_errno(errno);
 	if (st == OK && next->n < LEVELDB_VOUCH_FILES && strlen(name) < sizeof f.name) {
 		if (k != NULL && k->bytes <= (uint64_t)s.st_size)
@@ -264,7 +301,7 @@ meta_leveldb_vouch_sync(const char *dir, struct leveldb_vouch *v, lsn_t applied_
 	while (st == OK && (e = readdir(d)) != NULL)
 		if (name_ends(e->d_name, ".log") || strncmp(e->d_name, "MANIFEST-", 9) == 0)
 			st = sync_one(dirfd(d), e->d_name, v, &next);
-	if (st == OK && fsync(dirfd(d)) != 0)
+	if (st == OK && !sync_skipped("meta.folder") && fsync(dirfd(d)) != 0)
 		st = status_of_errno(errno);
 	if (st == OK)
 		st = file_write(dirfd(d), &next);

@@ -41,7 +41,7 @@ prepare(struct journal *j)
 	if (enough || block_state(j->share) != OK)
 		return;
 	/* Not from what is kept for the segment without which the log cannot go on. */
-	if (!block_disk_room(j->share, j->share->conf.reserve_bytes + j->segment_bytes))
+	if (!block_disk_room(j->share, j->segment_bytes))
 		return;
 	size = next_file(j, &number);
 	st = segment_create(j->dirfd, number, size, &seg);

@@ -58,6 +58,9 @@ uint64_t block_fence(const struct share *s);
 must_check enum status block_reserve(struct share *s, struct txn *t);
 void block_unreserve(struct share *s, struct txn *t);	/* t is not going to be committed */
 
+/* txn_new() had none: let block_admit_park wait until some have been written.  Any thread. */
+void block_starved(struct share *s);
+
 /* Park job until there is room again (or its deadline); false: there is room by now, go on. */
 bool block_admit_park(struct share *s, struct job *job, uint64_t deadline_ns);
 

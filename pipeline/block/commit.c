@@ -140,6 +140,25 @@ block_unreserve(struct share *s, struct txn *t)
 		journal_room(j);
 }
 
+/* Those that came back before `full` was said are looked for; those behind it say so. */
+void
+block_starved(struct share *s)
+{
+	struct journal *j = journal_of(s);
+	struct txn *t;
+
+	mutex_lock(&j->mutex);
+	j->full = true;
+	mutex_unlock(&j->mutex);
+	t = txn_new();
+	if (t != NULL) {
+		txn_free(&t);
+		journal_room(j);
+	} else {
+		committer_kick();
+	}
+}
+
 /* --- commit --- */
 
 static void

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { ZERO_BYTES = 1 << 18, IOV_MAX_CALL = 1024 };
+enum { ZERO_BYTES = 1 << 20, ZERO_ALIGN = 4096, IOV_MAX_CALL = 1024 };
 
 enum status
 disk_writev(int fd, struct iovec *iov, int n, uint64_t at, const char *point)
@@ -72,14 +72,29 @@ disk_sync_folder(int dirfd, const char *point)
 	return fsync(dirfd) == 0 ? OK : status_of_errno(errno);
 }
 
+/* Zeroes need not pass the page cache: copying them there costs as much as the journal's own
+ * writes.  False: the file system has no such way, or the range does not suit it. */
+static bool
+set_direct(int fd, uint64_t len, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || len % ZERO_ALIGN != 0)
+		return false;
+	return fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
 enum status
 disk_zero(int fd, uint64_t len, const char *point)
 {
-	static const uint8_t zeroes[ZERO_BYTES];
+	static const _Alignas(ZERO_ALIGN) uint8_t zeroes[ZERO_BYTES];
+	bool direct = len >= ZERO_BYTES && set_direct(fd, len, true);
 	enum status st = OK;
 
 	for (uint64_t at = 0; st == OK && at < len; at += ZERO_BYTES)
 		st = disk_write(fd, zeroes, MIN(len - at, (uint64_t)ZERO_BYTES), at, point);
+	if (direct && !set_direct(fd, len, false) && st == OK)
+		st = ST_IO;
 	return st;
 }
 

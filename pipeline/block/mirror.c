@@ -239,23 +239,35 @@ mirror_put(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len
 	return OK;
 }
 
-enum status
-mirror_delete(struct mirror *m, uint64_t number)
+/* One open file of that number, taken out of the table; NULL: none is left. */
+static struct vessel *
+take_out(struct mirror *m, uint64_t number)
 {
 	struct list *bucket = &m->bucket[hash_u64(number) % BUCKETS];
 	struct vessel *found = NULL;
-	char name[NAME_CAP];
-	struct stat sb;
 
 	mutex_lock(&m->mutex);
 	LIST_EACH(l, bucket) {
 		struct vessel *v = container_of(l, struct vessel, bucket);
 
-		if (v->ident.number == number)
-			found = take_out_locked(m, v);
+		if (v->ident.number != number)
+			continue;
+		found = take_out_locked(m, v);
+		break;
 	}
 	mutex_unlock(&m->mutex);
-	vessel_put(&found);
+	return found;
+}
+
+enum status
+mirror_delete(struct mirror *m, uint64_t number)
+{
+	struct vessel *found;
+	char name[NAME_CAP];
+	struct stat sb;
+
+	while ((found = take_out(m, number)) != NULL)	/* readers may have opened it twice */
+		vessel_put(&found);
 	name_of(name, number);
 	if (fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    unlinkat(m->dirfd, name, 0) < 0)

@@ -282,6 +282,8 @@ write_one(struct journal *j, const struct batch *b)
 	meter_add(METER_JOURNAL_ENTRIES, b->n);
 	meter_add(METER_JOURNAL_BYTES, (int64_t)group_bytes(&h));
 	free_all(&done);
+	if (atomic_load_explicit(&j->full, memory_order_relaxed))
+		journal_room(j);	/* change sets have come back, if nothing else */
 	return st;
 }
 

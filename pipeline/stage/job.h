@@ -20,7 +20,7 @@ struct conn;
 struct share;
 struct worker;
 
-enum { JOB_MAGIC = 0x6a6f6221, JOB_HOME_BYTES = 2048, JOB_ARENA_MAX = 1 << 20 };
+enum { JOB_MAGIC = 0x6a6f6221, JOB_HOME_BYTES = 4096, JOB_ARENA_MAX = 1 << 20 };
 
 enum floor {
 #define STAGE(name, waits, threads) FLOOR_##name,

@@ -14,7 +14,9 @@ enum { RECORD_SCRATCH = 1024 + PATH_BYTES_MAX };
 enum begin
 act_fail(struct job *job, enum status st)
 {
-	if (st == ST_DELAY && !stage_may_wait(job))
+	const struct act *a = job->vfs;
+
+	if (st == ST_DELAY && !a->no_room && !stage_may_wait(job))
 		return BEGIN_WAIT;
 	job->status = st;
 	return BEGIN_DONE;
@@ -32,7 +34,8 @@ act_pin(struct job *job, struct act *a, uint64_t ino, uint8_t *at)
 			return OK;
 		}
 	assert(a->npins < PINS_MAX);
-	*p = (struct pin){ 0 };
+	p->inode = NULL;
+	p->read = p->changes = p->goes = false;
 	st = inode_get(job->share, ino, stage_may_wait(job), &job->arena, &p->inode);
 	if (st != OK)
 		return st;
@@ -59,19 +62,37 @@ uint8_t
 act_pin_new(struct act *a)
 {
 	assert(a->npins < PINS_MAX);
-	a->pin[a->npins] = (struct pin){ .changes = true };
+	struct pin *p = &a->pin[a->npins];
+
+	p->inode = NULL;
+	p->read = p->goes = false;
+	p->changes = true;
+	p->was_change = 0;
+	p->was = (struct file){ 0 };
 	return a->npins++;
+}
+
+enum status
+act_starved(struct job *job, struct act *a)
+{
+	block_starved(job->share);
+	a->no_room = true;
+	return ST_DELAY;
 }
 
 enum status
 act_txn(struct job *job, struct act *a, bool frees)
 {
+	enum status st;
+
 	if (a->txn == NULL)
 		a->txn = txn_new();
 	if (a->txn == NULL)
-		return ST_RESOURCE;
+		return act_starved(job, a);
 	a->txn->frees = frees;
-	return block_reserve(job->share, a->txn);
+	st = block_reserve(job->share, a->txn);
+	a->no_room = st == ST_DELAY;
+	return st;
 }
 
 void
@@ -80,7 +101,7 @@ act_release(struct job *job, struct act *a)
 	for (uint8_t i = 0; i < a->npins; i++)
 		inode_put(&a->pin[i].inode);
 	a->npins = a->nnames = 0;
-	a->turns = false;
+	a->turns = a->no_room = false;
 	a->on = a->on2 = a->found = NO_PIN;
 	a->used_bytes = a->used_inodes = 0;
 	if (a->txn != NULL) {

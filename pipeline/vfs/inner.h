@@ -44,7 +44,6 @@ struct name_change {
 struct act {
 	const struct vfs_row *row;
 	struct txn *txn;
-	struct pin pin[PINS_MAX];
 	uint8_t npins;
 	struct name_change names[2];
 	uint8_t nnames;
@@ -58,6 +57,8 @@ struct act {
 	lsn_t lsn;
 	uint8_t on, on2, found;		/* which pin is op->file, op->file2, the object found; 0xff: none */
 	void *own;			/* the operation's, in the arena */
+	bool no_room;			/* DELAY was the journal's or the change sets', not the store's */
+	struct pin pin[PINS_MAX];	/* the first npins are filled; large, so not zeroed with the rest */
 };
 
 enum { NO_PIN = 0xff };
@@ -89,6 +90,9 @@ uint8_t act_pin_new(struct act *a);
 
 /* Get a change set and reserve room for it; DELAY, NOSPC, IO, RESOURCE. */
 must_check enum status act_txn(struct job *job, struct act *a, bool frees);
+
+/* No change set was left: DELAY, until some have been written. */
+must_check enum status act_starved(struct job *job, struct act *a);
 
 /* Let go of all pins and of the change set, to gather again or to end. */
 void act_release(struct job *job, struct act *a);

@@ -148,11 +148,12 @@ vfs_down(struct job *job)
 		job->status = row_ok(job);
 		if (job->status != OK)
 			return TURN_UP;
-		a = arena_zalloc(&job->arena, sizeof *a);
+		a = arena_alloc(&job->arena, sizeof *a);
 		if (a == NULL) {
 			job->status = ST_RESOURCE;
 			return TURN_UP;
 		}
+		memset(a, 0, offsetof(struct act, pin));
 		a->row = &vfs_rows[job->op.kind];
 		a->on = a->on2 = a->found = NO_PIN;
 		job->vfs = a;

@@ -43,7 +43,7 @@ write_begin(struct job *job, struct act *a)
 	}
 	a->txn = txn_new();
 	if (a->txn == NULL)
-		return act_fail(job, ST_RESOURCE);
+		return act_fail(job, act_starved(job, a));
 	txn_data(a->txn, a->pin[at].was.content, io->offset, &io->data);
 	st = act_txn(job, a, false);
 	return st == OK ? BEGIN_EFFECT : act_fail(job, st);

@@ -15,6 +15,8 @@ command -v python3 >/dev/null || { echo "rates.sh: install python3" >&2; exit 77
 work=$(mktemp -d "${RATES_DIR:-${TMPDIR:-/tmp}}/rates.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/ganesha"
+status=0
 "$here/../e2e/with_ganesha.sh" "$work/ganesha" \
-	"$here/rates_inside.sh" "$build" "$work" "$rounds" "$seconds"
+	"$here/rates_inside.sh" "$build" "$work" "$rounds" "$seconds" || status=$?
+[ -s "$work/metrics" ] || { echo "rates.sh: the run broke off ($status)" >&2; exit 1; }
 python3 "$here/rates_table" "$work/figures" "$work/metrics"

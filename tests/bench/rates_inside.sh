@@ -43,7 +43,7 @@ loop=$!
 trap finish EXIT
 
 cpu_us() { # of a process with all its threads that live
-	awk '{ ns += $1 } END { printf "%.0f\n", ns / 1000 }' /proc/"$1"/task/*/schedstat
+	cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%.0f\n", ns / 1000 }'
 }
 
 bench() { # bench SERVER SHAPE CONNS DEPTH OPS [OPTION...]
@@ -71,14 +71,14 @@ files() {
 	local server=$1 before after rate rest
 	before=$(cpu_us "${pid[$server]}")
 	read -r rate rest < <("$bin/bench_files" "${port[$server]}" "${mount[$server]}" \
-		"${export[$server]}" 8 "$seconds")
+		"${export[$server]}" 8 "$seconds" 2>>"$work/errors") || return 0
 	after=$(cpu_us "${pid[$server]}")
 	awk -v r="$rate" -v us=$((after - before)) -v s="$seconds" -v p="${rest#* }" -v n="$server" \
 		'BEGIN { print n, "file:4k", "8x1", r, (r > 0 ? us / (r * s) : 0), p }' >>"$work/figures"
 }
 
 : >"$work/figures"
-for ((round = 0; round < rounds; round++)); do
+for ((round = 0; round < rounds; round++)); do	# operation by operation, servers in turn
 	for op in null getattr access lookup read:4k; do
 		for shape in "1 1" "4 16"; do
 			read -r conns depth <<<"$shape"

@@ -7,8 +7,9 @@
 # what they may hold); on each the server starts, and the load's journals are held against it.
 #
 # power.sh --mutants BUILD [IMAGES]: BUILD has --enable-faults; once for each sync site by name with
-# that site only pretending: some image must show it.  Prints a table.
+# that site only pretending, a new run every eight images: some image must show it.  Prints a table.
 #   POWER_SEED=1   POWER_SECONDS=2 (of load before and after the kill)   POWER_WORKERS=3
+#   POWER_BLOCKS=512 (of 4 KiB a file: so much that data is carved, too)
 #   POWER_SITES= (mutants: these only)   POWER_VERBOSE= (not empty: a line an image)
 #   POWER_KEEP= (not empty: what failed stays there)
 set -uo pipefail
@@ -18,7 +19,7 @@ mutants=
 [ "${1:-}" != --mutants ] || { mutants=yes; shift; }
 build=$(cd "${1:-$e2e_top}" && pwd)
 runs=${2:-20} images=${3:-100}
-[ "$runs" != --quick ] || { runs=1 images=40; }
+[ "$runs" != --quick ] || { runs=1 images=36; }
 checker=$build/tests/bin/crash_checker
 work=$(mktemp -d "${TMPDIR:-/tmp}/power.XXXXXX")
 fast=$work
@@ -86,7 +87,7 @@ record_run() {
 	settings >"$work/dfs.yaml"
 	root=$(stat -c %i "$work/state")
 	recorded_start "$2"
-	"$checker" load -j "$work/journals" -d power -w "${POWER_WORKERS:-3}" -b 64 -s "$1" -t 3600 \
+	"$checker" load -j "$work/journals" -d power -w "${POWER_WORKERS:-3}" -b "${POWER_BLOCKS:-512}" -s "$1" -t 3600 \
 		-m "$port" -q "127.0.0.1:$port:/export" >"$work/load.log" 2>&1 &
 	load=$!
 	sleep "${POWER_SECONDS:-2}"
@@ -156,11 +157,11 @@ all_mutants() {
 	for site in "${sites[@]}"; do
 		seed=$((${POWER_SEED:-1} * 1000))
 		for ((i = 1; i <= images; i++)); do
-			((i % 50 != 1)) || record_run $((seed + i)) "$site" >/dev/null || continue
+			((i % 8 != 1)) || record_run $((seed + i)) "$site" >/dev/null || continue
 			image $(((seed + i) * 10000 + i)) || break
 		done
 		if [ "$i" -le "$images" ]; then
-			printf '%-18s image %d: %s\n' "$site" "$i" "$(sed -n 2p "$work/said" | cut -c 1-90)"
+			printf '%-18s image %d: %s\n' "$site" "$i" "$(sed 1d "$work/said" | grep -v "^dfs: [sc]\(erving\|ontrol\)" | head -n 1 | cut -c 1-90)"
 		else
 			printf '%-18s none of %d: MISSED\n' "$site" "$images"
 			missed=$((missed + 1))

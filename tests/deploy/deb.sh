@@ -184,7 +184,6 @@ if [ ${#tracer[@]} -gt 0 ] && command -v systemd-analyze >/dev/null; then
 	}
 	names @privileged | sort -u >"$work/refused"
 	names @system-service | sort -u | comm -23 - "$work/refused" >"$work/allowed"
-	# @privileged leaves these to @default or the same set in the unit's first line.
 	sed -n '/execve("\/usr\/bin\/dfs"/,$p' "$trace" | sed -n 's/^[0-9]* *\([a-z_0-9]*\)(.*/\1/p' |
 		sort -u >"$work/used"
 	[ -s "$work/used" ] || e2e_die "no trace"

@@ -251,14 +251,14 @@ options_make(struct leveldb_store *s)
 	leveldb_writeoptions_set_sync(s->write, 0);
 }
 
-/* The names of dir and of the folder it lies in: whoever made them may have been killed then. */
+/* The name of dir, and of the folder it lies in: whoever made it may have been killed then. */
 static enum status
-names_sync(const char *dir)
+names_sync(const char *dir, int levels)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum status st = fd < 0 ? status_of_errno(errno) : OK;
 
-	for (int i = 0; i < 2 && st == OK; i++) {
+	for (int i = 0; i < levels && st == OK; i++) {
 		int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 		close(fd);
@@ -279,15 +279,16 @@ folder_make(struct leveldb_store *s, const char *parent, struct text *why)
 	size_t cap = strlen(parent) + sizeof "/leveldb";
 	enum status st;
 	struct text path;
+	bool made;
 
 	s->dir = xmalloc(cap);
 	path = text_of(s->dir, cap);
 	text_addf(&path, "%s/leveldb", parent);
-	if ((mkdir(parent, 0700) != 0 && errno != EEXIST) ||
-	    (mkdir(s->dir, 0700) != 0 && errno != EEXIST))
+	made = mkdir(parent, 0700) == 0;
+	if ((!made && errno != EEXIST) || (mkdir(s->dir, 0700) != 0 && errno != EEXIST))
 		st = status_of_errno(errno);
 	else
-		st = names_sync(s->dir);
+		st = names_sync(s->dir, made ? 2 : 1);
 	if (st != OK)
 		text_addf(why, "%s: %s", s->dir, status_text(st));
 	return st;

@@ -23,6 +23,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Hundredths of `memory`. */
 enum {
@@ -33,9 +34,34 @@ enum {
 	/* the rest: memtables, jobs, change sets, replies */
 };
 
+enum { FILES_KEPT = 2048 };	/* descriptors that are not connections */
 enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
 	IDLE_PARTIAL_S = 60, RECORDS_CAP = 64 << 20, SEGMENT = 64 << 20, TICK_MS = 100,
 	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 25 };
+
+/*
+ * As many connections as were asked for, and as there are descriptors beside those that journals,
+ * stores and containers must always get: a crowd of clients may cost newcomers their connection,
+ * never a share its next segment.
+ */
+static uint32_t
+conns_allowed(uint64_t asked)
+{
+	struct rlimit r;
+	uint64_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return (uint32_t)asked;
+	r.rlim_cur = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) != 0 && getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return (uint32_t)asked;
+	most = r.rlim_cur > 2 * FILES_KEPT ? r.rlim_cur - FILES_KEPT : r.rlim_cur / 2;
+	if (asked <= most)
+		return (uint32_t)asked;
+	log_warn("net.connections", F_U64("asked", asked), F_U64("allowed", most),
+	    F_U64("descriptors", r.rlim_cur));
+	return (uint32_t)most;
+}
 
 static void
 start_floors(const struct config *c)
@@ -61,7 +87,7 @@ start_floors(const struct config *c)
 		.carve_at_percent = CARVE_PERCENT });
 	net_start(&(struct net_conf){ .jobs = JOBS, .conn_jobs = CONN_JOBS,
 		.bytes = hundredth * PART_NET, .conn_bytes = CONN_BYTES,
-		.conns_max = (uint32_t)c->nfs_conns, .idle_partial_s = IDLE_PARTIAL_S });
+		.conns_max = conns_allowed(c->nfs_conns), .idle_partial_s = IDLE_PARTIAL_S });
 }
 
 static void

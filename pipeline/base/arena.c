@@ -5,6 +5,7 @@
  */
 #include "pipeline/base/arena.h"
 
+#include "pipeline/base/fault.h"
 #include "pipeline/base/panic.h"
 
 #include <stdalign.h>
@@ -61,7 +62,7 @@ arena_grow(struct arena *a, size_t bytes)
 	size_t chunk = MIN(MAX(a->grown_bytes, (size_t)CHUNK_LEAST), (size_t)CHUNK_MOST);
 	uint8_t *p;
 
-	if (bytes > left) {
+	if (bytes > left || (!a->bounded && FAULT("arena.grow"))) {
 		a->overflow = true;
 		return NULL;
 	}

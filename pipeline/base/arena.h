@@ -18,6 +18,7 @@ struct arena {
 	struct arena_chunk *chunks;	/* newest first */
 	size_t grown_bytes, limit_bytes;
 	bool overflow;
+	bool bounded;		/* its owner asks for less than the limit: never made to fail */
 };
 
 /* home is borrowed for the arena's life; limit_bytes bounds what it may take beyond home. */

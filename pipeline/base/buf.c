@@ -11,6 +11,7 @@
  */
 #include "pipeline/base/buf.h"
 
+#include "pipeline/base/fault.h"
 #include "pipeline/base/num.h"
 
 #include <stdalign.h>
@@ -175,6 +176,8 @@ buf_get(struct buf_pool *pool)
 	unsigned mine = my_shard();
 	struct buf *b = NULL;
 
+	if (FAULT("buf.get"))
+		return NULL;
 	for (unsigned i = 0; i < SHARDS && b == NULL; i++)
 		b = pop(pool, &pool->shards[(mine + i) % SHARDS]);
 	if (b == NULL && (b = first_use(pool)) == NULL)

@@ -18,6 +18,7 @@ static _Atomic(const char *) armed_name;	/* NULL: every name */
 static _Atomic uint64_t armed_nth;		/* 0: none; stored last, by release */
 static _Atomic uint64_t calls;
 static _Atomic bool armed_kill;
+static _Atomic(const char *) fired;
 
 static void
 arm(const char *name, uint64_t nth, bool kill_there)
@@ -26,6 +27,8 @@ arm(const char *name, uint64_t nth, bool kill_there)
 	atomic_store_explicit(&armed_name, name, memory_order_relaxed);
 	atomic_store_explicit(&armed_kill, kill_there, memory_order_relaxed);
 	atomic_store_explicit(&calls, 0, memory_order_relaxed);
+	if (nth != 0)
+		atomic_store_explicit(&fired, NULL, memory_order_relaxed);
 	atomic_store_explicit(&armed_nth, nth, memory_order_release);
 }
 
@@ -80,6 +83,12 @@ fault_count(void)
 	return atomic_load_explicit(&calls, memory_order_relaxed);
 }
 
+const char *
+fault_fired(void)
+{
+	return atomic_load_explicit(&fired, memory_order_relaxed);
+}
+
 bool
 fault_hit(const char *name)
 {
@@ -95,6 +104,7 @@ fault_hit(const char *name)
 		return false;
 	if (atomic_load_explicit(&armed_kill, memory_order_relaxed))
 		kill(getpid(), SIGKILL);
+	atomic_store_explicit(&fired, name, memory_order_relaxed);
 	return true;
 }
 

@@ -117,4 +117,7 @@ struct block_usage {
 };
 void block_usage_read(struct share *s, struct block_usage *out);
 
+/* May so many bytes of disk be taken by what is not the log itself?  Some are kept for that. */
+bool block_disk_room(struct share *s, uint64_t bytes);
+
 #endif

@@ -4,6 +4,7 @@
 #include "pipeline/block/journal.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/fault.h"
 #include "pipeline/block/group.h"
 
 enum {
@@ -44,13 +45,23 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records)
 	uint64_t space = j->filled_bytes + j->unwritten_bytes + j->reserved_records +
 	    j->reserved_data;
 
-	if (room_in(unapplied, records, j->records_cap, t->frees) &&
+	if (!FAULT("journal.room") && room_in(unapplied, records, j->records_cap, t->frees) &&
 	    room_in(dirty, t->data.len, j->data_cap, t->frees) &&
 	    room_in(space, records + t->data.len, j->space_cap, t->frees) &&
 	    (t->data.len == 0 || index_places(s->block->index) < PLACES_MAX))
 		return OK;
 	j->full = true;
 	return ST_DELAY;
+}
+
+/* What is admitted and not written yet comes first; and the log keeps room of its own. */
+static bool
+disk_has_room_locked(const struct journal *j, uint64_t disk_free, uint64_t need)
+{
+	uint64_t reserve = j->share->conf.reserve_bytes;
+
+	need += LOG_ROOM_BYTES + j->reserved_records + j->reserved_data + j->unwritten_bytes;
+	return !FAULT("journal.reserve") && disk_free >= reserve && disk_free - reserve >= need;
 }
 
 static void
@@ -92,11 +103,9 @@ block_reserve(struct share *s, struct txn *t)
 	if (too_large(t))
 		return ST_RESOURCE;
 	disk_free = journal_disk_free(j);
-	if (!t->frees && (disk_free < s->conf.reserve_bytes ||
-	    disk_free - s->conf.reserve_bytes < need))
-		return ST_NOSPC;
 	mutex_lock(&j->mutex);
-	st = admit_locked(j, t, records);
+	st = t->frees || disk_has_room_locked(j, disk_free, need) ? admit_locked(j, t, records) :
+	    ST_NOSPC;
 	if (st == OK) {
 		j->reserved_records += records;
 		j->reserved_data += t->data.len;

@@ -17,6 +17,9 @@ enum {
 	VOUCH_NS = 100000000,		/* after that much idleness an empty group vouches */
 	READY_MAX = 4,			/* segments kept for reuse; more are removed */
 	PLACES_MAX = 2 << 20,		/* live places a share */
+	/* Kept free beside the operator's reserve: a full disk must not keep the log from its next
+	 * segment, nor the store from what the log brings it. */
+	LOG_ROOM_BYTES = 4 * SEGMENT_SMALL_BYTES,
 };
 
 #define NOTES_KEPT_NS (120 * 1000000000ull)	/* NOTEs younger than that are remembered */
@@ -108,8 +111,10 @@ must_check enum status journal_next_segment(struct journal *j);
 /* A segment to be used again, or none is wanted: ready, or removed. */
 void journal_release_segment(struct journal *j, struct segment *seg);
 
-/* Bytes free on the least free of the disks, not older than 100 ms. */
+/* Bytes free on the least free of the disks, not older than 100 ms; when something large has been
+ * taken or given back, not older than that. */
 uint64_t journal_disk_free(struct journal *j);
+void journal_disk_taken(struct journal *j);
 
 /* --- committer.c --- */
 

@@ -189,6 +189,8 @@ mirror_close(struct mirror **mp)
 static enum status
 write_full(int fd, const uint8_t *bytes, uint64_t len)
 {
+	if (FAULT("container.write"))
+		return ST_IO;
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
 

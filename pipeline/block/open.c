@@ -29,6 +29,7 @@ journal_new(struct share *s, const struct block_conf *conf)
 	j->share = s;
 	j->dirfd = j->head_fd = -1;
 	j->lossy = !s->store->ops->durable;
+	atomic_init(&j->disk_free, UINT64_MAX);	/* until it is first asked */
 	j->segment_bytes = (uint32_t)round_up(MAX(conf->segment_bytes,
 	    (uint32_t)SEGMENT_SMALL_BYTES), SEGMENT_BLOCK);
 	j->records_cap = conf->records_cap;

@@ -5,6 +5,8 @@
  */
 #include "pipeline/block/pread.h"
 
+#include "pipeline/base/fault.h"
+
 #include <errno.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -14,6 +16,8 @@ pread_full(int fd, void *to, size_t len, uint64_t at, bool nowait)
 {
 	uint8_t *p = to;
 
+	if (FAULT("disk.read"))
+		return ST_IO;
 	while (len > 0) {
 		struct iovec iov = { p, len };
 		ssize_t n = nowait ? preadv2(fd, &iov, 1, (off_t)at, RWF_NOWAIT) :

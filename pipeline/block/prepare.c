@@ -40,8 +40,12 @@ prepare(struct journal *j)
 	mutex_unlock(&j->mutex);
 	if (enough || block_state(j->share) != OK)
 		return;
+	/* Not from what is kept for the segment without which the log cannot go on. */
+	if (!block_disk_room(j->share, j->segment_bytes))
+		return;
 	size = next_file(j, &number);
 	st = segment_create(j->dirfd, number, size, &seg);
+	journal_disk_taken(j);
 	if (st != OK) {
 		/* Nothing is lost yet: who needs the segment tries again and decides. */
 		log_warn("journal.segment", F_STR("share", j->share->conf.name),

@@ -90,6 +90,7 @@ make_one(struct journal *j, struct segment **segp)
 	/* A small one will do: zeroing a large one would keep everybody waiting. */
 	size = SEGMENT_SMALL_BYTES;
 	st = segment_create(j->dirfd, number, size, segp);
+	journal_disk_taken(j);
 	if (st != OK)
 		log_error("journal.segment", F_STR("share", j->share->conf.name),
 		    F_STR("status", status_name(st)));
@@ -120,13 +121,22 @@ journal_next_segment(struct journal *j)
 	return OK;
 }
 
+/* Is the disk far from full?  Where it is not, nothing is kept that is only nice to have. */
+static bool
+disk_roomy(struct journal *j)
+{
+	uint64_t disk_free = journal_disk_free(j), kept = j->share->conf.reserve_bytes;
+
+	return disk_free >= kept && disk_free - kept >= 2 * (uint64_t)LOG_ROOM_BYTES;
+}
+
 void
 journal_release_segment(struct journal *j, struct segment *seg)
 {
-	bool keep;
+	bool keep, roomy = disk_roomy(j);
 
 	mutex_lock(&j->mutex);
-	keep = j->nready < READY_MAX;
+	keep = j->nready < (roomy ? (uint32_t)READY_MAX : 1u);
 	if (keep) {
 		seg->serial = 0;
 		list_push_back(&j->ready, &seg->link);
@@ -134,8 +144,10 @@ journal_release_segment(struct journal *j, struct segment *seg)
 		cond_broadcast(&j->changed);
 	}
 	mutex_unlock(&j->mutex);
-	if (!keep)
+	if (!keep) {
 		segment_remove(j->dirfd, &seg);
+		journal_disk_taken(j);
+	}
 }
 
 /* --- checkpoint and recycling --- */
@@ -194,12 +206,12 @@ oldest_free(struct journal *j)
 {
 	struct segment *seg = NULL;
 	lsn_t oldest;
-	bool roomy;
+	bool roomy = disk_roomy(j);
 
 	mutex_lock(&j->mutex);
 	if (j->nused > 1)
 		seg = container_of(j->used.next, struct segment, link);
-	roomy = j->filled_bytes < j->space_cap / 4;
+	roomy &= j->filled_bytes < j->space_cap / 4;
 	mutex_unlock(&j->mutex);
 	if (seg == NULL || seg->last_lsn > block_checkpoint_lsn(j->share) || segment_cited(seg))
 		return NULL;
@@ -291,6 +303,22 @@ journal_disk_free(struct journal *j)
 	least = MIN(least, one);
 	atomic_store(&j->disk_free, least);
 	return least;
+}
+
+void
+journal_disk_taken(struct journal *j)
+{
+	atomic_store(&j->disk_asked_ns, 0);
+}
+
+bool
+block_disk_room(struct share *s, uint64_t bytes)
+{
+	uint64_t room;
+
+	journal_disk_taken(journal_of(s));	/* so that the figure is one of now */
+	room = journal_disk_free(journal_of(s));
+	return room >= LOG_ROOM_BYTES && room - LOG_ROOM_BYTES >= bytes;
 }
 
 void

@@ -7,6 +7,7 @@
 #include "pipeline/record/inner.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/fault.h"
 
 #include <stdlib.h>
 
@@ -207,7 +208,8 @@ store_get(struct catalog *c, struct slice key, struct arena *arena, struct store
 {
 	uint64_t start = c->fast ? 0 : clock_mono_ns();
 	struct slice value;
-	enum status st = c->store->ops->get(c->store, key, arena, &value);
+	enum status st = FAULT("store.get") ? ST_IO :
+	    c->store->ops->get(c->store, key, arena, &value);
 
 	if (!c->fast)
 		store_timed(c, clock_mono_ns() - start);
@@ -373,7 +375,8 @@ many_below(struct catalog *c, struct many *q, struct arena *arena)
 
 	if (values == NULL || absent == NULL)
 		return ST_RESOURCE;
-	st = c->store->ops->get_many(c->store, q->missing, q->nmissing, arena, values, absent);
+	st = FAULT("store.get_many") ? ST_IO :
+	    c->store->ops->get_many(c->store, q->missing, q->nmissing, arena, values, absent);
 	store_timed(c, (clock_mono_ns() - start) / q->nmissing);
 	for (uint32_t i = 0; i < q->nmissing && st == OK; i++) {
 		struct version *v = &q->v[q->which[i]];

@@ -5,6 +5,8 @@
  */
 #include "pipeline/record/inner.h"
 
+#include "pipeline/base/fault.h"
+
 #include <stdlib.h>
 
 enum { COUNTERS_A_ROUND = 128, ROUND_BYTES_MAX = COUNTERS_A_ROUND * 128 };
@@ -104,7 +106,8 @@ batch_count_round(struct catalog *c, struct batch *b, uint32_t from, uint32_t n,
 
 	for (uint32_t i = 0; i < n; i++)
 		keys[i] = b->ops[b->counters[from + i]].key;
-	st = c->store->ops->get_many(c->store, keys, n, arena, values, absent);
+	st = FAULT("store.get_many") ? ST_IO :
+	    c->store->ops->get_many(c->store, keys, n, arena, values, absent);
 	for (uint32_t i = 0; i < n && st == OK; i++) {
 		if (!absent[i])
 			st = stored_open(keys[i], values[i], &stored);
@@ -197,7 +200,8 @@ catalog_apply_oldest(struct catalog *c, uint64_t fence)
 		}
 	}
 	if (st == OK)
-		st = c->store->ops->apply(c->store, b.ops, b.n, lsn, fence);
+		st = FAULT("store.apply") ? ST_IO :
+		    c->store->ops->apply(c->store, b.ops, b.n, lsn, fence);
 	batch_free(&b);
 	if (st == OK) {
 		c->applied = lsn;

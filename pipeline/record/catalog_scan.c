@@ -7,6 +7,7 @@
 #include "pipeline/record/inner.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/fault.h"
 
 struct weave {
 	struct pins pins;
@@ -100,7 +101,8 @@ catalog_scan(struct catalog *c, struct slice prefix, struct slice from, bool may
 		if (w.at[i] != NULL && !key_begins(mem_key(w.at[i]), prefix))
 			w.at[i] = NULL;
 	}
-	st = c->store->ops->scan(c->store, prefix, from, weave_stored, &w);
+	st = FAULT("store.scan") ? ST_IO :
+	    c->store->ops->scan(c->store, prefix, from, weave_stored, &w);
 	if (st == OK)
 		st = w.st;
 	if (st == OK)

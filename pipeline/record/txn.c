@@ -5,6 +5,7 @@
  */
 #include "pipeline/record/txn.h"
 
+#include "pipeline/base/fault.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/mutex.h"
 #include "pipeline/record/key.h"
@@ -60,6 +61,7 @@ txn_clean(struct txn *t)
 	t->reserved = 0;
 	t->frees = t->failed = false;
 	arena_init(&t->arena, t->home, sizeof t->home, TXN_ARENA_MAX);
+	t->arena.bounded = true;
 }
 
 struct txn *
@@ -68,6 +70,8 @@ txn_new(void)
 	struct list *l;
 	struct txn *t;
 
+	if (FAULT("txn.get"))
+		return NULL;
 	mutex_lock(&pool.mutex);
 	l = list_pop_front(&pool.free);
 	if (l != NULL)
@@ -78,6 +82,17 @@ txn_new(void)
 	t = container_of(l, struct txn, link);
 	txn_clean(t);
 	return t;
+}
+
+uint32_t
+txn_pool_used(void)
+{
+	uint32_t out;
+
+	mutex_lock(&pool.mutex);
+	out = pool.out;
+	mutex_unlock(&pool.mutex);
+	return out;
 }
 
 void
@@ -152,7 +167,7 @@ txn_put(struct txn *t, struct slice key, struct slice body, const struct old_ver
 	struct txn_item *item;
 	uint8_t *copy;
 
-	if (body.len > TXN_RECORDS_MAX || key.len == 0)
+	if (body.len > TXN_RECORDS_MAX || key.len == 0 || FAULT("txn.put"))
 		t->failed = true;
 	item = item_ask(t, ITEM_PUT, key, body.len);
 	if (item == NULL)
@@ -185,7 +200,7 @@ txn_put_reserved(struct txn *t, struct slice key, struct slice head, struct slic
 void
 txn_del(struct txn *t, struct slice key, const struct old_version *old)
 {
-	if (key.len == 0)
+	if (key.len == 0 || FAULT("txn.del"))
 		t->failed = true;
 	history_reserve(t, item_ask(t, ITEM_DEL, key, 0), old);
 }
@@ -301,7 +316,8 @@ txn_data(struct txn *t, uint64_t content, uint64_t offset, const struct chain *b
 	uint64_t end;
 
 	if (bytes->len == 0 || bytes->len > TXN_DATA_MAX - t->data.len ||
-	    !add_ok(offset, bytes->len, &end) || data_items(t) == TXN_DATA_ITEMS_MAX) {
+	    !add_ok(offset, bytes->len, &end) || data_items(t) == TXN_DATA_ITEMS_MAX ||
+	    FAULT("txn.data")) {
 		t->failed = true;
 		return;
 	}

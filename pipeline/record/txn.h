@@ -74,6 +74,7 @@ enum { ENTRY_HEAD_BYTES = 20, ITEM_HEAD_BYTES = 8 };
 
 void txn_pool_init(uint32_t count);
 void txn_pool_fini(void);
+uint32_t txn_pool_used(void);
 struct txn *txn_new(void);		/* NULL: all are out */
 void txn_free(struct txn **txnp);
 

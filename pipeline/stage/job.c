@@ -5,6 +5,7 @@
  */
 #include "pipeline/stage/inner.h"
 
+#include "pipeline/base/fault.h"
 #include "pipeline/base/mutex.h"
 
 #include <stdlib.h>
@@ -160,8 +161,11 @@ struct job *
 job_get(struct worker *home)
 {
 	struct job_stack *mine = worker_self() == home ? &home->free : NULL;
-	struct job *job = mine != NULL ? pop(mine) : NULL;
+	struct job *job;
 
+	if (FAULT("job.get"))
+		return NULL;
+	job = mine != NULL ? pop(mine) : NULL;
 	if (job == NULL && (job = pop_common(mine)) == NULL)
 		return NULL;
 	clean(job);

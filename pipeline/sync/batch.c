@@ -337,7 +337,8 @@ batch_flush(struct batch *b)
 	if (b->builder != NULL) {
 		const uint8_t *bytes = container_finish(b->builder, &len);
 
-		st = mirror_put(m, b->number, bytes, len);
+		st = block_disk_room(b->sync->share, len) ? mirror_put(m, b->number, bytes, len) :
+		    ST_NOSPC;
 	}
 	if (st == OK)
 		st = commit_all(b, len, &any);

@@ -4,13 +4,17 @@
  */
 #include "pipeline/sync/inner.h"
 
+#include "pipeline/base/fault.h"
+
 enum status
 sync_checkpoint(struct sync *y, lsn_t applied)
 {
 	struct share *s = y->share;
 	enum status st = OK;
 
-	if (applied != 0 && (st = s->store->ops->sync(s->store)) == OK)
+	if (applied != 0)
+		st = FAULT("store.sync") ? ST_IO : s->store->ops->sync(s->store);
+	if (st == OK && applied != 0)
 		st = block_checkpoint(s, applied);
 	if (st == OK)
 		(void)block_recycle(s);		/* how many is a matter of metrics */

@@ -307,7 +307,7 @@ effect_run(struct job *job, struct act *a)
 
 /* The old version for history: encoded only while a snapshot might need it. */
 static const struct old_version *
-old_of(struct job *job, const struct pin *p, struct old_version *old)
+old_of(struct job *job, struct act *a, const struct pin *p, struct old_version *old)
 {
 	uint8_t *room;
 	struct writer w;
@@ -316,8 +316,10 @@ old_of(struct job *job, const struct pin *p, struct old_version *old)
 	if (p->inode == NULL || catalog_newest_snapshot(job->share->catalog) == 0)
 		return old;
 	room = arena_alloc(&job->arena, RECORD_SCRATCH);
-	if (room == NULL)
+	if (room == NULL) {
+		a->txn->failed = true;
 		return NULL;
+	}
 	w = writer_of(room, RECORD_SCRATCH);
 	rec_file_encode(&w, &p->was);
 	old->born = p->inode->born;
@@ -341,7 +343,7 @@ build_inode(struct job *job, struct act *a, uint8_t at)
 		a->txn->failed = true;
 		return;
 	}
-	txn_put(a->txn, key_slice(&key), slice_of(room, w.len), old_of(job, p, &old));
+	txn_put(a->txn, key_slice(&key), slice_of(room, w.len), old_of(job, a, p, &old));
 }
 
 void
@@ -352,7 +354,7 @@ build_inode_gone(struct job *job, struct act *a, uint8_t at)
 	struct old_version old;
 
 	p->goes = true;
-	txn_del(a->txn, key_slice(&key), old_of(job, p, &old));
+	txn_del(a->txn, key_slice(&key), old_of(job, a, p, &old));
 	a->used_inodes--;
 	a->used_bytes -= (int64_t)p->was.used;
 	if (p->was.content != 0) {
@@ -375,7 +377,7 @@ name_changes(struct act *a, uint8_t dir, struct slice name, const struct name_hi
 
 /* The old version of a dirent row, for history. */
 static void
-old_dirent(struct job *job, struct slice name, const struct name_hit *hit,
+old_dirent(struct job *job, struct act *a, struct slice name, const struct name_hit *hit,
     struct old_version *old)
 {
 	uint8_t *room;
@@ -388,8 +390,10 @@ old_dirent(struct job *job, struct slice name, const struct name_hit *hit,
 	if (catalog_newest_snapshot(job->share->catalog) == 0)
 		return;
 	room = arena_alloc(&job->arena, 512);
-	if (room == NULL)
+	if (room == NULL) {
+		a->txn->failed = true;
 		return;
+	}
 	w = writer_of(room, 512);
 	rec_dirent_encode(&w, &(struct dirent){ hit->ino, hit->gen, hit->type, name });
 	old->born = hit->born;
@@ -410,7 +414,7 @@ build_dirent(struct job *job, struct act *a, uint8_t dir, struct slice name,
 	if ((hit->key & SLOT_MASK) != 0)
 		d->next.flags |= FILE_SLOTS;
 	rec_dirent_encode(&w, &(struct dirent){ hit->ino, hit->gen, hit->type, name });
-	old_dirent(job, name, was, &old);
+	old_dirent(job, a, name, was, &old);
 	txn_put(a->txn, key_slice(&key), slice_of(room, w.len), &old);
 	name_changes(a, dir, name, hit, hit->key);
 }
@@ -423,7 +427,7 @@ build_dirent_gone(struct job *job, struct act *a, uint8_t dir, struct slice name
 	struct key key = key_dirent(d->next.ino, hit->key);
 	struct old_version old;
 
-	old_dirent(job, name, hit, &old);
+	old_dirent(job, a, name, hit, &old);
 	if (hit->keeps_slot) {
 		/* Others of the same hash remain behind this first slot: an empty row keeps it,
 		 * so that a miss stays one get. */

@@ -150,9 +150,10 @@ struct job *
 world_op(enum op_kind kind, struct file_id file, const char *name)
 {
 	struct job *job = job_get(worker_at(0));
-	struct world_state *w = arena_zalloc(&job->arena, sizeof *w);
+	struct world_state *w;
 
 	TRUE(job != NULL);
+	w = arena_zalloc(&job->arena, sizeof *w);
 	w->cred = cred_of(0, 0);
 	job->wire = w;
 	job->share = world_share();

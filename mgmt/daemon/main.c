@@ -67,14 +67,17 @@ quick(void)
 	static const char *const local[] = { "127.0.0.0/8", "::1" };
 	char full[PATH_MAX];		/* as long as realpath wants it */
 	struct share_conf s;
+	struct text text;
 
 	make_dir(opt.quick);
 	if (realpath(opt.quick, full) == NULL || strlen(full) >= CONFIG_STR_MAX / 2)
 		return false;
-	snprintf(conf.state_dir, sizeof conf.state_dir, "%s", full);
+	text = text_of(conf.state_dir, sizeof conf.state_dir);
+	text_add(&text, full);
 	conf.plane_may_fail = true;
 	config_share_default(&s, "/export");
-	snprintf(s.dir, sizeof s.dir, "%s/export", full);
+	text = text_of(s.dir, sizeof s.dir);
+	text_addf(&text, "%s/export", full);
 	if (getenv("DITTOFS_QUICK_METADATA") != NULL)
 		snprintf(s.meta, sizeof s.meta, "%s", getenv("DITTOFS_QUICK_METADATA"));
 	if (getenv("DITTOFS_QUICK_DURABILITY") != NULL &&

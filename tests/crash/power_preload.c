@@ -6,7 +6,9 @@
  * of it finds it before whatever he does next.  A sync leaves two: what was written down before its
  * beginning is on disk at its end.  mmap and io_uring are not seen; the daemon writes without them.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "tests/crash/power_record.h"
 
 #include <errno.h>

@@ -318,6 +318,7 @@ try:
     print(f"1..{done}")
     for name in sorted(os.listdir(shots)):
         print("# " + os.path.join(shots, name))
+    print(f"# {done - bad} of {done} cases, {len(os.listdir(shots))} screenshots in {shots}")
 finally:
     if load:
         load.kill()

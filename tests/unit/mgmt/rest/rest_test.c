@@ -180,10 +180,12 @@ CASE(a_share_that_cannot_serve_is_not_kept)
 	EQ(side_ask("GET", "/api/v1/shares/export", t, NULL)->code, 404);
 	export(t);
 	side.refuse_open = true;
-	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"read_only\":true}")->code, 503);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t,
+	    "{\"read_only\":true,\"durability\":\"writeback\"}")->code, 503);
 	TRUE(side_shares("/export"));
 	FALSE(side.read_only[side_at("/export")]);
-	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"read_only\":true}")->code, 200);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t,
+	    "{\"read_only\":true,\"durability\":\"writeback\"}")->code, 200);
 	TRUE(side.read_only[side_at("/export")]);
 }
 

@@ -222,7 +222,7 @@ CASE(of_many_who_want_a_free_name_one_gets_it)
 {
 	struct block_store *s = fresh();
 	struct waiter w[RACERS];
-	char body[RACERS][8];
+	char body[RACERS][20];
 	int won = -1;
 
 	if (!block_factory.conditional) {

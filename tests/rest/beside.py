@@ -54,11 +54,11 @@ def turn(op, beside):
     if r.returncode:
         p.fail("nfsbench: " + r.stdout + r.stderr)
     got = json.loads(r.stdout)["results"][0]
-    said = load.communicate()[0].split() if load else None
-    answered = 1.0 if not said else int(said[3]) / float(said[1])
+    words = load.communicate()[0].split() if load else None
+    answered = int(words[3]) / float(words[1]) if words else 1.0
     return got["ops_per_s"], (nfs1 - nfs0) / 1e3 / got["ops"], (rest1 - rest0) / 1e3 / (RATE * SECONDS), answered
 
-missed = False
+missed, said = False, []
 for op in ("getattr", "write:4k"):
     alone, beside = [], []
     for i in range(ROUNDS):
@@ -70,7 +70,8 @@ for op in ("getattr", "write:4k"):
     missed |= not good
     print(f"{op}: alone {med(alone, 0):.0f}/s at {med(alone, 1):.2f} us, beside {med(beside, 0):.0f}/s at {med(beside, 1):.2f} us;"
           f" a request {med(beside, 2):.0f} us, {answered:.1%} answered in time")
-    print(f"{op}: rate {rate - 1:+.1%}, CPU/op {cpu - 1:+.1%}: {'met' if good else 'missed'}", flush=True)
+    said.append(f"{op} rate {rate - 1:+.1%} CPU/op {cpu - 1:+.1%}{'' if good else ' (missed)'}")
+print("; ".join(said))
 if p.stop() != 0:
     sys.exit("the daemon did not stop well")
 sys.exit(missed)

@@ -15,15 +15,13 @@
 
 #include <stdlib.h>
 
-enum { SWEEP_BUCKETS = 32 };
-
 struct inode_cache *
 inode_cache_new(uint64_t budget_bytes)
 {
 	struct inode_cache *c = xcalloc(1, sizeof *c);
 
-	c->budget = budget_bytes;
 	c->table = table_new(MIN(budget_bytes / INODE_MEMORY, 1u << 20));
+	hand_init(&c->hand, c->table, budget_bytes);
 	c->dentries = dentry_cache_new(budget_bytes / 4);
 	mutex_init(&c->rename, RANK_RENAME, 0);
 	return c;
@@ -88,8 +86,8 @@ find(struct inode_cache *c, uint64_t ino, uint64_t hash)
 		i = container_of(n, struct inode, node);
 		if (!ref_take_live(&i->refs))
 			i = NULL;
-		else if (!atomic_load_explicit(&i->recent, memory_order_relaxed))
-			atomic_store_explicit(&i->recent, 1, memory_order_relaxed);
+		else
+			hand_touch(&i->mark);
 	}
 	epoch_end();
 	return i;
@@ -100,8 +98,7 @@ let_go(struct inode_cache *c, struct inode *i)
 {
 	table_remove_locked(c->table, &i->node);
 	atomic_fetch_add_explicit(&c->evicted[i->node.hash % EVICTIONS], 1, memory_order_release);
-	atomic_fetch_sub_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
-	    memory_order_relaxed);
+	hand_removed(&c->hand, INODE_MEMORY + i->file.rest.len);
 	epoch_defer(&i->dead, inode_free);
 }
 
@@ -112,31 +109,13 @@ consider(struct table_node *n, void *arg)
 	struct inode *i = container_of(n, struct inode, node);
 	uint32_t one = 1;
 
-	if (atomic_load_explicit(&i->recent, memory_order_relaxed)) {
-		atomic_store_explicit(&i->recent, 0, memory_order_relaxed);
-		return;
-	}
-	if (atomic_load_explicit(&i->refs.n, memory_order_relaxed) != 1)
+	if (hand_spares(&i->mark) || atomic_load_explicit(&i->refs.n, memory_order_relaxed) != 1)
 		return;
 	table_lock(c->table, n->hash);
 	if (atomic_compare_exchange_strong_explicit(&i->refs.n, &one, 0, memory_order_acq_rel,
 	    memory_order_relaxed))
 		let_go(c, i);
 	table_unlock(c->table, n->hash);
-}
-
-static void
-sweep(struct inode_cache *c)
-{
-	size_t at;
-
-	if (atomic_load_explicit(&c->bytes, memory_order_relaxed) <= c->budget)
-		return;
-	epoch_begin();
-	at = atomic_load_explicit(&c->hand, memory_order_relaxed);
-	at = table_walk(c->table, at, SWEEP_BUCKETS, consider, c);
-	atomic_store_explicit(&c->hand, at, memory_order_relaxed);
-	epoch_end();
 }
 
 static struct inode *
@@ -159,7 +138,7 @@ inode_make(const struct file *f, lsn_t change, uint64_t born)
 	}
 	i->change = change;
 	i->born = born;
-	i->recent = 1;
+	atomic_init(&i->mark.recent, 1);
 	return i;
 }
 
@@ -182,8 +161,7 @@ enter(struct inode_cache *c, struct inode *i, uint32_t seen, struct inode **ther
 		entered = false;
 	} else {
 		table_insert_locked(c->table, &i->node);
-		atomic_fetch_add_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
-		    memory_order_relaxed);
+		hand_added(&c->hand, INODE_MEMORY + i->file.rest.len);
 	}
 	table_unlock(c->table, i->node.hash);
 	epoch_end();
@@ -238,7 +216,7 @@ inode_get(struct share *s, uint64_t ino, bool may_wait, struct arena *arena, str
 		if (i != NULL)
 			break;
 	}
-	sweep(c);
+	hand_move(&c->hand, consider, c);
 	*ip = i;
 	return OK;
 }
@@ -328,7 +306,7 @@ inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t 
 		inode_free(&i->dead);
 		return there;
 	}
-	sweep(c);
+	hand_move(&c->hand, consider, c);
 	return i;
 }
 
@@ -341,8 +319,7 @@ inode_drop_locked(struct inode_cache *c, struct inode *i)
 	table_lock(c->table, i->node.hash);
 	table_remove_locked(c->table, &i->node);
 	atomic_fetch_add_explicit(&c->evicted[i->node.hash % EVICTIONS], 1, memory_order_release);
-	atomic_fetch_sub_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
-	    memory_order_relaxed);
+	hand_removed(&c->hand, INODE_MEMORY + i->file.rest.len);
 	table_unlock(c->table, i->node.hash);
 	assert(!ref_drop(&i->refs));		/* the caller's pin remains */
 }

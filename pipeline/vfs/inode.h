@@ -8,8 +8,8 @@
 
 #include "pipeline/base/epoch.h"
 #include "pipeline/base/mutex.h"
-#include "pipeline/base/table.h"
 #include "pipeline/share/share.h"
+#include "pipeline/vfs/hand.h"
 
 struct dentry_cache;
 struct names;
@@ -20,9 +20,7 @@ enum { EVICTIONS = 1024, BUCKETS_RECENT = 4,
 struct inode_cache {
 	struct table *table;
 	struct dentry_cache *dentries;
-	_Atomic uint64_t bytes;			/* of this share's inodes */
-	uint64_t budget;
-	_Atomic size_t hand;			/* where the clock stands */
+	struct hand hand;
 	_Atomic uint32_t evicted[EVICTIONS];	/* by hash: an inode of that hash was let go */
 	struct mutex rename;			/* rank RENAME: a directory changes its parent */
 	_Atomic uint64_t renames;		/* how often one has */
@@ -32,7 +30,7 @@ struct inode {
 	struct table_node node;
 	struct epoch_entry dead;
 	struct ref refs;			/* one is the table's */
-	_Atomic uint8_t recent;			/* the clock's second chance */
+	struct hand_mark mark;
 	bool gone;				/* under mutex: its last name went */
 	uint64_t ino;
 	struct mutex mutex;

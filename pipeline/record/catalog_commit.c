@@ -234,7 +234,7 @@ catalog_replay(struct catalog *c, lsn_t lsn, const struct txn_item *item)
 	uint64_t was;
 
 	if (keyed && (item->key.len == 0 || item->key.len > KEY_MAX ||
-	    item->body.len > META_VALUE_MAX - STORED_HEAD ||
+	    (item->kind == ITEM_PUT && item->body.len > META_VALUE_MAX - STORED_HEAD) ||
 	    (item->kind == ITEM_COUNT && item->key.at[0] != TAG_COUNT)))
 		return ST_CORRUPT;
 	if (keyed && item->key.at[0] == TAG_COUNT) {

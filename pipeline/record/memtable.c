@@ -206,6 +206,12 @@ node_find(const struct memtable *m, struct slice key, uint64_t hash)
 	return n;
 }
 
+void
+memtable_expect(const struct memtable *m, struct slice key)
+{
+	__builtin_prefetch(&m->buckets[key_hash(key) & (BUCKETS - 1)], 1);
+}
+
 const struct mem_value *
 memtable_find(const struct memtable *m, struct slice key)
 {

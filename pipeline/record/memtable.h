@@ -82,6 +82,9 @@ void memtable_set(struct memtable *m, struct slice key, struct slice body, uint6
 void memtable_del(struct memtable *m, struct slice key, uint64_t born, lsn_t lsn);
 void memtable_count(struct memtable *m, struct slice key, enum mem_kind kind, int64_t delta, lsn_t lsn);
 
+/* A key that will be set soon: a hint to the processor. */
+void memtable_expect(const struct memtable *m, struct slice key);
+
 /* NULL: nothing about this key here. */
 const struct mem_value *memtable_find(const struct memtable *m, struct slice key);
 

@@ -120,6 +120,12 @@ dentry_find(struct dentry_cache *c, uint64_t dir, struct slice name, struct name
 	return n != NULL;
 }
 
+void
+dentry_expect(const struct dentry_cache *c, uint64_t dir, struct slice name)
+{
+	table_expect(c->table, hash_of(dir, name));
+}
+
 static void
 consider(struct table_node *n, void *arg)
 {

@@ -22,6 +22,7 @@ inode_cache_new(uint64_t budget_bytes)
 
 	c->table = table_new(MIN(budget_bytes / INODE_MEMORY, 1u << 20));
 	hand_init(&c->hand, c->table, budget_bytes);
+	slab_init(&c->slab, sizeof(struct inode));
 	c->dentries = dentry_cache_new(budget_bytes / 4);
 	mutex_init(&c->rename, RANK_RENAME, 0);
 	return c;
@@ -35,7 +36,7 @@ inode_free(struct epoch_entry *e)
 	mutex_destroy(&i->mutex);
 	names_free(atomic_load_explicit(&i->names, memory_order_relaxed));
 	free((void *)(uintptr_t)i->file.rest.at);
-	free(i);
+	slab_put(&i->cache->slab, i);
 }
 
 static void
@@ -65,6 +66,7 @@ inode_cache_free(struct inode_cache **cp)
 	table_free(&c->table);
 	dentry_cache_free(&c->dentries);
 	mutex_destroy(&c->rename);
+	slab_fini(&c->slab);
 	free(c);
 }
 
@@ -119,10 +121,11 @@ consider(struct table_node *n, void *arg)
 }
 
 static struct inode *
-inode_make(const struct file *f, lsn_t change, uint64_t born)
+inode_make(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t born)
 {
-	struct inode *i = xcalloc(1, sizeof *i);
+	struct inode *i = slab_get(&c->slab);
 
+	i->cache = c;
 	ref_init(&i->refs);
 	ref_take(&i->refs);
 	i->ino = f->ino;
@@ -183,7 +186,7 @@ load(struct share *s, uint64_t ino, bool may_wait, struct arena *arena, struct i
 	st = rec_file_decode(v.body, &f);
 	if (st != OK || f.ino != ino)
 		return ST_CORRUPT;
-	*ip = inode_make(&f, v.lsn, v.born);
+	*ip = inode_make(s->inodes, &f, v.lsn, v.born);
 	return OK;
 }
 
@@ -290,10 +293,16 @@ inode_publish_locked(struct inode *i, const struct file *f, lsn_t change, uint64
 	atomic_fetch_add_explicit(&i->seq, 1, memory_order_release);
 }
 
+void
+inode_expect(const struct inode_cache *c, uint64_t ino)
+{
+	table_expect(c->table, hash_u64(ino));
+}
+
 struct inode *
 inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t born)
 {
-	struct inode *i = inode_make(f, change, born), *there;
+	struct inode *i = inode_make(c, f, change, born), *there;
 	bool entered;
 
 	/* Its number is new: nobody can have loaded it before its record was committed, but a

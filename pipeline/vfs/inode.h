@@ -10,6 +10,7 @@
 #include "pipeline/base/mutex.h"
 #include "pipeline/share/share.h"
 #include "pipeline/vfs/hand.h"
+#include "pipeline/vfs/slab.h"
 
 struct dentry_cache;
 struct names;
@@ -19,6 +20,7 @@ enum { EVICTIONS = 1024, BUCKETS_RECENT = 4,
 
 struct inode_cache {
 	struct table *table;
+	struct slab slab;			/* where inodes lie */
 	struct dentry_cache *dentries;
 	struct hand hand;
 	_Atomic uint32_t evicted[EVICTIONS];	/* by hash: an inode of that hash was let go */
@@ -29,6 +31,7 @@ struct inode_cache {
 struct inode {
 	struct table_node node;
 	struct epoch_entry dead;
+	struct inode_cache *cache;
 	struct ref refs;			/* one is the table's */
 	struct hand_mark mark;
 	bool gone;				/* under mutex: its last name went */
@@ -65,6 +68,9 @@ struct slice inode_rest_locked(const struct inode *i, struct arena *arena);
 
 /* Under its mutex: publish a new version; rest is copied when it is not the old one. */
 void inode_publish_locked(struct inode *i, const struct file *f, lsn_t change, uint64_t born);
+
+/* One of that number will be entered soon: a hint to the processor. */
+void inode_expect(const struct inode_cache *c, uint64_t ino);
 
 /* Enter a new inode that an effect has just made; pinned for the caller. */
 struct inode *inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t born);

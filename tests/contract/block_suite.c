@@ -3,7 +3,6 @@
  */
 #include "tests/contract/block_suite.h"
 
-#include "backends/block/doctor.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/rand.h"
@@ -654,27 +653,6 @@ CASE(a_deadline_that_has_passed_ends_a_call)
 	want(s, &w, OK);
 	waiter_drop(&w);
 	get(s, "x", 0, 0, "new!");
-	end(s);
-}
-
-CASE(the_doctor_finds_nothing_wrong_and_leaves_nothing)
-{
-	struct block_check check[BLOCK_DOCTOR_CHECKS];
-	struct block_store *s = fresh();
-	struct waiter w;
-	char text[160];
-	unsigned n = block_doctor(s, check);
-
-	EQ(n, BLOCK_DOCTOR_CHECKS);
-	for (unsigned i = 0; i < n; i++)
-		if (check[i].finding != BLOCK_GOOD)
-			check_fail(__FILE__, __LINE__, "%s: %s", check[i].what, check[i].text);
-	EQ(block_health(s, 10 * NS_PER_S, text), OK);
-	EQ_STR(text, "");
-	waiter_init(&w, BLOCK_WALK, "");
-	want(s, &w, OK);
-	EQ(w.count, 0);
-	waiter_drop(&w);
 	end(s);
 }
 

@@ -16,7 +16,7 @@ build=$(cd "${1:-$e2e_top}" && pwd)
 ulimit -n "$(ulimit -H -n)"
 export DITTOFS_MEMORY=${memory}MiB
 [ -z "${DFS_TEST_NFS:-}" ] || e2e_die "this looks at our own daemon's memory"
-server_begin "$build"
+server_begin "$build" >/dev/null
 IFS=: read -r _ port export <<<"$DFS_TEST_NFS"
 
 million() { # million make|cold: one run of the program against the daemon as it is

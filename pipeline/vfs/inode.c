@@ -15,16 +15,16 @@
 
 #include <stdlib.h>
 
-enum { SWEEP_BUCKETS = 32 };
+enum { SWEEP_BUCKETS = 32, NAMES_PART = 5 };
 
 struct inode_cache *
 inode_cache_new(uint64_t budget_bytes)
 {
 	struct inode_cache *c = xcalloc(1, sizeof *c);
 
-	c->budget = budget_bytes;
-	c->table = table_new(MIN(budget_bytes / INODE_MEMORY, 1u << 20));
-	c->dentries = dentry_cache_new(budget_bytes / 4);
+	c->budget = budget_bytes - budget_bytes / NAMES_PART;
+	c->table = table_new(MIN(c->budget / INODE_MEMORY, 1u << 20));
+	c->dentries = dentry_cache_new(budget_bytes / NAMES_PART);
 	mutex_init(&c->rename, RANK_RENAME, 0);
 	return c;
 }

@@ -3,6 +3,7 @@
  * audit entry, keep or undo.  Handlers only say what happens.
  */
 #include "mgmt/rest/guard.h"
+#include "mgmt/rest/live.h"
 
 #include "crypto/password.h"
 #include "crypto/secret.h"
@@ -178,6 +179,7 @@ finish(struct rest_call *call)
 	ended = db_end(&call->conn, keep && st == OK);
 	if (st == OK)
 		st = ended;
+	rest_live_settle(call, keep && st == OK);
 	if (st == OK || !keep)
 		return;
 	log_error("rest.commit", F_STR("status", status_name(st)), F_STR("path", call->rq->path));

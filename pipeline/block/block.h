@@ -99,6 +99,7 @@ void block_want_clear(struct io *io);
 
 struct index *block_index(struct share *s);	/* pipeline/block/index.h */
 struct mirror *block_mirror(struct share *s);	/* mirror.h: the local containers */
+struct suspects *block_suspects(struct share *s);	/* suspect.h */
 struct leaves *block_leaves(struct share *s);	/* leaf.h */
 
 /* Everything ≤ lsn is in the store and synced: records before it need no replay. */

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum squash { SQUASH_NONE, SQUASH_ROOT, SQUASH_ALL };
+enum squash { SQUASH_NONE, SQUASH_ROOT, SQUASH_ALL, SQUASH_ADMIN };	/* ADMIN: all are root */
+/* What a user or a group may do on a share, before modes are asked. */
+enum share_level { LEVEL_NONE, LEVEL_READ, LEVEL_WRITE, LEVEL_ADMIN };
 enum tier { TIER_WRITEBACK, TIER_LOCAL, TIER_REMOTE };
 
 enum { SHARE_NAME_MAX = 255, EXPORT_RULES_MAX = 64 };

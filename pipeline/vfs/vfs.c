@@ -64,7 +64,7 @@ row_ok(const struct job *job)
 
 	if (atomic_load_explicit(&job->share->state, memory_order_acquire) != SHARE_OPEN)
 		return ST_DELAY;
-	if (row->changes && (job->share->conf.read_only || job->cred->read_only))
+	if (row->changes && job->cred->read_only)
 		return ST_ROFS;
 	return row->takes_name ? name_check(job->op.name) : OK;
 }

@@ -4,6 +4,7 @@
  */
 #include "backends/block/s3/inner.h"
 
+#include "backends/block/call.h"
 #include "crypto/secret.h"
 #include "pipeline/base/panic.h"
 
@@ -42,38 +43,12 @@ s3_conf_preset(struct s3_conf *conf, const char *kind)
 	return false;
 }
 
-/* Whether a name may be asked for: printable to the protocol, and there. */
-static bool
-name_ok(const struct block_call *call)
-{
-	size_t len = strnlen(call->name, sizeof call->name);
-
-	if (len == sizeof call->name || (len == 0 && call->kind != BLOCK_WALK))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)call->name[i] < ' ' || call->name[i] == 0x7f)
-			return false;
-	return true;
-}
-
 static enum status
 call_check(const struct block_call *call)
 {
-	uint64_t end;
+	enum status st = block_call_check(call);
 
-	if (!name_ok(call))
-		return ST_INVAL;
-	switch (call->kind) {
-	case BLOCK_PUT:
-		return call->body.len <= PUT_BYTES_MAX ? OK : ST_FBIG;
-	case BLOCK_GET:
-		return __builtin_add_overflow(call->offset, call->len, &end) ? ST_INVAL : OK;
-	case BLOCK_HEAD:
-	case BLOCK_DEL:
-	case BLOCK_WALK:
-		return OK;
-	}
-	return ST_INVAL;
+	return st == OK && call->kind == BLOCK_PUT && call->body.len > PUT_BYTES_MAX ? ST_FBIG : st;
 }
 
 static void
@@ -84,9 +59,7 @@ s3_start(struct block_store *s, struct block_call *call)
 	uint8_t id[S3_PUT_ID_BYTES];
 	struct text hex = text_of(op->put_id, sizeof op->put_id);
 
-	call->status = OK;
-	call->got = 0;
-	call->text[0] = '\0';
+	block_call_clear(call);
 	op->store = store;
 	op->call = call;
 	op->refused = call_check(call);

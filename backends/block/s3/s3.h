@@ -4,7 +4,7 @@
 #ifndef BACKENDS_S3_S3_H
 #define BACKENDS_S3_S3_H
 
-#include "pipeline/contract/block_store.h"
+#include "backends/backends.h"
 
 struct s3_conf {
 	const char *url;		/* "https://s3.eu-west-1.amazonaws.com" */
@@ -34,5 +34,9 @@ bool s3_conf_preset(struct s3_conf *conf, const char *kind);
  */
 must_check enum status s3_store_open(const struct s3_conf *conf, char text[160],
     struct block_store **storep);
+
+/* The row of backends.c, by the options of open.c's table. */
+must_check enum status block_s3_open(const struct block_store_conf *conf, struct block_store **sp,
+    struct text *why);
 
 #endif

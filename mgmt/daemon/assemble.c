@@ -39,7 +39,7 @@ enum {
 enum { FILES_KEPT = 2048 };	/* descriptors that are not connections */
 enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
 	IDLE_PARTIAL_S = 60, SEGMENT = 64 << 20, TICK_MS = 100,
-	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 25 };
+	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 50 };
 
 /*
  * As many connections as were asked for, and as there are descriptors beside those that journals,

@@ -42,15 +42,15 @@ yard_start(void)
 void
 yard_make(struct yard *y, const char *kind)
 {
-	yard_make_sealed(y, kind, 0);
+	yard_make_as(y, kind, 0, 0);
 }
 
 void
-yard_make_sealed(struct yard *y, const char *kind, uint8_t aead)
+yard_make_as(struct yard *y, const char *kind, uint8_t aead, uint8_t level)
 {
 	static int n;
 
-	*y = (struct yard){ .kind = kind, .encryption = aead };
+	*y = (struct yard){ .kind = kind, .encryption = aead, .compression = level };
 	snprintf(y->dir, sizeof y->dir, "%s/yard%d", check_tmpdir(), n++);
 	TRUE(mkdir(y->dir, 0700) == 0);
 	for (int i = 0; i < YARD_CONTENTS; i++)

@@ -112,8 +112,7 @@ file_write(int dirfd, const struct leveldb_vouch *v)
 	put = pwrite(fd, slot, SLOT_BYTES, (off_t)(v->number % SLOTS) * SLOT_BYTES);
 	if (put != SLOT_BYTES)
 		st = put < 0 ? status_of_errno(errno) : ST_IO;
-	else if ((!sync_skipped("meta.vouch") && fdatasync(fd) != 0) ||
-	    (v->number == 1 && !sync_skipped("meta.folder") && fsync(dirfd) != 0))
+	else if (!sync_skipped("meta.vouch") && fdatasync(fd) != 0)
 		st = status_of_errno(errno);
 	close(fd);
 	return st;

@@ -92,9 +92,10 @@ open_folder(struct journal *j, bool make)
 
 	if (at < 0)
 		return status_of_errno(errno);
-	if (make && mkdirat(at, "journal", 0700) != 0 && errno != EEXIST)
+	if (make && ((mkdirat(at, "journal", 0700) != 0 && errno != EEXIST) ||
+	    (mkdirat(at, "containers", 0700) != 0 && errno != EEXIST)))
 		st = status_of_errno(errno);
-	else if (make)		/* with it the share's row, whoever wrote that, before a head cites it */
+	else if (make)		/* and with them the share's row, before a head cites it */
 		st = disk_sync_folder(at, "journal.folder");
 	if (st == OK && (j->dirfd = openat(at, "journal", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		st = status_of_errno(errno);

@@ -1,7 +1,8 @@
 /*
  * crash_power - what a disk may hold after the power went at some moment of a recorded run.
  *
- * usage: crash_power RECORD ROOT-INODE SEED COUNT      for each line on standard input, an empty
+ * usage: crash_power RECORD ROOT-INODE SEED COUNT [early]
+ *                                                      for each line on standard input, an empty
  *                                                      folder: build the next image there
  *        crash_power RECORD                            count what was recorded
  *
@@ -486,10 +487,10 @@ early(const struct run *run)
 
 /* A moment: anywhere, or about the end of a sync, or about a change of names, or early. */
 static uint64_t
-choose(const struct run *run)
+choose(const struct run *run, bool always_early)
 {
 	uint64_t at = 1 + (uint64_t)dice((uint32_t)run->n);
-	uint32_t what = dice(5);
+	uint32_t what = always_early ? 4 : dice(5);
 
 	if (what == 4)
 		at = early(run);
@@ -511,7 +512,7 @@ by_moment(const void *a, const void *b)
 }
 
 static struct plan *
-plans_make(const struct run *run, uint64_t seed, uint64_t count)
+plans_make(const struct run *run, uint64_t seed, uint64_t count, bool always_early)
 {
 	struct plan *v = must(calloc(count, sizeof *v));
 
@@ -521,7 +522,7 @@ plans_make(const struct run *run, uint64_t seed, uint64_t count)
 			dice(2);
 		v[i].seed = seed + i;
 		v[i].loss = (enum loss)dice(LOSSES + 1);
-		v[i].moment = choose(run);
+		v[i].moment = choose(run, always_early);
 		v[i].chance = chance;
 	}
 	qsort(v, count, sizeof *v, by_moment);
@@ -595,12 +596,13 @@ count_all(const struct run *run)
 int
 main(int argc, char **argv)
 {
+	bool always_early = argc == 6 && strcmp(argv[5], "early") == 0;
 	struct object *root;
 	struct run run;
 	uint64_t count;
 
-	if (argc != 2 && argc != 5) {
-		fprintf(stderr, "usage: crash_power record [root-inode seed count]\n");
+	if (argc != 2 && argc != 5 && !always_early) {
+		fprintf(stderr, "usage: crash_power record [root-inode seed count [early]]\n");
 		return 2;
 	}
 	run = run_read(argv[1]);
@@ -610,5 +612,6 @@ main(int argc, char **argv)
 	}
 	root = object_new(strtoull(argv[2], NULL, 10), true);
 	count = strtoull(argv[4], NULL, 10);
-	return build_all(&run, root, plans_make(&run, strtoull(argv[3], NULL, 10), count), count);
+	return build_all(&run, root, plans_make(&run, strtoull(argv[3], NULL, 10), count,
+	    always_early), count);
 }

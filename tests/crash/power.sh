@@ -22,19 +22,19 @@ set -uo pipefail
 
 # A site, and the circumstances in which it shows where the usual ones do not bring them about: a
 # first process that is killed at a fault point, for what a restart has to make good; a metadata
-# store in a folder of its own.
+# store in a folder of its own; moments soon after a start, for what later syncs make good.
 sites='
 journal.sync
-journal.folder
+journal.folder    early
 segment.folder
 head.sync
-head.folder
+head.folder       early kill=segment.folder:2
 recover.sync      kill=journal.sync:200
 recover.folder    kill=segment.folder:2
 container.sync
 container.folder
 meta.sync
-meta.folder
+meta.folder       kill=store.sync:1
 meta.vouch
 meta.above        apart
 share.sync
@@ -103,7 +103,7 @@ settings() {
 	  port: 0
 	database:
 	  sqlite:
-	    path: $work/control.db
+	    path: $fast/control.db
 	shares:
 	  - name: /export
 	    dir: $work/state/export
@@ -116,12 +116,17 @@ settings() {
 	[ -z "$2" ] || echo "    metadata_dir: $work/state/meta"
 }
 
-# recorded_start SITE KILL: the server in the foreground, recorded, a sync site left out
+# recorded_start SITE KILL: the server in the foreground, recorded, a sync site left out, to be
+# killed at a fault point; where that comes so early that nobody was served, it is started again
 recorded_start() {
-	LD_PRELOAD=$build/tests/bin/power_preload.so POWER_RECORD=$fast/record \
-		POWER_ROOT=$work/state DITTOFS_SKIP_SYNC=$1 ${2:+DITTOFS_FAULT=$2:kill} \
+	env LD_PRELOAD="$build/tests/bin/power_preload.so" POWER_RECORD="$fast/record" \
+		POWER_ROOT="$work/state" DITTOFS_SKIP_SYNC="$1" ${2:+"DITTOFS_FAULT=$2:kill"} \
 		"$build/dfs" start -f --config "$work/dfs.yaml" >>"$work/server.log" 2>&1 &
 	server=$!
+	[ -z "$2" ] || {
+		sleep 0.5
+		kill -0 "$server" 2>/dev/null || { recorded_start "$1" ""; return; }
+	}
 	server_wait "$port"
 }
 
@@ -134,10 +139,11 @@ recorded_kill() {
 # record_run SEED SITE: $fast/record, $root and the journals are what an image is made and judged by
 record_run() {
 	local row kill='' apart=''
-	row=$(awk -v site="$2" '$1 == site' <<<"$sites")
+	row=$(awk -v site="$2" '$1 == site' <<<"$sites") when=
+	[[ $row != *early* ]] || when=early
 	[[ $row != *kill=* ]] || kill=${row##*kill=}
 	[[ $row != *apart* && $(($1 % 2)) = 0 ]] || apart=yes
-	rm -rf "$work/state" "$work/journals" "$fast/record"
+	rm -rf "$work/state" "$work/journals" "$fast"/{record,control.db*}
 	mkdir -p "$work/state" "$work/journals"
 	port=$(port_free)
 	settings "$1" "$apart" >"$work/dfs.yaml"
@@ -161,7 +167,7 @@ record_run() {
 # images_begin SEED COUNT, image, images_end: build the next, start on it, look.  $seed is its seed;
 # what is wrong is in $work/said.
 images_begin() {
-	coproc BUILDER { exec "$build/tests/bin/crash_power" "$fast/record" "$root" "$1" "$2"; }
+	coproc BUILDER { exec "$build/tests/bin/crash_power" "$fast/record" "$root" "$1" "$2" ${when:+"$when"}; }
 	builder=$BUILDER_PID
 	exec 7<&"${BUILDER[0]}" 8>&"${BUILDER[1]}"
 }
@@ -195,7 +201,7 @@ image() {
 # --- the campaign ---
 
 one_run() { # one_run RUN: its images; the number of bad ones is the status, at most 100
-	local run=$1 i bad=0
+	local run=$1 i bad=0 seed=0
 	local first=$((${POWER_SEED:-1} * 1000 + run))
 	record_run "$first" "" || return 100
 	images_begin $((first * 10000)) "$images"
@@ -267,11 +273,12 @@ in_lanes() {
 			trap 'exit 1' INT TERM
 			RANDOM=$((n * 1000 + $$ % 1000))
 			"$1"
-		) &
+		) 2>"$work/stderr$n" &
 		lane_pids+=($!)
 	done
 	wait "${lane_pids[@]}"
 	lane_pids=()
+	grep -hv ' Killed ' "$work"/stderr* >&2
 }
 
 if [ "$what" = mutants ]; then

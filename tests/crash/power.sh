@@ -238,8 +238,8 @@ one_site() { # one_site SITE: a line of the table
 	for ((i = 1; i <= images; i++)); do
 		if ((i % 8 == 1)); then
 			[ "$i" = 1 ] || images_end
-			record_run $((first + i)) "$site" >"$work/said" || break
-			images_begin $(((first + i) * 10000)) 8
+			record_run $((first + i / 8)) "$site" >"$work/said" || break
+			images_begin $(((first + i / 8) * 10000)) 8
 		fi
 		image || break
 	done

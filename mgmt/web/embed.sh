@@ -22,6 +22,7 @@ for f; do
 	*.html) type='text/html; charset=utf-8' ;;
 	*.js) type='text/javascript; charset=utf-8' ;;
 	*.css) type='text/css; charset=utf-8' ;;
+	*.svg) type='image/svg+xml' ;;
 	esac
 	[ "$name" != index.html ] || name=
 	echo "{ \"/ui/$name\", page_$n, sizeof page_$n, \"$type\" },"

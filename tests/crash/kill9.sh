@@ -22,9 +22,9 @@ rounds=${2:-200}
 mib=${KILL9_MIB:-0}
 RANDOM=${KILL9_SEED:-1}
 dies=4
-if [ "$mib" != 0 ]; then	# data stays in the journal until that has half as much again
+if [ "$mib" != 0 ]; then	# carving begins at half of that live, or twice that in all
 	dies=20
-	export DITTOFS_CARVE_AGE=86400 DFS_TEST_JOURNAL=$((mib * 5 / 2))MiB
+	export DITTOFS_CARVE_AGE=86400 DFS_TEST_JOURNAL=$((mib * 5 / 4))MiB
 fi
 server_begin "$build"
 journals=$(mktemp -d "${TMPDIR:-/tmp}/kill9.XXXXXX")

@@ -575,8 +575,6 @@ CASE(a_store_without_its_first_file_is_no_fresh_one)
 	check_skip("this keeper has no such file");
 }
 
-/* --- a power loss --- */
-
 enum { POWER_ROWS = 2000, POWER_HOLE = 512 };
 
 /* Copy a store as a power loss may leave it: the running log has all sectors that were synced, and
@@ -651,20 +649,17 @@ refuses_old_log(const char *copy)
 {
 	struct files files = { .n = 0 };
 	struct meta_store *s = NULL;
-	char why[512], name[700], path[900];
+	char why[512], name[700] = "", path[1300];
 
 	list_files(copy, ".", &files);
-	for (int i = 0; i < files.n; i++) {
-		if (strstr(files.name[i], ".log") == NULL)
-			continue;
-		snprintf(name, sizeof name, "%.*s/000001.log",
-		    (int)(strrchr(files.name[i], '/') - files.name[i]), files.name[i]);
-		spill(copy, name, (const uint8_t *)"damaged", 7);
-		EQ(suite_try_open(copy, &s, why, sizeof why), ST_CORRUPT);
-		snprintf(path, sizeof path, "%s/%s", copy, name);
-		EQ(unlink(path), 0);
-		return;
-	}
+	for (int i = 0; i < files.n; i++)
+		if (strstr(files.name[i], ".log") != NULL)
+			snprintf(name, sizeof name, "%.*s/000001.log",
+			    (int)(strrchr(files.name[i], '/') - files.name[i]), files.name[i]);
+	spill(copy, name, (const uint8_t *)"damaged", 7);
+	EQ(suite_try_open(copy, &s, why, sizeof why), ST_CORRUPT);
+	snprintf(path, sizeof path, "%s/%s", copy, name);
+	EQ(unlink(path), 0);
 }
 
 CASE(a_hole_in_what_was_not_synced_costs_nothing_that_was)

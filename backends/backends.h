@@ -4,6 +4,8 @@
 #ifndef BACKENDS_BACKENDS_H
 #define BACKENDS_BACKENDS_H
 
+#include "backends/conf.h"
+#include "pipeline/contract/block_store.h"
 #include "pipeline/contract/meta_store.h"
 
 #include <stdbool.h>
@@ -26,5 +28,19 @@ must_check enum status meta_store_open(const char *kind, const struct meta_conf 
 
 /* Is there a kind of that name, and does it outlive the process? */
 bool meta_store_known(const char *kind, bool *durable);
+
+struct block_store_conf {
+	const struct backends_pair *option;	/* borrowed; may hold secrets */
+	uint32_t noptions;
+};
+
+/*
+ * Open a block store: kind is "memory", "fs" or "s3", each with options of its own (its header).
+ * Nothing is asked of a peer yet.  why: a sentence for the operator, without secrets.
+ *
+ * INVAL: no such kind or option.  IO, NOSPC, ACCES: the system said so.
+ */
+must_check enum status block_store_open(const char *kind, const struct block_store_conf *conf,
+    struct block_store **sp, char *why, size_t why_cap);
 
 #endif

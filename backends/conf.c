@@ -3,6 +3,8 @@
  */
 #include "backends/conf.h"
 
+#include "pipeline/base/panic.h"
+
 #include <string.h>
 
 enum { WORD_MAX = 128 };
@@ -16,13 +18,57 @@ row_of(const char *key, const struct backends_conf_row *rows, uint32_t nrows)
 	return NULL;
 }
 
+static bool
+set_number(const struct backends_conf_row *row, const char *value)
+{
+	uint64_t number = 0;
+	bool good = row->type == CONF_SIZE ? text_size(value, &number) :
+	    text_u64(value, row->least, row->most, &number);
+
+	if (!good || number < row->least || number > row->most)
+		return false;
+	*(uint64_t *)row->value = number;
+	return true;
+}
+
+static bool
+set_flag(const struct backends_conf_row *row, const char *value)
+{
+	bool yes = strcmp(value, "true") == 0;
+
+	if (!yes && strcmp(value, "false") != 0)
+		return false;
+	*(bool *)row->value = yes;
+	return true;
+}
+
+static bool
+set_text(const struct backends_conf_row *row, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len < row->least || len > row->most)
+		return false;
+	*(const char **)row->value = value;
+	return true;
+}
+
+static bool
+set(const struct backends_conf_row *row, const char *value)
+{
+	switch (row->type) {
+	case CONF_SIZE: case CONF_NUMBER: return set_number(row, value);
+	case CONF_FLAG: return set_flag(row, value);
+	case CONF_TEXT: return set_text(row, value);
+	}
+	return false;
+}
+
 static enum status
 read_word(char *word, const struct backends_conf_row *rows, uint32_t nrows, struct text *why)
 {
 	const struct backends_conf_row *row;
 	char *value = strchr(word, '=');
-	uint64_t number = 0;
-	bool good;
 
 	if (value != NULL)
 		*value++ = '\0';
@@ -31,13 +77,27 @@ read_word(char *word, const struct backends_conf_row *rows, uint32_t nrows, stru
 		text_addf(why, row == NULL ? "unknown option %s" : "option %s has no value", word);
 		return ST_INVAL;
 	}
-	good = row->type == CONF_SIZE ? text_size(value, &number) :
-	    text_u64(value, row->least, row->most, &number);
-	if (!good || number < row->least || number > row->most) {
+	assert(row->type == CONF_SIZE || row->type == CONF_NUMBER);	/* a word does not last */
+	if (!set_number(row, value)) {
 		text_addf(why, "option %s: %s is not within its range", word, value);
 		return ST_INVAL;
 	}
-	*row->value = number;
+	return OK;
+}
+
+enum status
+backends_conf_pairs(const struct backends_pair *pairs, uint32_t npairs,
+    const struct backends_conf_row *rows, uint32_t nrows, struct text *why)
+{
+	for (uint32_t i = 0; i < npairs; i++) {
+		const struct backends_conf_row *row = row_of(pairs[i].key, rows, nrows);
+
+		if (row == NULL || !set(row, pairs[i].value)) {
+			text_addf(why, row == NULL ? "unknown option %.64s" :
+			    "option %.64s: its value is not within its range", pairs[i].key);
+			return ST_INVAL;
+		}
+	}
 	return OK;
 }
 

@@ -135,15 +135,25 @@ ctl_do_group_add(struct ctl_run *run)
 static int
 permission(struct ctl_run *run, const char *method, struct rest_json *body, struct rest_json **out)
 {
-	const char *user = ctl_said(run, "user"), *group = ctl_said(run, "group");
+	static const char *const kinds[][2] = {
+		{ "user", "/shares/{}/permissions/users/{user}" },
+		{ "group", "/shares/{}/permissions/groups/{group}" },
+		{ "sid", "/shares/{}/permissions/sids/{sid}" },
+	};
+	const char *said = NULL;
 	char path[CTL_URL_MAX];
+	int n = 0;
 
-	if ((user == NULL) == (group == NULL)) {
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (ctl_said(run, kinds[i][0]) != NULL) {
+			said = kinds[i][1];
+			n++;
+		}
+	if (n != 1) {
 		rest_json_free(body);
-		return ctl_fail("say one of --user and --group");
+		return ctl_fail("say one of --user, --group and --sid");
 	}
-	if (!ctl_path(run, user != NULL ? "/shares/{}/permissions/users/{user}" :
-	    "/shares/{}/permissions/groups/{group}", path)) {
+	if (!ctl_path(run, said, path)) {
 		rest_json_free(body);
 		return ctl_fail("a name is empty or too long");
 	}

@@ -20,9 +20,9 @@
 static uint64_t cache_bytes;
 
 static enum status
-open_share(const struct share_conf *conf, char *why, size_t why_cap)
+open_share(const struct share_conf *conf, struct share_rules *rules, char *why, size_t why_cap)
 {
-	return share_wire(conf, cache_bytes, gateway_remember, why, why_cap);
+	return share_wire(conf, rules, cache_bytes, gateway_remember, why, why_cap);
 }
 
 static enum status
@@ -38,6 +38,22 @@ close_share(const char *name)
 		auth_forget(s->row.share);
 	share_put(&s);
 	return st;
+}
+
+static struct share_rules *
+swap_rules(const char *name, struct share_rules *rules)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	struct share_rules *old;
+
+	if (s == NULL) {
+		rules_put(&rules);
+		return NULL;
+	}
+	old = share_rules_swap(s, rules);
+	auth_forget(s->row.share);
+	share_put(&s);
+	return old;
 }
 
 static void
@@ -80,7 +96,7 @@ runs(const char *type)
 }
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_look = look, .adapter_set = set_adapter, .adapter_runs = runs,
+	.share_rules = swap_rules,	.share_look = look, .adapter_set = set_adapter, .adapter_runs = runs,
 	.metrics = metrics_write };
 
 static const char *

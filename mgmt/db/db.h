@@ -211,6 +211,12 @@ must_check enum status db_share_conf(struct db_conn *c, const struct db_row *sha
     const struct db_place *place, struct arena *arena, struct share_conf *conf, char *why,
     size_t why_cap);
 
+/* Its rules, gated: export rules of conf, levels of users and groups by their numbers, mapped
+ * uids; the caller's reference. */
+struct share_rules;
+must_check enum status db_share_rules(struct db_conn *c, const struct db_row *share,
+    const struct share_conf *conf, struct share_rules **rulesp);
+
 /* The present time, as RFC 3339 in UTC. */
 void db_now(char to[DB_TIME_TEXT]);
 

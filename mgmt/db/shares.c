@@ -28,22 +28,20 @@ struct reading {
 static const struct {
 	const char *word;
 	uint8_t squash;
-	bool to_admin;
 } squashes[] = {
-	{ "none", SQUASH_NONE, false },		{ "root_to_admin", SQUASH_NONE, false },
-	{ "root_to_guest", SQUASH_ROOT, false },	{ "all_to_guest", SQUASH_ALL, false },
-	{ "all_to_admin", SQUASH_ALL, true },
-	{ "no_root_squash", SQUASH_NONE, false },	{ "root_squash", SQUASH_ROOT, false },
-	{ "all_squash", SQUASH_ALL, false },
+	{ "none", SQUASH_NONE },		{ "root_to_admin", SQUASH_NONE },
+	{ "root_to_guest", SQUASH_ROOT },	{ "all_to_guest", SQUASH_ALL },
+	{ "all_to_admin", SQUASH_ADMIN },
+	{ "no_root_squash", SQUASH_NONE },	{ "root_squash", SQUASH_ROOT },
+	{ "all_squash", SQUASH_ALL },
 };
 
 static bool
-squash_of(const char *word, uint8_t *squash, bool *to_admin)
+squash_of(const char *word, uint8_t *squash)
 {
 	for (size_t i = 0; i < ARRAY_LEN(squashes); i++)
 		if (strcmp(squashes[i].word, word) == 0) {
 			*squash = squashes[i].squash;
-			*to_admin = squashes[i].to_admin;
 			return true;
 		}
 	return false;
@@ -59,8 +57,6 @@ wrong(struct reading *r, const char *what, const char *word)
 static bool
 option(struct reading *r, const char *word)
 {
-	bool to_admin = false;
-
 	if (strcmp(word, "ro") == 0)
 		r->rule.read_only = true;
 	else if (strcmp(word, "rw") == 0)
@@ -69,7 +65,7 @@ option(struct reading *r, const char *word)
 		r->rule.secure = true;
 	else if (strcmp(word, "insecure") == 0)
 		r->rule.secure = false;
-	else if (!squash_of(word, &r->rule.squash, &to_admin) || to_admin)
+	else if (!squash_of(word, &r->rule.squash) || r->rule.squash == SQUASH_ADMIN)
 		return wrong(r, "no option of an export rule", word);
 	return true;
 }
@@ -245,8 +241,8 @@ db_share_conf(struct db_conn *c, const struct db_row *share, const struct db_pla
     struct arena *arena, struct share_conf *conf, char *why, size_t why_cap)
 {
 	struct reading r = { .conf = conf, .c = c, .arena = arena, .why = why, .cap = why_cap };
+	const char *rules = db_text(DB_SHARE, share, "export_rules");
 	struct db_row meta, local;
-	bool to_admin = false;
 
 	plain_fields(share, conf);
 	if (db_get(c, DB_META_STORE, NULL, db_text(DB_SHARE, share, "metadata_store"), arena,
@@ -259,13 +255,10 @@ db_share_conf(struct db_conn *c, const struct db_row *share, const struct db_pla
 		snprintf(why, why_cap, "the path of its folder is too long");
 		return ST_NAMETOOLONG;
 	}
-	if (!squash_of(db_text(DB_SHARE, share, "squash"), &r.squash, &to_admin))
+	if (!squash_of(db_text(DB_SHARE, share, "squash"), &r.squash) ||
+	    !rules_read(&r, rules))
 		return ST_INVAL;
-	if (to_admin)
-		conf->anon_uid = conf->anon_gid = 0;
-	if (!rules_read(&r, db_text(DB_SHARE, share, "export_rules")))
-		return ST_INVAL;
-	if (conf->nrules == 0) {
+	if (rules[strspn(rules, " ")] == '\0') {
 		conf->nrules = 1;
 		conf->rules[0] = (struct export_rule){ .hosts = "*", .squash = r.squash };
 	}

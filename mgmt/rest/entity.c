@@ -19,6 +19,7 @@ static const struct rest_hooks *const hooks[DB_ENTITIES] = {
 	[DB_META_STORE] = &rest_meta_store_hooks, [DB_LOCAL_STORE] = &rest_local_store_hooks,
 	[DB_REMOTE_STORE] = &rest_remote_store_hooks, [DB_ADAPTER] = &rest_adapter_hooks,
 	[DB_NETGROUP] = &rest_netgroup_hooks, [DB_NETGROUP_MEMBER] = &rest_netgroup_member_hooks,
+	[DB_IDMAP] = &rest_idmap_hooks,
 };
 
 const struct rest_hooks *

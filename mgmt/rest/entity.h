@@ -21,7 +21,7 @@ struct rest_hooks {
 
 extern const struct rest_hooks rest_user_hooks, rest_group_hooks, rest_member_hooks, rest_share_hooks,
 	rest_meta_store_hooks, rest_local_store_hooks, rest_remote_store_hooks, rest_adapter_hooks,
-	rest_netgroup_hooks, rest_netgroup_member_hooks, rest_no_hooks;
+	rest_netgroup_hooks, rest_netgroup_member_hooks, rest_idmap_hooks, rest_no_hooks;
 
 const struct rest_hooks *rest_hooks_of(enum db_entity e);
 
@@ -38,6 +38,11 @@ const char *rest_row_scope(enum db_entity e, const struct db_row *row);
 /* Answer with the row as it is now. */
 void rest_row_reply(struct rest_call *call, enum db_entity e, const char *scope, const char *key,
     int http);
+
+/* Give that user, group or SID a level; NOENT: there is no such share. */
+must_check enum status rest_grant(struct rest_call *call, const char *share, const char *type,
+    const char *name, const char *level);
+bool rest_level_ok(const char *level);
 
 /* A share's name from a part of a path: with its slash. */
 void rest_share_arg(struct rest_call *call, int at);

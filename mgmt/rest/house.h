@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct share_conf;
+struct share_rules;
 
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
@@ -19,10 +20,14 @@ struct rest_share_state {
 };
 
 struct rest_house {
-	/* Serve that share from now on; why: a sentence. */
-	enum status (*share_open)(const struct share_conf *conf, char *why, size_t why_cap);
+	/* Serve that share from now on, by those rules (taken); why: a sentence. */
+	enum status (*share_open)(const struct share_conf *conf, struct share_rules *rules, char *why,
+	    size_t why_cap);
 	/* Serve it no more: all durable, all closed.  NOENT: it was not open. */
 	enum status (*share_close)(const char *name);
+	/* By other rules (taken) from now on, while it serves; the caller gets those before, NULL
+	 * where it is not open. */
+	struct share_rules *(*share_rules)(const char *name, struct share_rules *rules);
 	void (*share_look)(const char *name, struct rest_share_state *state);
 
 	/* Listen for that protocol on that port, or listen no more. */

@@ -68,12 +68,15 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 	struct share_conf *conf = xcalloc(1, sizeof *conf);
 	struct db_place place = { rest_state.conf.state_dir };
 	const char *name = db_text(DB_SHARE, share, "name");
+	struct share_rules *rules;
 	enum status st;
 
 	why[0] = '\0';
 	st = db_share_conf(c, share, &place, arena, conf, why, why_cap);
 	if (st == OK)
-		st = rest_state.conf.house->share_open(conf, why, why_cap);
+		st = db_share_rules(c, share, conf, &rules);
+	if (st == OK)
+		st = rest_state.conf.house->share_open(conf, rules, why, why_cap);
 	if (st != OK && why[0] == '\0')
 		snprintf(why, why_cap, "%s", status_text(st));
 	note(name, st == OK ? NULL : why);
@@ -117,87 +120,6 @@ rest_live_status(const struct db_row *share)
 	rest_json_put_str(out, "checked_at", now);
 	rest_json_put_int(out, "latency_ms", (int64_t)((clock_mono_ns() - start) / NS_PER_MS));
 	return out;
-}
-
-/* --- netgroups --- */
-
-struct namers {
-	struct rest_call *call;
-	const char *netgroup;
-	const struct db_row *row[DB_LIST_MAX];
-	int n;
-};
-
-/* "@name" as a word of the rules. */
-static bool
-names_it(const char *rules, const char *netgroup)
-{
-	size_t len = strlen(netgroup);
-
-	for (const char *s = rules; (s = strchr(s, '@')) != NULL; s++)
-		if (strncmp(s + 1, netgroup, len) == 0 && strchr(" (", s[1 + len]) != NULL)
-			return true;
-	return false;
-}
-
-static void
-see_share(const struct db_row *row, void *arg)
-{
-	struct namers *n = arg;
-	struct db_row *kept;
-
-	if (!names_it(db_text(DB_SHARE, row, "export_rules"), n->netgroup))
-		return;
-	kept = arena_copy(&n->call->arena, row, sizeof *row);
-	if (kept != NULL && n->n < DB_LIST_MAX)
-		n->row[n->n++] = kept;
-}
-
-static enum status
-namers_find(struct namers *n)
-{
-	struct db_list all = { .limit = DB_LIST_MAX };
-
-	return db_list(n->call->conn, DB_SHARE, &all, &n->call->arena, see_share, n);
-}
-
-enum status
-rest_live_netgroup_used(struct rest_call *call, const char *netgroup, bool *used)
-{
-	struct namers n = { .call = call, .netgroup = netgroup };
-	enum status st = namers_find(&n);
-
-	*used = n.n > 0;
-	return st;
-}
-
-bool
-rest_live_netgroup(struct rest_call *call, const char *netgroup)
-{
-	struct namers n = { .call = call, .netgroup = netgroup };
-	enum status st = namers_find(&n);
-	char why[300];
-
-	if (st != OK) {
-		rest_status(call, st, "netgroup", netgroup);
-		return false;
-	}
-	for (int i = 0; i < n.n; i++) {
-		const char *name = db_text(DB_SHARE, n.row[i], "name");
-
-		if (db_num(DB_SHARE, n.row[i], "enabled") == 0 ||
-		    strcmp(db_text(DB_SHARE, n.row[i], "source"), "api") != 0)
-			continue;
-		st = rest_live_close(name);
-		if (st == OK)
-			st = rest_live_open(call->conn, &call->arena, n.row[i], why, sizeof why);
-		if (st != OK) {
-			rest_problem(call, 503, "share_failed", "dfsctl share enable tries again",
-			    "the share \"%s\", whose rules name the netgroup, does not open anew", name);
-			return false;
-		}
-	}
-	return true;
 }
 
 /* --- at start --- */

@@ -16,8 +16,15 @@ must_check enum status rest_live_close(const char *name);
 /* {status, message, checked_at, latency_ms} */
 struct rest_json *rest_live_status(const struct db_row *share);
 
-/* Open anew all shares whose rules name that netgroup.  False: the problem is said. */
+/*
+ * Who may do what on shares that serve follows the rows within the transaction that changes them:
+ * one share's rules, those of all that name a netgroup, all of them.  What was in force before
+ * comes back where the change is not kept.  False: the problem is said.
+ */
+bool rest_live_rules(struct rest_call *call, const char *share);
 bool rest_live_netgroup(struct rest_call *call, const char *netgroup);
+bool rest_live_rules_all(struct rest_call *call);
+void rest_live_settle(struct rest_call *call, bool kept);
 
 /* Does any share's rules name it? */
 enum status rest_live_netgroup_used(struct rest_call *call, const char *netgroup, bool *used);

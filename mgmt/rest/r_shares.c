@@ -136,14 +136,11 @@ share_updating(struct rest_call *call, const struct db_row *old, struct db_row *
 	return ours(call, old);
 }
 
-/* What the house knows of a share, and so must be told anew. */
+/* Does one of these fields differ? */
 static bool
-serves_other(const struct db_row *old, const struct db_row *now)
+differs(const struct db_row *old, const struct db_row *now, const char *const *fields)
 {
-	static const char *const fields[] = { "read_only", "durability", "squash", "anonymous_uid",
-		"anonymous_gid", "local_store_size", "export_rules" };
-
-	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+	for (size_t i = 0; fields[i] != NULL; i++) {
 		const struct db_value *a = &old->v[db_field_at(DB_SHARE, fields[i])];
 		const struct db_value *b = &now->v[db_field_at(DB_SHARE, fields[i])];
 
@@ -157,11 +154,16 @@ serves_other(const struct db_row *old, const struct db_row *now)
 static bool
 share_updated(struct rest_call *call, const struct db_row *old, const struct db_row *now)
 {
+	static const char *const rules[] = { "read_only", "squash", "anonymous_uid", "anonymous_gid",
+		"export_rules", "default_permission", NULL };
+	static const char *const wiring[] = { "durability", "local_store_size", NULL };
 	const char *name = db_text(DB_SHARE, now, "name");
 	char why[300];
 
-	if (db_num(DB_SHARE, now, "enabled") == 0 || !serves_other(old, now))
+	if (db_num(DB_SHARE, now, "enabled") == 0)
 		return true;
+	if (!differs(old, now, wiring))
+		return !differs(old, now, rules) || rest_live_rules(call, name);
 	if (rest_live_close(name) != OK) {
 		rest_problem(call, 503, "share_failed", NULL, "the share \"%s\" does not close", name);
 		return false;

@@ -1,7 +1,7 @@
 /*
  * Users, groups and who is in which.
  */
-#include "mgmt/rest/entity.h"
+#include "mgmt/rest/live.h"
 
 #include "pipeline/base/panic.h"
 
@@ -25,6 +25,21 @@ user_show(struct rest_call *call, const struct db_row *row, struct rest_json *ou
 		rest_json_put(out, "groups", groups);
 	else
 		rest_json_free(groups);
+}
+
+/* Levels and mapped uids are by the numbers of users and groups, and by who is in which. */
+static bool
+rules_after(struct rest_call *call, const struct db_row *row)
+{
+	(void)row;
+	return rest_live_rules_all(call);
+}
+
+static bool
+rules_after_change(struct rest_call *call, const struct db_row *old, const struct db_row *now)
+{
+	(void)old;
+	return rules_after(call, now);
 }
 
 /* --- creation and change --- */
@@ -97,40 +112,6 @@ set_groups(struct rest_call *call, const char *username)
 	return true;
 }
 
-static enum status
-grant(struct rest_call *call, const char *share, const char *type, const char *name,
-    const char *level)
-{
-	struct db_row g = { 0 };
-	char principal[100], *kept;
-	struct text t = text_of(principal, sizeof principal);
-	enum status st;
-
-	text_addf(&t, "%s:%s", type, name);
-	kept = arena_copy(&call->arena, principal, t.len);
-	if (kept == NULL)
-		return ST_RESOURCE;
-	db_set_text(DB_GRANT, &g, "level", level);
-	st = db_update(call->conn, DB_GRANT, share, kept, &g, 0);
-	if (st != ST_NOENT)
-		return st;
-	db_set_text(DB_GRANT, &g, "share", share);
-	db_set_text(DB_GRANT, &g, "principal", kept);
-	db_set_text(DB_GRANT, &g, "type", type);
-	db_set_text(DB_GRANT, &g, "name", name);
-	return db_insert(call->conn, DB_GRANT, &g);
-}
-
-static bool
-level_ok(const char *level)
-{
-	const struct db_field *f = &db_entity[DB_GRANT].field[db_field_at(DB_GRANT, "level")];
-	struct db_value v = { .is = DB_TEXT, .text = level };
-	char why[100];
-
-	return level != NULL && db_field_ok(f, &v, why, sizeof why);
-}
-
 struct granting {
 	struct rest_call *call;
 	const char *username;
@@ -144,11 +125,11 @@ grant_one(const char *share, const struct rest_json *level, void *arg)
 	const char *word = rest_json_str(level);
 	enum status st;
 
-	g->ok = level_ok(word) || rest_invalid_field(g->call, "share_permissions",
+	g->ok = rest_level_ok(word) || rest_invalid_field(g->call, "share_permissions",
 	    "\"%.64s\": a level is none, read, read-write or admin", share);
 	if (!g->ok)
 		return false;
-	st = grant(g->call, share, "user", g->username, word);
+	st = rest_grant(g->call, share, "user", g->username, word);
 	if (st == ST_NOENT)
 		g->ok = rest_invalid_field(g->call, "share_permissions", "there is no share \"%.64s\"",
 		    share);
@@ -194,7 +175,7 @@ user_created(struct rest_call *call, const struct db_row *row)
 		return false;
 	if (rest_json_get(call->body, "share_permissions") != NULL)
 		rest_json_each(rest_json_get(call->body, "share_permissions"), grant_one, &g);
-	return g.ok;
+	return g.ok && rest_live_rules_all(call);
 }
 
 static bool
@@ -232,7 +213,7 @@ user_updated(struct rest_call *call, const struct db_row *old, const struct db_r
 	const char *username = db_text(DB_USER, now, "username");
 	enum status st;
 
-	if (!set_groups(call, username))
+	if (!set_groups(call, username) || !rest_live_rules_all(call))
 		return false;
 	if (db_num(DB_USER, old, "enabled") == db_num(DB_USER, now, "enabled"))
 		return true;
@@ -259,7 +240,7 @@ user_removing(struct rest_call *call, const struct db_row *old)
 
 const struct rest_hooks rest_user_hooks = { .show = user_show, .creating = user_creating,
 	.created = user_created, .updating = user_updating, .updated = user_updated,
-	.removing = user_removing, .extras = user_extras };
+	.removing = user_removing, .removed = rules_after, .extras = user_extras };
 
 void
 rest_do_reset_password(struct rest_call *call)
@@ -355,75 +336,23 @@ group_removing(struct rest_call *call, const struct db_row *old)
 }
 
 const struct rest_hooks rest_group_hooks = { .show = group_show, .creating = group_creating,
-	.updating = group_updating, .removing = group_removing, .extras = group_extras };
-const struct rest_hooks rest_member_hooks;
+	.updating = group_updating, .updated = rules_after_change, .removing = group_removing,
+	.removed = rules_after, .extras = group_extras };
+const struct rest_hooks rest_member_hooks = { .created = rules_after, .removed = rules_after };
 
-/* --- permissions --- */
+/* --- identity mappings --- */
 
-static void
-do_grant(struct rest_call *call, enum db_entity who, const char *type)
+static bool
+idmap_creating(struct rest_call *call, struct db_row *row)
 {
-	const char *level = rest_json_get_str(call->body, "level");
-	struct db_row row;
-	char principal[100];
-	struct text t = text_of(principal, sizeof principal);
-	enum status st;
+	const char *provider = db_text(DB_IDMAP, row, "provider_name");
+	uint64_t uid;
 
-	rest_share_arg(call, 0);
-	if (!level_ok(level)) {
-		rest_invalid_field(call, "level", "is none of none, read, read-write, admin");
-		return;
-	}
-	st = db_get(call->conn, who, NULL, call->arg[1], &call->arena, &row);
-	if (st == OK)
-		st = grant(call, call->arg[0], type, call->arg[1], level);
-	if (st == ST_NOENT)
-		rest_problem(call, 404, "not_found", NULL, "there is no %s \"%s\", or no share \"%s\"",
-		    type, call->arg[1], call->arg[0]);
-	else if (st != OK)
-		rest_status(call, st, "permission", call->arg[1]);
-	if (st != OK)
-		return;
-	text_addf(&t, "%s:%s", type, call->arg[1]);
-	rest_row_reply(call, DB_GRANT, call->arg[0], principal, 200);
+	if (strcmp(provider, "sys") == 0 &&
+	    !text_u64(db_text(DB_IDMAP, row, "principal"), 0, UINT32_MAX - 1, &uid))
+		return rest_invalid_field(call, "principal", "of the provider sys is a uid: a number");
+	return true;
 }
 
-static void
-do_revoke(struct rest_call *call, const char *type)
-{
-	char principal[100];
-	struct text t = text_of(principal, sizeof principal);
-	enum status st;
-
-	rest_share_arg(call, 0);
-	text_addf(&t, "%s:%s", type, call->arg[1]);
-	st = t.cut ? ST_NOENT : db_remove(call->conn, DB_GRANT, call->arg[0], principal, 0);
-	if (st == OK)
-		rest_no_content(call);
-	else
-		rest_status(call, st, "permission of", call->arg[1]);
-}
-
-void
-rest_do_grant_user(struct rest_call *call)
-{
-	do_grant(call, DB_USER, "user");
-}
-
-void
-rest_do_grant_group(struct rest_call *call)
-{
-	do_grant(call, DB_GROUP, "group");
-}
-
-void
-rest_do_revoke_user(struct rest_call *call)
-{
-	do_revoke(call, "user");
-}
-
-void
-rest_do_revoke_group(struct rest_call *call)
-{
-	do_revoke(call, "group");
-}
+const struct rest_hooks rest_idmap_hooks = { .creating = idmap_creating, .created = rules_after,
+	.removed = rules_after };

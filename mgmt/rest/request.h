@@ -48,6 +48,7 @@ struct rest_call {
 	struct arena arena;
 	struct db_conn *conn;		/* begun as the route says */
 	struct rest_who who;
+	struct rest_undo *undo;		/* live.h: rules that were in force before this call */
 };
 
 /* Answer any request; never fails: what went wrong is in the reply.  Any thread. */

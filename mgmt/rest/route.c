@@ -3,6 +3,7 @@
  * audit entry, keep or undo.  Handlers only say what happens.
  */
 #include "mgmt/rest/guard.h"
+#include "mgmt/rest/live.h"
 
 #include "crypto/password.h"
 #include "crypto/secret.h"
@@ -22,6 +23,7 @@ enum { ARENA_LIMIT = 8 << 20, PASSWORD_MIN = 8, PASSWORD_MAX = 128 };
 #define HASH REST_HASH
 #define EARLY REST_EARLY
 #define LIST REST_LIST
+#define EMPTY REST_EMPTY
 #define REST_BEGIN_NO_ENTITY REST_BEGIN_NONE
 
 const struct rest_route rest_routes[] = {
@@ -178,6 +180,7 @@ finish(struct rest_call *call)
 	ended = db_end(&call->conn, keep && st == OK);
 	if (st == OK)
 		st = ended;
+	rest_live_settle(call, keep && st == OK);
 	if (st == OK || !keep)
 		return;
 	log_error("rest.commit", F_STR("status", status_name(st)), F_STR("path", call->rq->path));

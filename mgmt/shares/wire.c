@@ -248,7 +248,7 @@ undo(struct share *s)
 }
 
 enum status
-share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
+share_wire(const struct share_conf *conf, struct share_rules *rules, uint64_t meta_cache_bytes,
     void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap)
 {
 	struct wiring w = { share_new(conf), why, why_cap };
@@ -258,6 +258,11 @@ share_wire(const struct share_conf *conf, uint64_t meta_cache_bytes,
 	bool fresh, durable;
 	enum status st = identity(&w, &fresh);
 
+	if (rules != NULL) {
+		struct share_rules *old = share_rules_swap(s, rules);
+
+		rules_put(&old);
+	}
 	if (st == OK && !meta_store_known(conf->meta, &durable))
 		st = wrong(&w, ST_INVAL, "no metadata store is called \"%s\"", conf->meta);
 	if (st == OK) {

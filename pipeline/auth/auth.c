@@ -76,6 +76,7 @@ copy_of(const struct cred *c)
 	mine->flavour = c->flavour;
 	mine->superuser = c->superuser;
 	mine->read_only = c->read_only;
+	mine->barred = c->barred;
 	memcpy(mine->gids, c->gids, c->ngids * sizeof c->gids[0]);
 	return mine;
 }
@@ -112,17 +113,35 @@ static enum status
 find_cred(struct job *job, struct slot *slot)
 {
 	uint64_t generation = cred_cache_generation();
+	struct share_rules *rules = share_rules_get(job->share);
 	uint32_t rule;
 	enum status st;
 
-	st = grant_find(&job->share->conf, job->whence->addr, job->whence->port,
-	    stage_may_wait(job), &rule);
-	if (st != OK)
-		return st;
-	job->cred = cred_cache_get(job->share, rule, &job->claim);
-	if (slot != NULL)
-		slot_fill(slot, job, job->cred, generation);
-	return OK;
+	st = grant_find(rules, job->whence->addr, job->whence->port, stage_may_wait(job), &rule);
+	if (st == OK) {
+		job->cred = cred_cache_get(job->share->row.share, generation, rules, rule, &job->claim);
+		if (slot != NULL)
+			slot_fill(slot, job, job->cred, generation);
+	}
+	rules_put(&rules);
+	return st;
+}
+
+/* What a client asks while it mounts, as a root that may be squashed, for users who have more. */
+static bool
+mounting(const struct op *op)
+{
+	return op->kind == OP_ATTACH || ((op->kind == OP_GETATTR || op->kind == OP_STATFS) &&
+	    op->file.ino == INO_ROOT);
+}
+
+static enum turn
+with_cred(struct job *job)
+{
+	if (!job->cred->barred || mounting(&job->op))
+		return TURN_DOWN;
+	job->status = ST_ACCES;
+	return TURN_UP;
 }
 
 static enum turn
@@ -145,13 +164,13 @@ auth_down(struct job *job)
 	slot = slot_of(job);
 	if (slot != NULL && slot_fits(slot, job)) {
 		job->cred = cred_ref(slot->cred);
-		return TURN_DOWN;
+		return with_cred(job);
 	}
 	st = find_cred(job, slot);
 	if (st == ST_DELAY && !stage_may_wait(job))
 		return TURN_POOL;
 	job->status = st;
-	return st == OK ? TURN_DOWN : TURN_UP;
+	return st == OK ? with_cred(job) : TURN_UP;
 }
 
 const struct stage_ops auth_stage = { .down = auth_down };

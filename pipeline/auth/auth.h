@@ -21,10 +21,18 @@ void auth_forget(uint64_t share);	/* its rules have changed: ask them anew from 
  * "a:b::/n", an address, "@netgroup" (by innetgr, cached). */
 bool netgroup_covers(const char *hosts, const uint8_t addr[16]);
 
-/* The first rule of the share that covers that peer; NULL: none, no access. */
+/*
+ * Who that claim is under that one of the share's rules, and what it may do: the cred that a
+ * request would get; the caller's reference.
+ */
+struct claim;
 struct export_rule;
-struct share_conf;
-const struct export_rule *grant_rule(const struct share_conf *conf, const uint8_t addr[16],
+struct share_rules;
+const struct cred *auth_judge(const struct share_rules *rules, const struct export_rule *rule,
+    const struct claim *claim);
+
+/* The first rule of the share that covers that peer; NULL: none, no access. */
+const struct export_rule *grant_rule(const struct share_rules *rules, const uint8_t addr[16],
     uint16_t port);
 
 #endif

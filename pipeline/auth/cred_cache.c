@@ -156,17 +156,15 @@ keep(const struct key *key, uint64_t hash, const struct cred *cred)
 }
 
 const struct cred *
-cred_cache_get(const struct share *share, uint32_t rule, const struct claim *claim)
+cred_cache_get(uint64_t share, uint64_t gen, const struct share_rules *rules, uint32_t rule,
+    const struct claim *claim)
 {
-	struct key key = {
-		.share = share->row.share, .rule = rule, .claim = claim,
-		.generation = atomic_load_explicit(&generation, memory_order_acquire),
-	};
+	struct key key = { .share = share, .rule = rule, .claim = claim, .generation = gen };
 	uint64_t hash = hash_u64(key.share ^ claim->hash ^ salt) + hash_u64(rule);
 	const struct cred *cred = find(&key, hash);
 
 	if (cred == NULL) {
-		cred = squash_cred(&share->conf, &share->conf.rules[rule], claim);
+		cred = squash_cred(rules, &rules->rules[rule], claim);
 		keep(&key, hash, cred);
 	}
 	return cred;

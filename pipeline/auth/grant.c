@@ -7,11 +7,11 @@
 enum { PORT_PRIVILEGED = 1024 };
 
 enum status
-grant_find(const struct share_conf *conf, const uint8_t addr[16], uint16_t port, bool may_wait,
+grant_find(const struct share_rules *rules, const uint8_t addr[16], uint16_t port, bool may_wait,
     uint32_t *rulep)
 {
-	for (uint32_t i = 0; i < conf->nrules; i++) {
-		const struct export_rule *rule = &conf->rules[i];
+	for (uint32_t i = 0; i < rules->nrules; i++) {
+		const struct export_rule *rule = &rules->rules[i];
 		bool covers = false;
 		enum status st = netgroup_ask(rule->hosts, addr, may_wait, &covers);
 
@@ -28,9 +28,9 @@ grant_find(const struct share_conf *conf, const uint8_t addr[16], uint16_t port,
 }
 
 const struct export_rule *
-grant_rule(const struct share_conf *conf, const uint8_t addr[16], uint16_t port)
+grant_rule(const struct share_rules *rules, const uint8_t addr[16], uint16_t port)
 {
 	uint32_t rule;
 
-	return grant_find(conf, addr, port, true, &rule) == OK ? &conf->rules[rule] : NULL;
+	return grant_find(rules, addr, port, true, &rule) == OK ? &rules->rules[rule] : NULL;
 }

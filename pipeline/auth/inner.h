@@ -11,7 +11,7 @@
  * The number of the rule that covers that peer.  ACCES: none does, or only by an unprivileged
  * port.  DELAY: a name service must be asked, and may_wait is false.
  */
-must_check enum status grant_find(const struct share_conf *conf, const uint8_t addr[16],
+must_check enum status grant_find(const struct share_rules *rules, const uint8_t addr[16],
     uint16_t port, bool may_wait, uint32_t *rule);
 
 /* OK and *covers; DELAY as above. */
@@ -20,15 +20,16 @@ must_check enum status netgroup_ask(const char *hosts, const uint8_t addr[16], b
 void netgroup_start(void);
 void netgroup_stop(void);
 
-/* A fresh cred for that claim under that rule; the caller's reference. */
-struct cred *squash_cred(const struct share_conf *conf, const struct export_rule *rule,
+/* A fresh cred for that claim under that one of the rules; the caller's reference. */
+struct cred *squash_cred(const struct share_rules *rules, const struct export_rule *rule,
     const struct claim *claim);
 
 bool claim_eq(const struct claim *a, const struct claim *b);
 
-/* The shared cache: a cred with a reference for the caller, found or made. */
-const struct cred *cred_cache_get(const struct share *share, uint32_t rule,
-    const struct claim *claim);
+/* The shared cache: a cred with a reference for the caller, found or made.  generation: read
+ * before the rules were, so that what is kept under it is never older than it says. */
+const struct cred *cred_cache_get(uint64_t share, uint64_t generation,
+    const struct share_rules *rules, uint32_t rule, const struct claim *claim);
 void cred_cache_start(uint32_t most);
 void cred_cache_stop(void);
 uint32_t cred_cache_count(void);

@@ -1,6 +1,7 @@
 /*
  * From a claim to a cred: who is squashed becomes the share's anonymous user with no other
- * groups; where root is squashed, group 0 is as well, wherever it stands.
+ * groups; where root is squashed, group 0 is as well, wherever it stands.  The level that users'
+ * and groups' grants give is in the cred, too.
  */
 #include "pipeline/auth/inner.h"
 
@@ -27,35 +28,68 @@ sort_unique(uint32_t *v, uint16_t n)
 }
 
 static struct cred *
-anonymous(const struct share_conf *conf)
+anonymous(const struct share_rules *rules, bool admin)
 {
 	struct cred *c = cred_new(0);
 
-	c->uid = conf->anon_uid;
-	c->gid = conf->anon_gid;
+	c->uid = admin ? 0 : rules->anon_uid;
+	c->gid = admin ? 0 : rules->anon_gid;
+	c->superuser = admin;
 	return c;
 }
 
 static struct cred *
-as_claimed(const struct share_conf *conf, const struct claim *claim, bool no_root)
+as_claimed(const struct share_rules *rules, const struct claim *claim, bool no_root)
 {
 	uint16_t n = (uint16_t)MIN(claim->ngids, CRED_GIDS_MAX);
 	struct cred *c = cred_new(n);
 
 	c->uid = claim->uid;
-	c->gid = no_root && claim->gid == 0 ? conf->anon_gid : claim->gid;
+	c->gid = no_root && claim->gid == 0 ? rules->anon_gid : claim->gid;
 	for (uint16_t i = 0; i < n; i++)
-		c->gids[i] = no_root && claim->gids[i] == 0 ? conf->anon_gid : claim->gids[i];
+		c->gids[i] = no_root && claim->gids[i] == 0 ? rules->anon_gid : claim->gids[i];
 	c->ngids = sort_unique(c->gids, n);
 	c->superuser = c->uid == 0 && !no_root;
 	return c;
 }
 
-struct cred *
-squash_cred(const struct share_conf *conf, const struct export_rule *rule,
-    const struct claim *claim)
+/* Root where it is trusted may do all; where it is not, and who shows no identity, is one of the
+ * others; the rest are judged by who they claim to be, whatever their files are written as. */
+static enum share_level
+level_of(const struct share_rules *rules, const struct claim *claim, bool trusted)
 {
-	bool root = claim->uid == 0, all = claim->flavour == CRED_NONE;
+	if (!rules->gated || (trusted && claim->uid == 0))
+		return LEVEL_ADMIN;
+	if (claim->flavour == CRED_NONE || claim->uid == 0)
+		return (enum share_level)rules->level;
+	return rules_level(rules, claim->uid, claim->gid, claim->gids, claim->ngids);
+}
+
+/* A uid of the wire that an operator has mapped is that user, with the user's groups: the gids
+ * beside it are of the same foreign numbering, and mean nothing here. */
+static struct claim
+mapped(const struct share_rules *rules, const struct claim *claim)
+{
+	const struct rules_map *m = claim->flavour == CRED_NONE ? NULL :
+	    rules_mapped(rules, claim->uid);
+	struct claim c = *claim;
+
+	if (m != NULL) {
+		c.uid = m->uid;
+		c.gid = m->gid;
+		c.gids = m->gids;
+		c.ngids = m->ngids;
+	}
+	return c;
+}
+
+struct cred *
+squash_cred(const struct share_rules *rules, const struct export_rule *rule,
+    const struct claim *said)
+{
+	struct claim claim = mapped(rules, said);
+	bool root = claim.uid == 0, none = claim.flavour == CRED_NONE, all = none, admin = false;
+	enum share_level level;
 	struct cred *c;
 
 	switch ((enum squash)rule->squash) {
@@ -67,9 +101,23 @@ squash_cred(const struct share_conf *conf, const struct export_rule *rule,
 	case SQUASH_ALL:
 		all = true;
 		break;
+	case SQUASH_ADMIN:
+		all = true;
+		admin = !none;
+		break;
 	}
-	c = all || root ? anonymous(conf) : as_claimed(conf, claim, rule->squash != SQUASH_NONE);
-	c->flavour = claim->flavour;
-	c->read_only = rule->read_only || conf->read_only;
+	c = all || root ? anonymous(rules, admin) :
+	    as_claimed(rules, &claim, rule->squash != SQUASH_NONE);
+	level = level_of(rules, &claim, !none && (admin || rule->squash == SQUASH_NONE));
+	c->flavour = claim.flavour;
+	c->read_only = rule->read_only || rules->read_only || level < LEVEL_WRITE;
+	c->barred = level == LEVEL_NONE;
 	return c;
+}
+
+const struct cred *
+auth_judge(const struct share_rules *rules, const struct export_rule *rule,
+    const struct claim *claim)
+{
+	return squash_cred(rules, rule, claim);
 }

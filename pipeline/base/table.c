@@ -93,6 +93,12 @@ table_find(const struct table *t, uint64_t hash,
 }
 
 void
+table_expect(const struct table *t, uint64_t hash)
+{
+	__builtin_prefetch(&t->buckets[bucket_of(t, hash)], 1);
+}
+
+void
 table_lock(struct table *t, uint64_t hash)
 {
 	mutex_lock(&stripe_of(t, hash)->mutex);

@@ -28,6 +28,10 @@ size_t table_count(const struct table *t);
 struct table_node *table_find(const struct table *t, uint64_t hash,
     bool (*same)(const struct table_node *n, const void *key), const void *key);
 
+/* A hash that will be asked for or inserted soon: a hint to the processor, so that it need not wait
+ * for its bucket then. */
+void table_expect(const struct table *t, uint64_t hash);
+
 /* Lock the stripe of a hash: between the two calls that hash's nodes are the caller's. */
 void table_lock(struct table *t, uint64_t hash);
 void table_unlock(struct table *t, uint64_t hash);

@@ -7,6 +7,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/fetch.h"
+#include "pipeline/block/suspect.h"
 #include "pipeline/cache/want.h"
 #include "pipeline/record/key.h"
 
@@ -24,6 +25,7 @@ block_start(const struct block_conf *c)
 {
 	conf = *c;
 	preparer_start();
+	journal_write_start();
 	committer_start(conf.tick_ms);
 }
 
@@ -31,6 +33,7 @@ void
 block_stop(void)
 {
 	committer_stop();
+	journal_write_stop();
 	preparer_stop();
 }
 
@@ -137,6 +140,7 @@ block_open(struct share *s, bool fresh, void (*remember)(uint64_t share, const s
 	why[0] = '\0';
 	s->block = xcalloc(1, sizeof *s->block);
 	s->block->index = index_new();
+	s->block->suspects = suspects_new();
 	s->block->leaves = leaves_new(LEAVES_BYTES);
 	s->block->journal = journal_new(s, &conf);
 	st = open_all(s, fresh, remember, why, why_cap);
@@ -192,6 +196,7 @@ block_free(struct share *s)
 	if (b->mirror != NULL)
 		mirror_close(&b->mirror);
 	leaves_free(&b->leaves);
+	suspects_free(&b->suspects);
 	index_free(&b->index);
 	journal_free(&b->journal);
 	if (s->catalog != NULL)

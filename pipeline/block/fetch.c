@@ -6,6 +6,7 @@
 
 #include "pipeline/base/log.h"
 #include "pipeline/block/inner.h"
+#include "pipeline/block/suspect.h"
 #include "pipeline/cache/want.h"
 #include "pipeline/record/key.h"
 
@@ -63,11 +64,15 @@ resolve(struct share *s, struct want_piece *p, bool nowait)
 	if (st == OK && !row.exists)
 		st = ST_NOENT;
 	if (st == OK && (st = rec_chunk_decode(row.body, &chunk)) == OK) {
-		p->container = chunk.container;
-		p->index = chunk.index;
-		p->chunk_len = chunk.len;
-		if (chunk.len == 0 || chunk.len > PAGE_BYTES)
+		uint32_t unit = p->at / CHUNK_UNIT;
+
+		if (chunk.len <= unit * CHUNK_UNIT) {
 			st = ST_CORRUPT;
+		} else {
+			p->container = chunk.container;
+			p->index = chunk.index + unit;
+			p->unit_len = chunk_unit_len(&chunk, unit);
+		}
 	}
 	arena_rewind(&arena);
 	return st;
@@ -81,11 +86,13 @@ fetch_chunk(struct share *s, struct want_piece *p, bool nowait, struct arena *ar
 
 	if (st != OK)
 		return st;
-	b = buffer(p->chunk_len);
+	b = buffer(p->unit_len);
 	st = mirror_read(s->block->mirror, p->container, p->index, p->digest, b->bytes,
-	    p->chunk_len, nowait);
+	    p->unit_len, nowait);
+	if (st == ST_CORRUPT || (st == ST_NOENT && !nowait))
+		suspect_add(s->block->suspects, p->digest);
 	if (st == OK)
-		st = settle(p, b, p->chunk_len, arena);
+		st = settle(p, b, p->unit_len, arena);
 	buf_put(&b);
 	return st;
 }

@@ -113,7 +113,7 @@ pieces_ok(const struct leaf_piece *v, uint32_t n)
 		at = (uint64_t)v[i].from + v[i].len;
 		if (at > MAP_WINDOW)
 			return false;
-		if (!v[i].hole && (uint64_t)v[i].at + v[i].len > CHUNK_UNIT)
+		if (!v[i].hole && (uint64_t)v[i].at + v[i].len > CHUNK_MAX)
 			return false;
 	}
 	return true;

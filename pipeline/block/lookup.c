@@ -96,16 +96,25 @@ add_datum(struct lookup *l, struct datum *d, uint32_t at, uint32_t len)
 	return ST_RESOURCE;
 }
 
+/* Bytes of a chunk: one piece a unit. */
 static enum status
 add_chunk(struct lookup *l, const struct leaf_piece *lp, uint32_t skip, uint32_t len)
 {
-	struct want_piece *p = piece_new(l, WANT_CHUNK, len);
+	uint32_t at = lp->at + skip;
 
-	if (p == NULL)
-		return ST_RESOURCE;
-	memcpy(p->digest, lp->digest, sizeof p->digest);
-	page_key_of_digest(&p->page, lp->digest);
-	p->at = p->page_at = lp->at + skip;
+	while (len > 0) {
+		uint32_t in_unit = at % PAGE_BYTES, n = MIN(len, PAGE_BYTES - in_unit);
+		struct want_piece *p = piece_new(l, WANT_CHUNK, n);
+
+		if (p == NULL)
+			return ST_RESOURCE;
+		memcpy(p->digest, lp->digest, sizeof p->digest);
+		page_key_of_digest(&p->page, lp->digest, at / PAGE_BYTES);
+		p->at = at;
+		p->page_at = in_unit;
+		at += n;
+		len -= n;
+	}
 	return OK;
 }
 
@@ -248,6 +257,12 @@ struct mirror *
 block_mirror(struct share *s)
 {
 	return s->block->mirror;
+}
+
+struct suspects *
+block_suspects(struct share *s)
+{
+	return s->block->suspects;
 }
 
 struct leaves *

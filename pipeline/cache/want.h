@@ -23,7 +23,7 @@ struct want_piece {
 	uint32_t at;			/* byte in the datum or in the chunk */
 	uint8_t digest[32];		/* CHUNK */
 	uint64_t container;
-	uint32_t index, chunk_len;
+	uint32_t index, unit_len;	/* of the unit that it lies in */
 };
 
 struct io_want {

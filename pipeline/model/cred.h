@@ -19,6 +19,7 @@ struct cred {
 	uint8_t flavour;		/* enum cred_flavour */
 	bool superuser;			/* uid 0 and not squashed: passes permission checks */
 	bool read_only;			/* the share's grant says so for this host or user */
+	bool barred;			/* no level on the share: no more than a mount needs */
 	uint16_t ngids;
 	uint32_t gids[];		/* sorted */
 };

@@ -21,7 +21,7 @@ struct note {
 	uint64_t ino;			/* the object, where the answer names one */
 	uint32_t gen;
 	lsn_t before, after;		/* change of the directory or file it was done to */
-	uint64_t wall_ns;
+	uint64_t wall_ns;		/* the effect fills it */
 };
 
 #endif

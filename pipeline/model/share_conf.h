@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum squash { SQUASH_NONE, SQUASH_ROOT, SQUASH_ALL };
+enum squash { SQUASH_NONE, SQUASH_ROOT, SQUASH_ALL, SQUASH_ADMIN };	/* ADMIN: all are root */
+/* What a user or a group may do on a share, before modes are asked. */
+enum share_level { LEVEL_NONE, LEVEL_READ, LEVEL_WRITE, LEVEL_ADMIN };
 enum tier { TIER_WRITEBACK, TIER_LOCAL, TIER_REMOTE };
 
 enum { SHARE_NAME_MAX = 255, EXPORT_RULES_MAX = 64 };
@@ -25,6 +27,7 @@ struct share_conf {
 	char dir[1024];			/* folder of journal, containers and an embedded store */
 	char meta[32];			/* kind of metadata store: "memory", "leveldb" */
 	char meta_dir[1024];		/* folder of that store; empty: beside the journal */
+	uint8_t compression;		/* zstd's level for what is carved; 0: none */
 	uint8_t tier;			/* enum tier */
 	bool read_only;
 	uint32_t anon_uid, anon_gid;	/* whom squashed users become; 65534 */

@@ -41,7 +41,7 @@ oldest_frozen(struct catalog *c)
 
 /* All rows in order; counters are noted, their values come later. */
 static void
-batch_fill(struct batch *b, const struct memtable *m)
+batch_fill(struct batch *b, struct memtable *m)
 {
 	b->ops = xcalloc(m->rows, sizeof *b->ops);
 	for (const struct mem_node *n = memtable_seek(m, slice_of(NULL, 0)); n != NULL;
@@ -62,7 +62,7 @@ batch_fill(struct batch *b, const struct memtable *m)
 }
 
 static void
-batch_note_counters(struct batch *b, const struct memtable *m)
+batch_note_counters(struct batch *b, struct memtable *m)
 {
 	uint32_t i = 0, at = 0;
 

@@ -118,6 +118,9 @@ catalog_commit_locked(struct catalog *c, struct txn *t)
 
 	if (atomic_load_explicit(&c->active->bytes, memory_order_relaxed) >= MEMTABLE_BYTES_MAX)
 		(void)catalog_freeze_locked(c, 0);
+	for (const struct txn_item *item = t->first; item != NULL; item = item->next)
+		if (item->key.len > 0)
+			memtable_expect(c->active, item->key);
 	was = atomic_load_explicit(&c->active->bytes, memory_order_relaxed);
 	for (struct txn_item *item = t->first; n > 0; n--, item = item->next) {
 		if (item->kind == ITEM_CUT && item->from == 0)
@@ -234,7 +237,7 @@ catalog_replay(struct catalog *c, lsn_t lsn, const struct txn_item *item)
 	uint64_t was;
 
 	if (keyed && (item->key.len == 0 || item->key.len > KEY_MAX ||
-	    item->body.len > META_VALUE_MAX - STORED_HEAD ||
+	    (item->kind == ITEM_PUT && item->body.len > META_VALUE_MAX - STORED_HEAD) ||
 	    (item->kind == ITEM_COUNT && item->key.at[0] != TAG_COUNT)))
 		return ST_CORRUPT;
 	if (keyed && item->key.at[0] == TAG_COUNT) {

@@ -1,7 +1,8 @@
 /*
- * The skip list gives scans their order; point reads go by the hash table, one miss instead of a
- * dozen.  Insertion remembers, for a few kinds of keys apart, where it last was: keys often come in
- * ascending order (inode numbers do), and then need no search.
+ * Point reads go by the hash table, one miss of the processor's cache instead of a dozen, and most
+ * rows are never asked for in order before their memtable is frozen.  So the writer does not search
+ * the list: what is loose is sorted and put into it by the first who wants the order, mostly the
+ * one who gives the whole to the store.
  *
  * Publication: a node or value is filled, then linked by a store with release; readers follow by
  * loads with acquire.  Nothing is ever unlinked.
@@ -14,7 +15,7 @@
 
 enum {
 	CHUNK_BYTES = 256 << 10, POOL_CHUNKS_MAX = 64, BUCKETS = 1 << 15,
-	ALIGN = 16, LARGE = CHUNK_BYTES / 4,
+	ALIGN = 16, LARGE = CHUNK_BYTES / 4, SORT_AT_HOME = 32,
 };
 
 struct mem_chunk {
@@ -118,11 +119,7 @@ memtable_new(struct mem_pool *pool)
 	m->buckets = xcalloc(BUCKETS, sizeof *m->buckets);
 	m->head = xcalloc(1, head);
 	m->head->height = MEM_HEIGHT_MAX;
-	for (int i = 0; i < MEM_FINGERS; i++) {
-		m->finger[i].node = m->head;
-		for (int h = 0; h < MEM_HEIGHT_MAX; h++)
-			m->finger[i].prev[h] = m->head;
-	}
+	mutex_init(&m->sort, RANK_MEMTABLE, 0);
 	return m;
 }
 
@@ -136,6 +133,7 @@ memtable_free_now(struct memtable **mp)
 		m->chunks = c->next;
 		chunk_put(m->pool, c);
 	}
+	mutex_destroy(&m->sort);
 	free(m->buckets);
 	free(m->head);
 	free(m);
@@ -185,7 +183,7 @@ key_hash(struct slice key)
 }
 
 static struct mem_node *
-node_next(const struct mem_node *n, unsigned h)	/* acquire: pairs with the release in node_link */
+node_next(const struct mem_node *n, unsigned h)	/* acquire: pairs with the release in list_link */
 {
 	return atomic_load_explicit(&((struct mem_node *)n)->next[h], memory_order_acquire);
 }
@@ -200,12 +198,18 @@ static struct mem_node *
 node_find(const struct memtable *m, struct slice key, uint64_t hash)
 {
 	struct mem_node *n = atomic_load_explicit(&m->buckets[hash & (BUCKETS - 1)],
-	    memory_order_acquire);		/* pairs with the release in node_link */
+	    memory_order_acquire);		/* pairs with the release in node_enter */
 
 	while (n != NULL && (n->tag != tag_of(hash) || n->key_len != key.len ||
 	    memcmp(n->key, key.at, key.len) != 0))
 		n = n->hash_next;
 	return n;
+}
+
+void
+memtable_expect(const struct memtable *m, struct slice key)
+{
+	__builtin_prefetch(&m->buckets[key_hash(key) & (BUCKETS - 1)], 1);
 }
 
 const struct mem_value *
@@ -227,11 +231,118 @@ search(const struct memtable *m, struct slice key, struct mem_node **prev)
 			n = next;
 }
 
-const struct mem_node *
-memtable_seek(const struct memtable *m, struct slice key)
+/* --- order --- */
+
+struct sortee {
+	uint64_t begin[2];		/* of the key, as numbers: mostly that is all there is to see */
+	struct mem_node *node;
+};
+
+static int
+by_key(const void *a, const void *b)
+{
+	const struct sortee *x = a, *y = b;
+
+	for (int i = 0; i < 2; i++)
+		if (x->begin[i] != y->begin[i])
+			return x->begin[i] < y->begin[i] ? -1 : 1;
+	return key_cmp(mem_key(x->node), mem_key(y->node));
+}
+
+static struct sortee
+sortee_of(struct mem_node *n)
+{
+	struct sortee s = { .node = n };
+	uint8_t begin[16] = { 0 };
+
+	memcpy(begin, n->key, MIN((size_t)n->key_len, sizeof begin));
+	s.begin[0] = get_be64(begin);
+	s.begin[1] = get_be64(begin + 8);
+	return s;
+}
+
+/* Link n behind prev, the nodes before it at each height. */
+static void
+list_link(struct mem_node *n, struct mem_node **prev)
+{
+	for (unsigned h = 0; h < n->height; h++)
+		atomic_store_explicit(&n->next[h], node_next(prev[h], h), memory_order_relaxed);
+	for (unsigned h = 0; h < n->height; h++)
+		atomic_store_explicit(&prev[h]->next[h], n, memory_order_release);
+}
+
+/* Does key belong right behind prev[0]?  Then prev is right at each height. */
+static bool
+goes_behind(struct mem_node *const *prev, struct slice key)
+{
+	const struct mem_node *next = node_next(prev[0], 0);
+
+	return next == NULL || key_cmp(mem_key(next), key) > 0;
+}
+
+static void
+list_add(struct memtable *m, const struct sortee *s, uint32_t n)
 {
 	struct mem_node *prev[MEM_HEIGHT_MAX];
 
+	for (uint32_t i = 0; i < n; i++) {
+		struct mem_node *node = s[i].node;
+
+		if (i == 0 || !goes_behind(prev, mem_key(node)))
+			search(m, mem_key(node), prev);
+		list_link(node, prev);
+		for (unsigned h = 0; h < node->height; h++)
+			prev[h] = node;
+	}
+}
+
+static void
+sort_locked(struct memtable *m)
+{
+	struct mem_node *loose = atomic_exchange_explicit(&m->loose, NULL, memory_order_acq_rel);
+	struct sortee home[SORT_AT_HOME], *all = home;
+	bool ascending = true;
+	uint32_t n = 0, at;
+
+	for (const struct mem_node *l = loose; l != NULL; l = node_next(l, 0))
+		n++;
+	if (n > ARRAY_LEN(home))
+		all = xmalloc(n * sizeof *all);
+	at = n;
+	for (struct mem_node *l = loose; l != NULL; l = node_next(l, 0))
+		all[--at] = sortee_of(l);
+	for (uint32_t i = 1; i < n && ascending; i++)
+		ascending = by_key(&all[i - 1], &all[i]) < 0;
+	if (!ascending)
+		qsort(all, n, sizeof *all, by_key);
+	list_add(m, all, n);
+	if (all != home)
+		free(all);
+}
+
+/*
+ * Everything that was set until now is in the list behind this.  `sorting` is set before the loose
+ * ones are taken: who sees them gone sees it, too, until they are in the list.
+ */
+static void
+put_in_order(struct memtable *m)
+{
+	if (atomic_load_explicit(&m->loose, memory_order_acquire) == NULL &&
+	    !atomic_load_explicit(&m->sorting, memory_order_acquire))
+		return;
+	mutex_lock(&m->sort);
+	atomic_store_explicit(&m->sorting, true, memory_order_relaxed);
+	sort_locked(m);
+	atomic_store_explicit(&m->sorting, false, memory_order_release);
+	mutex_unlock(&m->sort);
+}
+
+const struct mem_node *
+memtable_seek(struct memtable *m, struct slice key)
+{
+	struct mem_node *prev[MEM_HEIGHT_MAX];
+
+	put_in_order(m);
 	if (key.len == 0)
 		return node_next(m->head, 0);
 	search(m, key, prev);
@@ -244,25 +355,7 @@ memtable_next(const struct mem_node *n)
 	return node_next(n, 0);
 }
 
-/* Does key belong right behind the finger's node?  Then the finger knows what is before it, but
- * for what others have put there since: step over that. */
-static bool
-finger_fits(const struct memtable *m, struct mem_finger *f, struct slice key, unsigned height)
-{
-	struct mem_node *next = node_next(f->node, 0);
-
-	if ((f->node != m->head && key_cmp(mem_key(f->node), key) >= 0) ||
-	    (next != NULL && key_cmp(mem_key(next), key) < 0))
-		return false;
-	for (unsigned h = 0; h < MEM_HEIGHT_MAX; h++) {
-		if (h < f->node->height)
-			f->prev[h] = f->node;
-		while (h < height && (next = node_next(f->prev[h], h)) != NULL &&
-		    key_cmp(mem_key(next), key) < 0)
-			f->prev[h] = next;
-	}
-	return true;
-}
+/* --- the writer --- */
 
 static unsigned
 height_random(void)
@@ -275,14 +368,13 @@ height_random(void)
 	return h;
 }
 
-/* A node for key, linked into list and table with its first value. */
+/* A node for key, entered in the table with its first value. */
 static void
-node_link(struct memtable *m, struct slice key, uint64_t hash, struct mem_value *value)
+node_enter(struct memtable *m, struct slice key, uint64_t hash, struct mem_value *value)
 {
 	unsigned height = height_random();
-	struct mem_finger *f = &m->finger[(key.at[0] ^ key.at[0] >> 4) & (MEM_FINGERS - 1)];
 	size_t bytes = sizeof(struct mem_node) + height * sizeof(_Atomic(struct mem_node *));
-	struct mem_node *n = mem_alloc(m, bytes + key.len);
+	struct mem_node *n = mem_alloc(m, bytes + key.len), *loose;
 	_Atomic(struct mem_node *) *bucket = &m->buckets[hash & (BUCKETS - 1)];
 
 	memcpy((uint8_t *)n + bytes, key.at, key.len);
@@ -292,14 +384,12 @@ node_link(struct memtable *m, struct slice key, uint64_t hash, struct mem_value 
 	n->height = (uint8_t)height;
 	n->hash_next = atomic_load_explicit(bucket, memory_order_relaxed);
 	atomic_init(&n->value, value);
-	if (!finger_fits(m, f, key, height))
-		search(m, key, f->prev);
-	for (unsigned h = 0; h < height; h++)
-		atomic_init(&n->next[h], node_next(f->prev[h], h));
-	for (unsigned h = 0; h < height; h++)
-		atomic_store_explicit(&f->prev[h]->next[h], n, memory_order_release);
+	loose = atomic_load_explicit(&m->loose, memory_order_relaxed);
+	do				/* the release pairs with the exchange in sort_locked */
+		atomic_store_explicit(&n->next[0], loose, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&m->loose, &loose, n, memory_order_release,
+	    memory_order_relaxed));
 	atomic_store_explicit(bucket, n, memory_order_release);
-	f->node = n;
 	m->rows++;
 }
 
@@ -321,7 +411,7 @@ value_publish(struct memtable *m, struct slice key, struct mem_value *v)
 	struct mem_node *n = node_find(m, key, hash);
 
 	if (n == NULL)
-		node_link(m, key, hash, v);
+		node_enter(m, key, hash, v);
 	else
 		atomic_store_explicit(&n->value, v, memory_order_release);
 }

@@ -1,10 +1,12 @@
 /*
- * Records that are committed but not yet in the store, in order of their keys: a skip list with a
- * hash table beside it, both in memory that is only ever added to.
+ * Records that are committed but not yet in the store: a hash table, and a skip list in order of
+ * their keys, both in memory that is only ever added to.
  *
- * One writer, who holds the share's order mutex.  Readers take no lock: they stand in an epoch
- * section or hold a reference.  A node, once linked, stays; a newer value of its key replaces the
- * pointer to the older one, and both stay readable until the whole memtable goes.
+ * One writer, who holds the share's order mutex, enters a node in the hash table and leaves it
+ * loose; whoever wants the order first puts what is loose into the list.  Point reads take no
+ * lock: they stand in an epoch section or hold a reference.  A node, once linked, stays; a newer
+ * value of its key replaces the pointer to the older one, and both stay readable until the whole
+ * memtable goes.
  */
 #ifndef RECORD_MEMTABLE_H
 #define RECORD_MEMTABLE_H
@@ -14,7 +16,7 @@
 #include "pipeline/base/ref.h"
 #include "pipeline/record/stored.h"
 
-enum { MEM_HEIGHT_MAX = 12, MEM_FINGERS = 4 };
+enum { MEM_HEIGHT_MAX = 12 };
 
 enum mem_kind {
 	MEM_PUT,			/* body is the record */
@@ -39,7 +41,7 @@ struct mem_node {
 	uint32_t tag;			/* of the hash: most other keys differ in it */
 	uint16_t key_len;
 	uint8_t height;
-	_Atomic(struct mem_node *) next[];
+	_Atomic(struct mem_node *) next[];	/* while it is loose the first is of that chain */
 };
 
 /* Where memtables get their memory: large chunks that are used again while they are warm. */
@@ -54,11 +56,6 @@ struct mem_pool {
 void mem_pool_init(struct mem_pool *pool);
 void mem_pool_fini(struct mem_pool *pool);
 
-struct mem_finger {			/* where the last insertion of its kind of key was */
-	struct mem_node *prev[MEM_HEIGHT_MAX];
-	struct mem_node *node;
-};
-
 struct memtable {
 	struct epoch_entry entry;
 	struct ref refs;
@@ -69,8 +66,10 @@ struct memtable {
 	_Atomic(lsn_t) last_lsn;	/* of the newest entry in it; 0: none */
 	uint32_t rows;
 	struct mem_node *head;		/* before the first; MEM_HEIGHT_MAX high */
-	struct mem_finger finger[MEM_FINGERS];
 	_Atomic(struct mem_node *) *buckets;
+	_Atomic(struct mem_node *) loose;	/* by next[0], the newest first */
+	struct mutex sort;		/* rank MEMTABLE: who puts loose ones into the list */
+	_Atomic bool sorting;
 };
 
 struct memtable *memtable_new(struct mem_pool *pool);
@@ -83,11 +82,17 @@ void memtable_set(struct memtable *m, struct slice key, struct slice body, uint6
 void memtable_del(struct memtable *m, struct slice key, uint64_t born, lsn_t lsn);
 void memtable_count(struct memtable *m, struct slice key, enum mem_kind kind, int64_t delta, lsn_t lsn);
 
+/* A key that will be set soon: a hint to the processor. */
+void memtable_expect(const struct memtable *m, struct slice key);
+
 /* NULL: nothing about this key here. */
 const struct mem_value *memtable_find(const struct memtable *m, struct slice key);
 
-/* In order: the first node at or behind key (empty: the first of all), and the one after. */
-const struct mem_node *memtable_seek(const struct memtable *m, struct slice key);
+/*
+ * In order: the first node at or behind key (empty: the first of all), and the one after.  All that
+ * was set before the seek is in it; what is set later is, or is not.  Takes: MEMTABLE.
+ */
+const struct mem_node *memtable_seek(struct memtable *m, struct slice key);
 const struct mem_node *memtable_next(const struct mem_node *n);
 
 static inline struct slice

@@ -29,7 +29,11 @@ void rec_dirent_encode(struct writer *w, const struct dirent *d);
 must_check enum status rec_dirent_decode(struct slice body, struct dirent *d);
 
 /* Content map: a window of 8 MiB names a leaf, a leaf its pieces.  engine.md §6. */
-enum { MAP_WINDOW = 8 << 20, LEAF_PIECES_MAX = 2048, CHUNK_UNIT = 1 << 16 };
+enum { MAP_WINDOW = 8 << 20, LEAF_PIECES_MAX = 2048 };
+
+/* A chunk is stored in units, each opened by itself.  The sizes are on disk. */
+enum { CHUNK_UNIT = 1 << 16, CHUNK_MIN = 1 << 14, CHUNK_MAX = 1 << 18,
+	CHUNK_UNITS = CHUNK_MAX / CHUNK_UNIT };
 
 struct leaf_piece {
 	uint32_t from, len;		/* bytes within the window */
@@ -45,9 +49,20 @@ must_check enum status rec_leaf_decode(struct slice body, struct arena *arena, s
 
 struct chunk {
 	uint64_t container;
-	uint32_t index;			/* in the container's index */
-	uint32_t len;			/* plain bytes */
+	uint32_t index;			/* of its first unit, in the container's index */
+	uint32_t len;			/* plain bytes, ≤ CHUNK_MAX */
+	uint8_t algorithm;		/* of its digest: enum digest_algorithm */
 };
+
+/* Plain bytes of one of its units, unit * CHUNK_UNIT < len. */
+static inline uint32_t
+chunk_unit_len(const struct chunk *c, uint32_t unit)
+{
+	uint32_t left = c->len - unit * CHUNK_UNIT;
+
+	return left < CHUNK_UNIT ? left : CHUNK_UNIT;
+}
+
 void rec_chunk_encode(struct writer *w, const struct chunk *c);
 must_check enum status rec_chunk_decode(struct slice body, struct chunk *c);
 

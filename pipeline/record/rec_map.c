@@ -6,7 +6,8 @@
 
 #include "pipeline/base/reader.h"
 
-enum { ROW_VERSION = 1, LEAF_HOLE = 1, CONTAINER_LOCAL = 1, CONTAINER_REMOTE = 2 };
+enum { ROW_VERSION = 1, LEAF_HOLE = 1, CONTAINER_LOCAL = 1, CONTAINER_REMOTE = 2,
+	CHUNK_ALGORITHM_SHIFT = 8 };
 
 static bool
 read_all_of(const struct reader *r, uint32_t head)
@@ -99,7 +100,7 @@ rec_leaf_decode(struct slice body, struct arena *arena, struct leaf_piece **v, u
 void
 rec_chunk_encode(struct writer *w, const struct chunk *c)
 {
-	write_le32(w, ROW_VERSION);
+	write_le32(w, ROW_VERSION | (uint32_t)c->algorithm << CHUNK_ALGORITHM_SHIFT);
 	write_le32(w, c->index);
 	write_le64(w, c->container);
 	write_le32(w, c->len);
@@ -114,7 +115,9 @@ rec_chunk_decode(struct slice body, struct chunk *c)
 
 	d.container = read_le64(&r);
 	d.len = read_le32(&r);
-	if (!read_all_of(&r, head) || d.container == 0 || d.len == 0 || d.len > MAP_WINDOW)
+	d.algorithm = (uint8_t)(head >> CHUNK_ALGORITHM_SHIFT);
+	if (!read_all_of(&r, head & ~(0xffu << CHUNK_ALGORITHM_SHIFT)) || d.container == 0 ||
+	    d.len == 0 || d.len > CHUNK_MAX || d.algorithm == 0)
 		return ST_CORRUPT;
 	*c = d;
 	return OK;

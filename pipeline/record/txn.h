@@ -38,19 +38,25 @@ struct old_version {
 	struct slice body;		/* borrowed until the commit */
 };
 
-struct txn_item {
+struct txn_item {			/* small: another processor reads it to write the log */
 	struct txn_item *next;
 	uint8_t kind;			/* enum item_kind */
 	struct slice key;		/* PUT DEL COUNT; in the txn's arena */
-	struct slice body;		/* PUT */
-	struct old_version old;		/* PUT and DEL of versioned tables */
-	int64_t delta;			/* COUNT */
-	uint64_t content;		/* DATA TRUNC HOLE MAP CARVED */
-	uint64_t from, to;		/* byte range; TRUNC: from = the new size */
-	lsn_t as_of;			/* CARVED */
-	uint32_t data_at;		/* DATA: byte in the entry's data */
-	const uint32_t *crc;		/* DATA: one a TXN_CRC_UNIT; in the arena */
-	struct note note;		/* NOTE */
+	union {
+		struct {
+			struct slice body;		/* PUT */
+			struct old_version old;		/* PUT and DEL of versioned tables */
+		};
+		int64_t delta;				/* COUNT */
+		struct {
+			uint64_t content;		/* DATA TRUNC HOLE MAP CARVED */
+			uint64_t from, to;		/* byte range; TRUNC: from = the new size */
+			lsn_t as_of;			/* CARVED */
+			const uint32_t *crc;	/* DATA: one a TXN_CRC_UNIT; in the arena */
+			uint32_t data_at;	/* DATA: byte in the entry's data */
+		};
+		struct note note;			/* NOTE */
+	};
 };
 
 struct txn {

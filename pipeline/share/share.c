@@ -21,6 +21,7 @@ share_new(const struct share_conf *conf)
 	s->magic = SHARE_MAGIC;
 	atomic_init(&s->refs, 1);
 	s->conf = *conf;
+	atomic_init(&s->rules, rules_new(conf));
 	atomic_init(&s->state, SHARE_CLOSED);
 	mutex_init(&s->order, RANK_ORDER, 0);
 	s->place = UINT32_MAX;
@@ -111,6 +112,7 @@ share_free(struct epoch_entry *e)
 
 	mutex_destroy(&s->order);
 	s->magic = 0;
+	rules_put(&(struct share_rules *){ atomic_load(&s->rules) });
 	free(s);
 }
 
@@ -137,6 +139,28 @@ share_put(struct share **sp)
 		store->ops->close(store);
 	}
 	epoch_defer(&s->epoch, share_free);
+}
+
+/* In a section: whoever swaps lets go of the old only when all sections that saw it are over. */
+struct share_rules *
+share_rules_get(struct share *s)
+{
+	struct share_rules *r;
+
+	epoch_begin();
+	r = rules_ref(atomic_load_explicit(&s->rules, memory_order_acquire));
+	epoch_end();
+	return r;
+}
+
+struct share_rules *
+share_rules_swap(struct share *s, struct share_rules *rules)
+{
+	struct share_rules *old = atomic_exchange_explicit(&s->rules, rules, memory_order_acq_rel);
+
+	rules_ref(old);			/* the caller's */
+	rules_put_late(&(struct share_rules *){ old });
+	return old;
 }
 
 /* The allocator stands past everything that any earlier incarnation may have handed out. */

@@ -14,6 +14,7 @@
 #include "pipeline/model/share_conf.h"
 #include "pipeline/record/catalog.h"
 #include "pipeline/record/rec.h"
+#include "pipeline/share/rules.h"
 
 enum { SHARE_MAGIC = 0x73687221, SHARE_SHARDS = 8 };
 
@@ -37,7 +38,9 @@ struct share {
 	_Atomic int64_t refs;		/* share.c's */
 	_Atomic bool sharded;
 	struct share_shard shards[SHARE_SHARDS];
-	struct share_conf conf;		/* does not change while the share is open */
+	struct share_conf conf;		/* does not change while the share is open: who may do what
+					 * is in rules, which do */
+	struct share_rules *_Atomic rules;	/* share.c's */
 	struct share_row row;		/* ids and keys */
 	_Atomic uint32_t state;		/* enum share_state */
 	bool was_clean;			/* the last incarnation ended well */
@@ -75,6 +78,13 @@ int64_t share_holders(struct share *s);
 /* The last put closes the store and frees the share.  Whoever closed it has let go of catalog,
  * block, inodes and sync before. */
 void share_put(struct share **sp);
+
+/* The rules in force, with a reference for the caller. */
+struct share_rules *share_rules_get(struct share *s);
+
+/* Others from now on (taken); the caller gets those that were in force.  Who asks without a lock
+ * finds the one or the other, whole. */
+struct share_rules *share_rules_swap(struct share *s, struct share_rules *rules);
 
 /* Numbers never handed out before; engine.md §1.3. */
 uint64_t share_new_ino(struct share *s);

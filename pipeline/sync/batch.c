@@ -5,23 +5,29 @@
  */
 #include "pipeline/sync/batch.h"
 
+#include "crypto/digest.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/base/num.h"
+#include "pipeline/block/compress.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/suspect.h"
 #include "pipeline/sync/ledger.h"
 
 #include <stdlib.h>
 
-enum { CHAINS = 256, ENTRY_BYTES = 24 << 10, WINDOWS_MAX = 4096, WINDOW_CHUNKS = 128,
-	CHUNK_OVERHEAD = CONTAINER_TAG + CONTAINER_ROW,
-	WINDOW_BYTES_MAX = WINDOW_CHUNKS * (CONTAINER_UNIT + CHUNK_OVERHEAD),
+/* A window has at most so many units: one for each 64 KiB, one more for each chunk. */
+enum { CHAINS = 1024, ENTRY_BYTES = 24 << 10, WINDOWS_MAX = 4096,
+	WINDOW_UNITS = MAP_WINDOW / CHUNK_UNIT + MAP_WINDOW / CHUNK_MIN + 640,
+	UNIT_OVERHEAD = CONTAINER_TAG + CONTAINER_ROW,
+	WINDOW_BYTES_MAX = MAP_WINDOW + WINDOW_UNITS * UNIT_OVERHEAD,
 	ROW_BYTES_MAX = 4096, LEAF_BYTES_MAX = 8 + LEAF_PIECES_MAX * 48 };
 
 struct stored {
 	uint8_t digest[32];
 	struct chunk chunk;
 	bool has_row;			/* committed, or in the entry that is being built */
+	uint64_t was_in;		/* the container of its damaged copy; 0: it had none */
 	uint32_t next;			/* in its chain, + 1 */
 };
 
@@ -29,9 +35,10 @@ struct batch {
 	struct sync *sync;
 	struct work *by;
 	struct container_builder *builder;	/* NULL: no chunk yet */
-	uint64_t number, bytes;		/* container's number; bytes taken in it */
+	uint64_t number;		/* container's */
+	struct compressor *small;	/* NULL: the share does not compress */
 	struct stored stored[CONTAINER_CHUNKS_MAX];
-	uint32_t nstored;
+	uint32_t nstored, units;
 	uint32_t chain[CHAINS];
 	bool has_row;			/* the container */
 	struct carved *v;
@@ -46,6 +53,7 @@ batch_new(struct sync *y, struct work *by)
 
 	b->sync = y;
 	b->by = by;
+	b->small = compressor_new(y->share->conf.compression);
 	return b;
 }
 
@@ -55,8 +63,7 @@ empty(struct batch *b)
 	for (uint32_t i = 0; i < b->n; i++)
 		free(b->v[i].v);
 	container_builder_free(&b->builder);
-	b->n = b->nstored = 0;
-	b->bytes = 0;
+	b->n = b->nstored = b->units = 0;
 	b->has_row = false;
 	memset(b->chain, 0, sizeof b->chain);
 }
@@ -69,6 +76,7 @@ batch_free(struct batch **bp)
 	if (b == NULL)
 		return;
 	empty(b);
+	compressor_free(&b->small);
 	free(b->v);
 	free(b);
 }
@@ -76,24 +84,37 @@ batch_free(struct batch **bp)
 bool
 batch_has_room(const struct batch *b)
 {
-	return b->n < WINDOWS_MAX && b->nstored + WINDOW_CHUNKS <= CONTAINER_CHUNKS_MAX &&
-	    b->bytes + WINDOW_BYTES_MAX + CONTAINER_HEADER + CONTAINER_TRAILER <= CONTAINER_BYTES;
+	uint64_t bytes = b->builder == NULL ? CONTAINER_HEADER : container_so_far(b->builder);
+
+	return b->n < WINDOWS_MAX && b->units + WINDOW_UNITS <= CONTAINER_CHUNKS_MAX &&
+	    bytes + (uint64_t)b->units * CONTAINER_ROW + WINDOW_BYTES_MAX + CONTAINER_TRAILER <=
+	    CONTAINER_BYTES;
 }
 
 /* --- chunks --- */
 
+static uint32_t *
+chain_of(struct batch *b, const uint8_t digest[32])
+{
+	return &b->chain[get_le16(digest) % CHAINS];
+}
+
 static struct stored *
 find_stored(struct batch *b, const uint8_t digest[32])
 {
-	for (uint32_t at = b->chain[digest[0] % CHAINS]; at != 0; at = b->stored[at - 1].next)
+	for (uint32_t at = *chain_of(b, digest); at != 0; at = b->stored[at - 1].next)
 		if (memcmp(b->stored[at - 1].digest, digest, 32) == 0)
 			return &b->stored[at - 1];
 	return NULL;
 }
 
-/* A chunk that has a row has a reference, and nobody but this errand takes that away. */
+/*
+ * A chunk that has a row has a reference, and nobody but this errand takes that away: so its
+ * container is not dying.  One whose bytes were seen missing or damaged is not known: *in says
+ * which container holds those, 0 without a row.
+ */
 static enum status
-known(struct batch *b, const uint8_t digest[32], uint32_t len, bool *is)
+known(struct batch *b, const uint8_t digest[32], uint32_t len, bool *is, uint64_t *in)
 {
 	struct key key = key_chunk(digest);
 	uint8_t home[ROW_BYTES_MAX];
@@ -107,7 +128,10 @@ known(struct batch *b, const uint8_t digest[32], uint32_t len, bool *is)
 	if (st == OK && row.exists && (st = rec_chunk_decode(row.body, &chunk)) == OK &&
 	    chunk.len != len)
 		st = ST_CORRUPT;
-	*is = st == OK && row.exists;
+	if (st == OK) {
+		*is = row.exists && !suspect_is(block_suspects(b->sync->share), digest);
+		*in = row.exists ? chunk.container : 0;
+	}
 	arena_rewind(&arena);
 	return st;
 }
@@ -123,32 +147,53 @@ open_container(struct batch *b)
 	ident.number = b->number;
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
 	container_plain_keys(s->row.digest_key, &keys);
-	b->builder = container_builder_new(&ident, &keys);
+	b->builder = container_builder_new(&ident, &keys, b->small);
+}
+
+/* Its units one after another; *first: the index of the first. */
+static enum status
+add_units(struct batch *b, const uint8_t digest[32], const uint8_t *bytes, uint32_t len,
+    uint32_t *first)
+{
+	enum status st = OK;
+
+	for (uint32_t at = 0, index; at < len && st == OK; at += CHUNK_UNIT) {
+		uint32_t n = MIN(len - at, (uint32_t)CHUNK_UNIT);
+
+		st = container_add(b->builder, digest, bytes + at, n, &index);
+		if (at == 0)
+			*first = index;
+		b->units++;
+	}
+	return st;
 }
 
 enum status
 batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes, uint32_t len)
 {
+	uint32_t *chain = chain_of(b, digest);
 	struct stored *new;
 	enum status st;
+	uint64_t in;
 	bool is;
 
 	if (find_stored(b, digest) != NULL)
 		return OK;
-	if ((st = known(b, digest, len, &is)) != OK || is)
+	if ((st = known(b, digest, len, &is, &in)) != OK || is) {
+		meter_add(METER_DEDUPED_BYTES, st == OK ? len : 0);
 		return st;
-	if (b->nstored == CONTAINER_CHUNKS_MAX)
+	}
+	if (b->units + CHUNK_UNITS > CONTAINER_CHUNKS_MAX)
 		return ST_RESOURCE;
 	if (b->builder == NULL)
 		open_container(b);
 	new = &b->stored[b->nstored];
-	*new = (struct stored){ .chunk = { .container = b->number, .len = len },
-		.next = b->chain[digest[0] % CHAINS] };
+	*new = (struct stored){ .chunk = { .container = b->number, .len = len,
+		.algorithm = DIGEST_KEYED_BLAKE2B_256 }, .was_in = in, .next = *chain };
 	memcpy(new->digest, digest, 32);
-	if ((st = container_add(b->builder, digest, bytes, len, &new->chunk.index)) != OK)
+	if ((st = add_units(b, digest, bytes, len, &new->chunk.index)) != OK)
 		return st;
-	b->chain[digest[0] % CHAINS] = ++b->nstored;
-	b->bytes += (uint64_t)len + CHUNK_OVERHEAD;
+	*chain = ++b->nstored;
 	return OK;
 }
 
@@ -205,6 +250,8 @@ cite_chunk(struct building *e, const uint8_t digest[32])
 	assert(writer_ok(&w));
 	txn_put(e->txn, key_slice(&key), slice_of(room, w.len), NULL);
 	ledger_add_container(e->ledger, s->chunk.container);
+	if (s->was_in != 0)
+		ledger_drop_container(e->ledger, s->was_in);
 	s->has_row = true;
 }
 
@@ -281,6 +328,22 @@ put_window(struct building *e, const struct carved *c)
 	assert(writer_ok(&w));
 }
 
+/* What was damaged is whole again; a container may have lost its last chunk by that. */
+static void
+healed(struct building *e, lsn_t lsn)
+{
+	struct batch *b = e->batch;
+	const uint64_t *dying;
+	uint32_t n;
+
+	dying = ledger_dying(e->ledger, &n);
+	for (uint32_t i = 0; i < n; i++)
+		sync_dying(b->sync, dying[i], lsn);
+	for (uint32_t i = 0; i < b->nstored; i++)
+		if (b->stored[i].was_in != 0 && b->stored[i].has_row)
+			suspect_clear(block_suspects(b->sync->share), b->stored[i].digest);
+}
+
 static enum status
 commit_entry(struct building *e)
 {
@@ -290,6 +353,8 @@ commit_entry(struct building *e)
 
 	if (st == OK)
 		st = sync_commit(b->sync, b->by, TAKE(&e->txn), &lsn);
+	if (st == OK)
+		healed(e, lsn);
 	return st;
 }
 
@@ -344,7 +409,7 @@ batch_flush(struct batch *b)
 		st = commit_all(b, len, &any);
 	if (b->builder != NULL && any) {
 		meter_add(METER_CONTAINERS, 1);
-		meter_add(METER_CARVED_BYTES, (int64_t)b->bytes);
+		meter_add(METER_CARVED_BYTES, (int64_t)len);
 	} else if (b->builder != NULL && mirror_delete(m, b->number) != OK) {
 		log_debug("container.unused", F_HEX("container", b->number));	/* swept later */
 	}

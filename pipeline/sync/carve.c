@@ -336,7 +336,7 @@ sync_carve(struct sync *y, struct work *by, lsn_t before, bool *more)
 		return OK;
 	c = xcalloc(1, sizeof *c);
 	*c = (struct carving){ .sync = y, .by = by, .before = before, .cap = PIECES_FIRST,
-		.batch = batch_new(y, by), .room = xmalloc(sizeof *c->room),
+		.batch = batch_new(y, by), .room = window_room_new(y->share),
 		.scratch = xmalloc(PIECES_FIRST * sizeof *c->scratch) };
 	sync_visit(y, by, dirty_visit, c);
 	*more = c->ntodo == CONTENTS;
@@ -354,7 +354,7 @@ sync_carve(struct sync *y, struct work *by, lsn_t before, bool *more)
 		atomic_store(&y->checkpoint_wanted, true);
 	batch_free(&c->batch);
 	free(c->scratch);
-	free(c->room);
+	window_room_free(&c->room);
 	free(c);
 	return st;
 }

@@ -121,6 +121,15 @@ ledger_add_container(struct ledger *l, uint64_t container)
 	count_of_number(l, COUNT_CONTAINER, container)->delta++;
 }
 
+void
+ledger_drop_container(struct ledger *l, uint64_t container)
+{
+	struct count *c = count_of_number(l, COUNT_CONTAINER, container);
+
+	c->delta--;
+	c->drops = true;
+}
+
 /* What the count is with the change set. */
 static enum status
 sum_of(struct ledger *l, const struct count *c, int64_t *sum)

@@ -18,6 +18,9 @@ void ledger_add_leaf(struct ledger *l, uint64_t leaf);
 void ledger_add_chunk(struct ledger *l, const uint8_t digest[32]);
 void ledger_add_container(struct ledger *l, uint64_t container);
 
+/* A chunk was stored again elsewhere: the container that held it holds one less. */
+void ledger_drop_container(struct ledger *l, uint64_t container);
+
 /*
  * A reference to a leaf goes.  With its last one the leaf's row goes (into t), and what it cites
  * loses a reference.  CORRUPT: rows do not make sense; nothing of t may be committed.

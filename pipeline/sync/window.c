@@ -1,13 +1,14 @@
 /*
- * Building a window.  It goes unit by unit: a unit without anything dirty keeps the old leaf's
- * pieces as they are; else its bytes are put together in a buffer, to the last one that is no
- * hole, and become one chunk.
+ * Building a window: its extents in order.  What is not cut anew keeps its piece; the rest goes
+ * through a stream, run by run, and leaves it as chunks.
  */
 #include "pipeline/sync/window.h"
 
 #include "crypto/digest.h"
+#include "crypto/secret.h"
 #include "pipeline/block/leaf.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/suspect.h"
 #include "pipeline/cache/page.h"
 #include "pipeline/sync/pressure.h"
 
@@ -23,8 +24,36 @@ struct build {
 	struct leaf *old;		/* NULL: none */
 	struct carved out;
 	uint32_t n;			/* of room->pieces */
-	uint32_t at;			/* the first index piece that ends behind the unit's start */
 };
+
+struct run {				/* extents cut anew, and how far that has come */
+	const struct extent *v;
+	uint32_t n, at;			/* the extent that is read next */
+	uint32_t read_to;		/* bytes within the window: in the stream, or before it */
+	uint32_t start, len;		/* what the stream holds; its first byte lies at read_to − len */
+};
+
+struct window_room *
+window_room_new(const struct share *s)
+{
+	struct window_room *room = xmalloc(sizeof *room);
+
+	room->extents = (struct extents){ NULL, 0, 0, false };
+	chunker_init(&room->chunker, s->row.digest_key);
+	return room;
+}
+
+void
+window_room_free(struct window_room **rp)
+{
+	struct window_room *room = TAKE(rp);
+
+	if (room == NULL)
+		return;
+	secret_wipe(&room->chunker, sizeof room->chunker);
+	free(room->extents.v);
+	free(room);
+}
 
 static enum status
 read_row(struct build *b)
@@ -46,10 +75,11 @@ read_row(struct build *b)
 	return st == ST_NOENT ? ST_CORRUPT : st;
 }
 
-/* --- a unit's old bytes --- */
+/* --- old bytes --- */
 
+/* One unit of a chunk into room->unit. */
 static enum status
-read_chunk(struct build *b, const struct leaf_piece *lp, uint32_t *len)
+read_unit(struct build *b, const struct leaf_piece *lp, uint32_t unit, uint32_t *len)
 {
 	struct share *s = b->sync->share;
 	struct key key = key_chunk(lp->digest);
@@ -66,84 +96,104 @@ read_chunk(struct build *b, const struct leaf_piece *lp, uint32_t *len)
 	arena_rewind(&arena);
 	if (st != OK)
 		return st;
-	if (chunk.len > CHUNK_UNIT)
+	if (chunk.len <= unit * CHUNK_UNIT)
 		return ST_CORRUPT;
-	st = mirror_read(block_mirror(s), chunk.container, chunk.index, lp->digest, b->room->chunk,
-	    chunk.len, false);
-	*len = chunk.len;
-	return st == ST_NOENT ? ST_CORRUPT : st;
-}
-
-/* Bytes [at, at+len) of a chunk to to. */
-static enum status
-copy_chunk(struct build *b, const struct leaf_piece *lp, uint32_t at, uint32_t len, uint8_t *to)
-{
-	struct page_key key;
-	struct slice page;
-	enum status st = OK;
-	uint32_t have;
-
-	page_key_of_digest(&key, lp->digest);
-	page = page_find(&key);
-	have = page.len;
-	if (page.buf == NULL)
-		st = read_chunk(b, lp, &have);
-	if (st == OK && (at > have || len > have - at))
-		st = ST_CORRUPT;
-	if (st == OK)
-		memcpy(to, (page.buf != NULL ? page.at : b->room->chunk) + at, len);
-	slice_put(&page);
-	return st;
-}
-
-/* [from, to) of the window, as the old leaf has it, into the unit that begins at base. */
-static enum status
-fill_old(struct build *b, uint32_t base, uint32_t from, uint32_t to, uint32_t *end)
-{
-	enum status st = OK;
-
-	if (b->old == NULL)
-		return OK;
-	for (uint32_t i = leaf_seek(b->old, from); i < b->old->n && st == OK; i++) {
-		const struct leaf_piece *lp = &b->old->v[i];
-		uint32_t start = MAX(lp->from, from), stop = MIN(lp->from + lp->len, to);
-
-		if (lp->from >= to)
-			break;
-		if (lp->hole)
-			continue;
-		st = copy_chunk(b, lp, lp->at + (start - lp->from), stop - start,
-		    b->room->unit + (start - base));
-		*end = MAX(*end, stop - base);
+	*len = chunk_unit_len(&chunk, unit);
+	st = mirror_read(block_mirror(s), chunk.container, chunk.index + unit, lp->digest,
+	    b->room->unit, *len, false);
+	if (st == ST_NOENT || st == ST_CORRUPT) {
+		suspect_add(block_suspects(s), lp->digest);
+		return ST_CORRUPT;
 	}
 	return st;
 }
 
-/* --- units --- */
-
-/* The unit's bytes; *end: behind the last that is no hole. */
+/* Bytes [at, at+len) of one unit of a chunk to to. */
 static enum status
-fill_unit(struct build *b, uint32_t base, uint32_t stop, uint32_t *end)
+copy_unit(struct build *b, const struct leaf_piece *lp, uint32_t at, uint32_t len, uint8_t *to)
 {
-	const struct window *w = b->w;
+	uint32_t unit = at / CHUNK_UNIT, in_unit = at % CHUNK_UNIT, have;
+	struct page_key key;
+	struct slice page;
 	enum status st = OK;
 
-	*end = 0;
-	memset(b->room->unit, 0, sizeof b->room->unit);
-	for (uint32_t i = b->at; i < w->n && st == OK; i++) {
-		const struct index_piece *p = &w->v[i];
-		uint64_t from = MAX(p->from, w->base + base), to = MIN(p->to, w->base + stop);
-		uint32_t at = (uint32_t)(from - w->base);
+	page_key_of_digest(&key, lp->digest, unit);
+	page = page_find(&key);
+	have = page.len;
+	if (page.buf == NULL)
+		st = read_unit(b, lp, unit, &have);
+	if (st == OK && (in_unit > have || len > have - in_unit))
+		st = ST_CORRUPT;
+	if (st == OK)
+		memcpy(to, (page.buf != NULL ? page.at : b->room->unit) + in_unit, len);
+	slice_put(&page);
+	return st;
+}
 
-		if (p->from >= w->base + stop)
-			break;
-		if (p->kind == PIECE_BELOW) {
-			st = fill_old(b, base, at, (uint32_t)(to - w->base), end);
-		} else if (p->kind == PIECE_DATUM) {
-			st = datum_read(p->datum, p->at + (uint32_t)(from - p->from),
-			    (uint32_t)(to - from), b->room->unit + (at - base), false);
-			*end = MAX(*end, (uint32_t)(to - w->base) - base);
-		}
+static enum status
+copy_old(struct build *b, const struct extent *x, uint32_t from, uint32_t len, uint8_t *to)
+{
+	const struct leaf_piece *lp = &b->old->v[x->ref];
+	uint32_t at = lp->at + (from - lp->from);
+	enum status st = OK;
+
+	while (len > 0 && st == OK) {
+		uint32_t n = MIN(len, CHUNK_UNIT - at % CHUNK_UNIT);
+
+		st = copy_unit(b, lp, at, n, to);
+		at += n;
+		to += n;
+		len -= n;
+	}
+	return st;
+}
+
+static enum status
+copy_dirty(struct build *b, const struct extent *x, uint32_t from, uint32_t len, uint8_t *to)
+{
+	const struct index_piece *p = &b->w->v[x->ref];
+
+	return datum_read(p->datum, p->at + (uint32_t)(b->w->base + from - p->from), len, to, false);
+}
+
+/* --- runs --- */
+
+/* Where the next bytes come from: how many of them, up to max; *x NULL: a short hole. */
+static uint32_t
+next_part(struct run *r, uint32_t max, const struct extent **x)
+{
+	const struct extent *e = &r->v[r->at];
+
+	if (e->from > r->read_to) {
+		*x = NULL;
+		return MIN(max, e->from - r->read_to);
+	}
+	*x = e;
+	return MIN(max, e->to - r->read_to);
+}
+
+static enum status
+fill_stream(struct build *b, struct run *r)
+{
+	uint8_t *stream = b->room->stream;
+	enum status st = OK;
+
+	memmove(stream, stream + r->start, r->len);
+	r->start = 0;
+	while (st == OK && r->at < r->n && r->len < STREAM_BYTES) {
+		const struct extent *x;
+		uint32_t n = next_part(r, STREAM_BYTES - r->len, &x);
+		uint8_t *to = stream + r->len;
+
+		if (x == NULL)
+			memset(to, 0, n);
+		else if (x->dirty)
+			st = copy_dirty(b, x, r->read_to, n, to);
+		else
+			st = copy_old(b, x, r->read_to, n, to);
+		r->read_to += n;
+		r->len += n;
+		r->at += x != NULL && r->read_to == x->to;
 	}
 	return st;
 }
@@ -155,71 +205,72 @@ piece_new(struct build *b)
 }
 
 static enum status
-dirty_unit(struct build *b, uint32_t base, uint32_t stop)
+emit(struct build *b, uint32_t from, const uint8_t *bytes, uint32_t len)
 {
-	struct leaf_piece *lp;
-	uint32_t end;
-	enum status st = fill_unit(b, base, stop, &end);
+	struct leaf_piece *lp = piece_new(b);
 
-	if (st != OK || end == 0)
-		return st;
-	if ((lp = piece_new(b)) == NULL)
+	if (lp == NULL)
 		return ST_RESOURCE;
-	*lp = (struct leaf_piece){ .from = base, .len = end };
-	digest_of(b->sync->share->row.digest_key, b->room->unit, end, lp->digest);
-	return batch_chunk(b->batch, lp->digest, b->room->unit, end);
+	*lp = (struct leaf_piece){ .from = from, .len = len };
+	digest_of(b->sync->share->row.digest_key, bytes, len, lp->digest);
+	return batch_chunk(b->batch, lp->digest, bytes, len);
 }
 
-/* The old pieces of [from, to), cut to it. */
 static enum status
-clean_range(struct build *b, uint32_t from, uint32_t to)
+build_run(struct build *b, const struct extent *v, uint32_t n)
 {
-	if (b->old == NULL)
-		return OK;
-	for (uint32_t i = leaf_seek(b->old, from); i < b->old->n && b->old->v[i].from < to; i++) {
-		const struct leaf_piece *was = &b->old->v[i];
-		uint32_t start = MAX(was->from, from), stop = MIN(was->from + was->len, to);
-		struct leaf_piece *lp;
+	struct run r = { .v = v, .n = n, .read_to = v->from };
+	enum status st = OK;
 
-		if (was->hole)
-			continue;
-		if ((lp = piece_new(b)) == NULL)
-			return ST_RESOURCE;
-		*lp = *was;
-		lp->from = start;
-		lp->len = stop - start;
-		lp->at = was->at + (start - was->from);
+	while (st == OK && (r.at < r.n || r.len > 0)) {
+		uint32_t from, cut;
+
+		if (r.len < CHUNK_MAX && r.at < r.n && (st = fill_stream(b, &r)) != OK)
+			break;
+		from = r.read_to - r.len;
+		cut = b->room->extents.fixed ? MIN(r.len, CHUNK_UNIT - from % CHUNK_UNIT) :
+		    chunker_cut(&b->room->chunker, b->room->stream + r.start, r.len);
+		st = emit(b, from, b->room->stream + r.start, cut);
+		r.start += cut;
+		r.len -= cut;
 	}
+	return st;
+}
+
+/* An old piece, or what is left of it. */
+static enum status
+keep(struct build *b, const struct extent *x)
+{
+	const struct leaf_piece *was = &b->old->v[x->ref];
+	struct leaf_piece *lp = piece_new(b);
+
+	if (lp == NULL)
+		return ST_RESOURCE;
+	*lp = *was;
+	lp->from = x->from;
+	lp->len = x->to - x->from;
+	lp->at = was->at + (x->from - was->from);
 	return OK;
 }
 
-/* Has the index anything in the unit? */
-static bool
-is_dirty(struct build *b, uint64_t from, uint64_t to)
-{
-	const struct window *w = b->w;
-
-	while (b->at < w->n && w->v[b->at].to <= from)
-		b->at++;
-	for (uint32_t i = b->at; i < w->n && w->v[i].from < to; i++)
-		if (w->v[i].kind != PIECE_BELOW)
-			return true;
-	return false;
-}
-
 static enum status
-build_units(struct build *b)
+build_extents(struct build *b)
 {
-	const struct window *w = b->w;
+	const struct extents *e = &b->room->extents;
 	enum status st = OK;
+	uint32_t n;
 
-	for (uint32_t base = 0; base < MAP_WINDOW && st == OK; base += CHUNK_UNIT) {
-		uint64_t from = w->base + base, to = from + CHUNK_UNIT;
+	for (uint32_t i = 0; i < e->n && st == OK; i += n) {
+		const struct extent *x = &e->v[i];
 
-		if (from < w->to && is_dirty(b, from, to))
-			st = dirty_unit(b, base, base + CHUNK_UNIT);
-		else
-			st = clean_range(b, base, base + CHUNK_UNIT);
+		n = 1;
+		if (!x->redo) {
+			st = keep(b, x);
+			continue;
+		}
+		while (i + n < e->n && x[n].redo && x[n].from - x[n - 1].to < HOLE_MIN)
+			n++;
+		st = build_run(b, x, n);
 	}
 	return st;
 }
@@ -233,8 +284,10 @@ window_build(struct sync *y, const struct window *w, struct window_room *room, s
 	b.out = (struct carved){ .content = w->content, .from = w->base, .to = w->to,
 		.as_of = w->as_of, .window = w->number };
 	st = read_row(&b);
-	if (st == OK)
-		st = build_units(&b);
+	if (st == OK) {
+		extents_of(w, b.old, &room->extents);
+		st = build_extents(&b);
+	}
 	if (st == OK) {
 		b.out.changes = b.n > 0 || b.out.old.exists;
 		b.out.n = b.n;

@@ -1,26 +1,25 @@
 /*
- * One window of a content, built anew: the old leaf's pieces where nothing is dirty, chunks of
- * 64 KiB made of old and new bytes where something is.
+ * One window of a content, built anew: the old leaf's pieces where nothing is dirty, new chunks
+ * made of old and new bytes where something is.
  */
 #ifndef SYNC_WINDOW_H
 #define SYNC_WINDOW_H
 
-#include "pipeline/block/index.h"
 #include "pipeline/sync/batch.h"
+#include "pipeline/sync/chunker.h"
+#include "pipeline/sync/extent.h"
 
-struct window {
-	uint64_t content, number;
-	uint64_t base, to;		/* [base, to) in the file is looked at; to is base + window, or
-					 * less, and then a multiple of CHUNK_UNIT */
-	struct index_piece *v;		/* what the index had there, in order, without gaps */
-	uint32_t n;
-	lsn_t as_of;			/* the newest of them */
-};
+enum { STREAM_BYTES = 1 << 20 };
 
-struct window_room {			/* buffers to build in */
-	uint8_t unit[CHUNK_UNIT], chunk[CHUNK_UNIT];
+struct window_room {			/* what building needs; a carving has one */
+	struct chunker chunker;
+	struct extents extents;
+	uint8_t stream[STREAM_BYTES], unit[CHUNK_UNIT];
 	struct leaf_piece pieces[LEAF_PIECES_MAX];
 };
+
+struct window_room *window_room_new(const struct share *s);
+void window_room_free(struct window_room **rp);
 
 /* Build it, giving chunks to the batch and the outcome too.  CORRUPT: bytes are damaged, nothing
  * was given to it but chunks. */

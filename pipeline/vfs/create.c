@@ -86,6 +86,7 @@ new_file(struct job *job, struct act *a, struct file *f)
 
 	*f = (struct file){ .ino = share_new_ino(job->share), .gen = (uint32_t)rand_u64() | 1,
 		.type = type_of(op), .nlink = 1, .parent = dir->ino, .parent_key = a->hit.key };
+	inode_expect(job->share->inodes, f->ino);
 	new_owner(job, dir, f);
 	new_times(&op->set, f);
 	if (f->type == TYPE_DIR)

@@ -7,18 +7,15 @@
 
 #include "pipeline/base/epoch.h"
 #include "pipeline/base/hash.h"
-#include "pipeline/base/table.h"
+#include "pipeline/vfs/hand.h"
 
 #include <stdlib.h>
 
-enum { SWEEP_BUCKETS = 32, DENTRY_MEMORY = 112 };
+enum { DENTRY_MEMORY = 112 };
 
 struct dentry_cache {
 	struct table *table;
-	uint8_t key[16];
-	_Atomic uint64_t bytes;
-	uint64_t budget;
-	_Atomic size_t hand;
+	struct hand hand;
 };
 
 struct dentry {
@@ -26,7 +23,7 @@ struct dentry {
 	struct epoch_entry dead;
 	uint64_t dir;
 	struct name_hit hit;
-	_Atomic uint8_t recent;
+	struct hand_mark mark;
 	uint8_t len;
 	uint8_t name[];
 };
@@ -41,8 +38,8 @@ dentry_cache_new(uint64_t budget_bytes)
 {
 	struct dentry_cache *c = xcalloc(1, sizeof *c);
 
-	c->budget = budget_bytes;
 	c->table = table_new(MIN(budget_bytes / DENTRY_MEMORY, 1u << 20));
+	hand_init(&c->hand, c->table, budget_bytes);
 	return c;
 }
 
@@ -75,7 +72,7 @@ remove_locked(struct dentry_cache *c, struct table_node *n)
 	struct dentry *d = container_of(n, struct dentry, node);
 
 	table_remove_locked(c->table, n);
-	atomic_fetch_sub_explicit(&c->bytes, DENTRY_MEMORY + d->len, memory_order_relaxed);
+	hand_removed(&c->hand, DENTRY_MEMORY + d->len);
 	epoch_defer(&d->dead, dentry_free);
 }
 
@@ -117,11 +114,16 @@ dentry_find(struct dentry_cache *c, uint64_t dir, struct slice name, struct name
 		struct dentry *d = container_of(n, struct dentry, node);
 
 		*hit = d->hit;
-		if (!atomic_load_explicit(&d->recent, memory_order_relaxed))
-			atomic_store_explicit(&d->recent, 1, memory_order_relaxed);
+		hand_touch(&d->mark);
 	}
 	epoch_end();
 	return n != NULL;
+}
+
+void
+dentry_expect(const struct dentry_cache *c, uint64_t dir, struct slice name)
+{
+	table_expect(c->table, hash_of(dir, name));
 }
 
 static void
@@ -131,28 +133,12 @@ consider(struct table_node *n, void *arg)
 	struct dentry *d = container_of(n, struct dentry, node);
 	struct wanted w = { d->dir, slice_of(d->name, d->len) };
 
-	if (atomic_load_explicit(&d->recent, memory_order_relaxed)) {
-		atomic_store_explicit(&d->recent, 0, memory_order_relaxed);
+	if (hand_spares(&d->mark))
 		return;
-	}
 	table_lock(c->table, n->hash);
 	if (table_find(c->table, n->hash, same_name, &w) == n)
 		remove_locked(c, n);
 	table_unlock(c->table, n->hash);
-}
-
-static void
-sweep(struct dentry_cache *c)
-{
-	size_t at;
-
-	if (atomic_load_explicit(&c->bytes, memory_order_relaxed) <= c->budget)
-		return;
-	epoch_begin();
-	at = atomic_load_explicit(&c->hand, memory_order_relaxed);
-	at = table_walk(c->table, at, SWEEP_BUCKETS, consider, c);
-	atomic_store_explicit(&c->hand, at, memory_order_relaxed);
-	epoch_end();
 }
 
 static void
@@ -165,7 +151,7 @@ put(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_h
 
 	d->dir = dir;
 	d->hit = *hit;
-	d->recent = 1;
+	atomic_init(&d->mark.recent, 1);
 	d->len = (uint8_t)name.len;
 	memcpy(d->name, name.at, name.len);
 	d->node.hash = hash_of(dir, name);
@@ -181,10 +167,10 @@ put(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_h
 	if (n != NULL)
 		remove_locked(c, n);
 	table_insert_locked(c->table, &d->node);
-	atomic_fetch_add_explicit(&c->bytes, DENTRY_MEMORY + d->len, memory_order_relaxed);
+	hand_added(&c->hand, DENTRY_MEMORY + d->len);
 	table_unlock(c->table, d->node.hash);
 	epoch_end();
-	sweep(c);
+	hand_move(&c->hand, consider, c);
 }
 
 void

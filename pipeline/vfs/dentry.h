@@ -27,6 +27,9 @@ void dentry_cache_free(struct dentry_cache **cp);
 
 bool dentry_find(struct dentry_cache *c, uint64_t dir, struct slice name, struct name_hit *hit);
 
+/* A name that will be set soon: a hint to the processor. */
+void dentry_expect(const struct dentry_cache *c, uint64_t dir, struct slice name);
+
 /* Remember what the catalog said, unless the directory has changed since: *dirseq is still seen. */
 void dentry_fill(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_hit *hit,
     const _Atomic uint64_t *dirseq, uint64_t seen);

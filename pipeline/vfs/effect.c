@@ -91,6 +91,10 @@ act_txn(struct job *job, struct act *a, bool frees)
 		return act_starved(job, a);
 	a->txn->frees = frees;
 	st = block_reserve(job->share, a->txn);
+	if (st == OK && !frees && !a->slowed) {
+		a->slow_ns = block_slow_ns(job->share);
+		st = a->slow_ns == 0 ? OK : ST_DELAY;
+	}
 	a->no_room = st == ST_DELAY;
 	return st;
 }
@@ -175,6 +179,7 @@ static void
 note(struct job *job, struct act *a)
 {
 	struct note *n = &job->op.note;
+	struct stamp now;
 
 	if (n->protocol == NOTE_NONE)
 		return;
@@ -187,7 +192,8 @@ note(struct job *job, struct act *a)
 	}
 	n->before = a->on != NO_PIN ? a->pin[a->on].was_change : 0;
 	n->after = 0;			/* the entry's own LSN */
-	struct stamp now = stamp_now();
+	/* What changes has just been given its time; a clock is not read twice for one entry. */
+	now = a->on != NO_PIN && a->pin[a->on].changes ? a->pin[a->on].next.ctime : stamp_now();
 	n->wall_ns = (uint64_t)now.s * 1000000000u + now.ns;
 	txn_note(a->txn, n);
 }

@@ -28,9 +28,6 @@ access_begin(struct job *job, struct act *a)
 		return act_fail(job, st);
 	act_pair(job, a, at, &op->on);
 	op->res.access.granted = perm_access(job->cred, &a->pin[at].was, op->arg.access.want);
-	if (job->share->conf.read_only)
-		op->res.access.granted &= perm_access(
-		    &(struct cred){ .superuser = true, .read_only = true }, &a->pin[at].was, 63);
 	return BEGIN_DONE;
 }
 

@@ -15,16 +15,18 @@
 
 #include <stdlib.h>
 
-enum { SWEEP_BUCKETS = 32 };
+enum { NAMES_PART = 5 };		/* one such part of the budget is for names */
 
 struct inode_cache *
 inode_cache_new(uint64_t budget_bytes)
 {
 	struct inode_cache *c = xcalloc(1, sizeof *c);
 
-	c->budget = budget_bytes;
+	budget_bytes -= budget_bytes / NAMES_PART;
 	c->table = table_new(MIN(budget_bytes / INODE_MEMORY, 1u << 20));
-	c->dentries = dentry_cache_new(budget_bytes / 4);
+	hand_init(&c->hand, c->table, budget_bytes);
+	slab_init(&c->slab, sizeof(struct inode));
+	c->dentries = dentry_cache_new(budget_bytes / (NAMES_PART - 1));
 	mutex_init(&c->rename, RANK_RENAME, 0);
 	return c;
 }
@@ -37,7 +39,7 @@ inode_free(struct epoch_entry *e)
 	mutex_destroy(&i->mutex);
 	names_free(atomic_load_explicit(&i->names, memory_order_relaxed));
 	free((void *)(uintptr_t)i->file.rest.at);
-	free(i);
+	slab_put(&i->cache->slab, i);
 }
 
 static void
@@ -67,6 +69,7 @@ inode_cache_free(struct inode_cache **cp)
 	table_free(&c->table);
 	dentry_cache_free(&c->dentries);
 	mutex_destroy(&c->rename);
+	slab_fini(&c->slab);
 	free(c);
 }
 
@@ -88,8 +91,8 @@ find(struct inode_cache *c, uint64_t ino, uint64_t hash)
 		i = container_of(n, struct inode, node);
 		if (!ref_take_live(&i->refs))
 			i = NULL;
-		else if (!atomic_load_explicit(&i->recent, memory_order_relaxed))
-			atomic_store_explicit(&i->recent, 1, memory_order_relaxed);
+		else
+			hand_touch(&i->mark);
 	}
 	epoch_end();
 	return i;
@@ -100,8 +103,7 @@ let_go(struct inode_cache *c, struct inode *i)
 {
 	table_remove_locked(c->table, &i->node);
 	atomic_fetch_add_explicit(&c->evicted[i->node.hash % EVICTIONS], 1, memory_order_release);
-	atomic_fetch_sub_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
-	    memory_order_relaxed);
+	hand_removed(&c->hand, INODE_MEMORY + i->file.rest.len);
 	epoch_defer(&i->dead, inode_free);
 }
 
@@ -112,11 +114,7 @@ consider(struct table_node *n, void *arg)
 	struct inode *i = container_of(n, struct inode, node);
 	uint32_t one = 1;
 
-	if (atomic_load_explicit(&i->recent, memory_order_relaxed)) {
-		atomic_store_explicit(&i->recent, 0, memory_order_relaxed);
-		return;
-	}
-	if (atomic_load_explicit(&i->refs.n, memory_order_relaxed) != 1)
+	if (hand_spares(&i->mark) || atomic_load_explicit(&i->refs.n, memory_order_relaxed) != 1)
 		return;
 	table_lock(c->table, n->hash);
 	if (atomic_compare_exchange_strong_explicit(&i->refs.n, &one, 0, memory_order_acq_rel,
@@ -125,25 +123,12 @@ consider(struct table_node *n, void *arg)
 	table_unlock(c->table, n->hash);
 }
 
-static void
-sweep(struct inode_cache *c)
-{
-	size_t at;
-
-	if (atomic_load_explicit(&c->bytes, memory_order_relaxed) <= c->budget)
-		return;
-	epoch_begin();
-	at = atomic_load_explicit(&c->hand, memory_order_relaxed);
-	at = table_walk(c->table, at, SWEEP_BUCKETS, consider, c);
-	atomic_store_explicit(&c->hand, at, memory_order_relaxed);
-	epoch_end();
-}
-
 static struct inode *
-inode_make(const struct file *f, lsn_t change, uint64_t born)
+inode_make(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t born)
 {
-	struct inode *i = xcalloc(1, sizeof *i);
+	struct inode *i = slab_get(&c->slab);
 
+	i->cache = c;
 	ref_init(&i->refs);
 	ref_take(&i->refs);
 	i->ino = f->ino;
@@ -159,7 +144,7 @@ inode_make(const struct file *f, lsn_t change, uint64_t born)
 	}
 	i->change = change;
 	i->born = born;
-	i->recent = 1;
+	atomic_init(&i->mark.recent, 1);
 	return i;
 }
 
@@ -182,8 +167,7 @@ enter(struct inode_cache *c, struct inode *i, uint32_t seen, struct inode **ther
 		entered = false;
 	} else {
 		table_insert_locked(c->table, &i->node);
-		atomic_fetch_add_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
-		    memory_order_relaxed);
+		hand_added(&c->hand, INODE_MEMORY + i->file.rest.len);
 	}
 	table_unlock(c->table, i->node.hash);
 	epoch_end();
@@ -205,7 +189,7 @@ load(struct share *s, uint64_t ino, bool may_wait, struct arena *arena, struct i
 	st = rec_file_decode(v.body, &f);
 	if (st != OK || f.ino != ino)
 		return ST_CORRUPT;
-	*ip = inode_make(&f, v.lsn, v.born);
+	*ip = inode_make(s->inodes, &f, v.lsn, v.born);
 	return OK;
 }
 
@@ -238,7 +222,7 @@ inode_get(struct share *s, uint64_t ino, bool may_wait, struct arena *arena, str
 		if (i != NULL)
 			break;
 	}
-	sweep(c);
+	hand_move(&c->hand, consider, c);
 	*ip = i;
 	return OK;
 }
@@ -312,10 +296,16 @@ inode_publish_locked(struct inode *i, const struct file *f, lsn_t change, uint64
 	atomic_fetch_add_explicit(&i->seq, 1, memory_order_release);
 }
 
+void
+inode_expect(const struct inode_cache *c, uint64_t ino)
+{
+	table_expect(c->table, hash_u64(ino));
+}
+
 struct inode *
 inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t born)
 {
-	struct inode *i = inode_make(f, change, born), *there;
+	struct inode *i = inode_make(c, f, change, born), *there;
 	bool entered;
 
 	/* Its number is new: nobody can have loaded it before its record was committed, but a
@@ -328,7 +318,7 @@ inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t 
 		inode_free(&i->dead);
 		return there;
 	}
-	sweep(c);
+	hand_move(&c->hand, consider, c);
 	return i;
 }
 
@@ -341,8 +331,7 @@ inode_drop_locked(struct inode_cache *c, struct inode *i)
 	table_lock(c->table, i->node.hash);
 	table_remove_locked(c->table, &i->node);
 	atomic_fetch_add_explicit(&c->evicted[i->node.hash % EVICTIONS], 1, memory_order_release);
-	atomic_fetch_sub_explicit(&c->bytes, INODE_MEMORY + i->file.rest.len,
-	    memory_order_relaxed);
+	hand_removed(&c->hand, INODE_MEMORY + i->file.rest.len);
 	table_unlock(c->table, i->node.hash);
 	assert(!ref_drop(&i->refs));		/* the caller's pin remains */
 }

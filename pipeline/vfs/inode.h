@@ -8,8 +8,9 @@
 
 #include "pipeline/base/epoch.h"
 #include "pipeline/base/mutex.h"
-#include "pipeline/base/table.h"
 #include "pipeline/share/share.h"
+#include "pipeline/vfs/hand.h"
+#include "pipeline/vfs/slab.h"
 
 struct dentry_cache;
 struct names;
@@ -19,10 +20,9 @@ enum { EVICTIONS = 1024, BUCKETS_RECENT = 4,
 
 struct inode_cache {
 	struct table *table;
+	struct slab slab;			/* where inodes lie */
 	struct dentry_cache *dentries;
-	_Atomic uint64_t bytes;			/* of this share's inodes */
-	uint64_t budget;
-	_Atomic size_t hand;			/* where the clock stands */
+	struct hand hand;
 	_Atomic uint32_t evicted[EVICTIONS];	/* by hash: an inode of that hash was let go */
 	struct mutex rename;			/* rank RENAME: a directory changes its parent */
 	_Atomic uint64_t renames;		/* how often one has */
@@ -31,8 +31,9 @@ struct inode_cache {
 struct inode {
 	struct table_node node;
 	struct epoch_entry dead;
+	struct inode_cache *cache;
 	struct ref refs;			/* one is the table's */
-	_Atomic uint8_t recent;			/* the clock's second chance */
+	struct hand_mark mark;
 	bool gone;				/* under mutex: its last name went */
 	uint64_t ino;
 	struct mutex mutex;
@@ -67,6 +68,9 @@ struct slice inode_rest_locked(const struct inode *i, struct arena *arena);
 
 /* Under its mutex: publish a new version; rest is copied when it is not the old one. */
 void inode_publish_locked(struct inode *i, const struct file *f, lsn_t change, uint64_t born);
+
+/* One of that number will be entered soon: a hint to the processor. */
+void inode_expect(const struct inode_cache *c, uint64_t ino);
 
 /* Enter a new inode that an effect has just made; pinned for the caller. */
 struct inode *inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t born);

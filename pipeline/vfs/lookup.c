@@ -152,9 +152,15 @@ name_find(struct job *job, struct act *a, uint8_t dir, struct slice name, enum n
 	struct inode *d = a->pin[dir].inode;
 	struct dentry_cache *c = job->share->inodes->dentries;
 	bool alone = (a->pin[dir].was.flags & FILE_SLOTS) == 0;
+	uint64_t bucket = use == NAME_SET ? bucket_of(job->share, name) : 0;
 	enum status st = OK;
 
 	*seq = atomic_load_explicit(&d->dirseq, memory_order_acquire);
+	if (use == NAME_SET && surely_none(d, bucket)) {	/* what every create hopes for */
+		dentry_expect(c, d->ino, name);
+		*hit = (struct name_hit){ .key = bucket };
+		return OK;
+	}
 	/* A cached miss knows no free key, a cached name not its neighbours, where it has any. */
 	if (!dentry_find(c, d->ino, name, hit) || (use != NAME_READ && hit->ino == 0) ||
 	    (use == NAME_DROP && !alone)) {

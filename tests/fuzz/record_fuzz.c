@@ -126,7 +126,8 @@ chunks(struct slice in)
 		return;
 	rec_chunk_encode(&w, &c);
 	assert(writer_ok(&w) && rec_chunk_decode(slice_of(room, w.len), &d) == OK);
-	assert(d.container == c.container && d.index == c.index && d.len == c.len);
+	assert(d.container == c.container && d.index == c.index && d.len == c.len &&
+	    d.algorithm == c.algorithm);
 }
 
 static void
@@ -295,7 +296,7 @@ seed_row(struct writer *w, enum decoder which)
 	if (which == MAPS)
 		rec_map_encode(w, rand_u64() | 1);
 	else if (which == CHUNKS)
-		rec_chunk_encode(w, &(struct chunk){ rand_u64() | 1, 17, 4096 });
+		rec_chunk_encode(w, &(struct chunk){ rand_u64() | 1, 17, 4096, 1 });
 	else if (which == CONTAINERS)
 		rec_container_encode(w, &(struct container_row){ CONTAINER_LIVE, true, false, 99, 3 });
 	else if (which == SHARES)

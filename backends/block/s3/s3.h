@@ -4,7 +4,9 @@
 #ifndef BACKENDS_S3_S3_H
 #define BACKENDS_S3_S3_H
 
-#include "pipeline/contract/block_store.h"
+#include "backends/backends.h"
+
+enum s3_fetch { S3_FETCH_NONE, S3_FETCH_WEB, S3_FETCH_CONTAINER, S3_FETCH_INSTANCE };
 
 struct s3_conf {
 	const char *url;		/* "https://s3.eu-west-1.amazonaws.com" */
@@ -12,6 +14,8 @@ struct s3_conf {
 	const char *prefix;		/* of all names; "" for none */
 	const char *access_key, *secret_key;
 	const char *token;		/* of temporary credentials; NULL otherwise */
+	enum s3_fetch fetch;		/* NONE: the keys above; else source.h's: */
+	const char *fetch_url, *fetch_file, *fetch_role, *fetch_token;
 	const char *ca_file;		/* PEM; NULL: the system's */
 	bool path_style;		/* bucket in the path, not in the host */
 	bool conditional;		/* the server knows If-None-Match on PUT */
@@ -20,6 +24,8 @@ struct s3_conf {
 	unsigned attempts_max;		/* of one call */
 	unsigned connect_ms;
 	unsigned stalled_s;		/* slower than 1 KiB/s for so long: given up */
+	uint64_t part_bytes;		/* of an object put in parts: 5 MiB to 5 GiB */
+	uint64_t parts_above;		/* objects larger than that are put in parts */
 };
 
 /* Everything that has a default; the rest is NULL and must be set. */
@@ -34,5 +40,9 @@ bool s3_conf_preset(struct s3_conf *conf, const char *kind);
  */
 must_check enum status s3_store_open(const struct s3_conf *conf, char text[160],
     struct block_store **storep);
+
+/* The row of backends.c, by the options of open.c's table. */
+must_check enum status block_s3_open(const struct block_store_conf *conf, struct block_store **sp,
+    struct text *why);
 
 #endif

@@ -15,31 +15,32 @@ mount_export_decode(struct job *job, struct rpc_call *call, struct reader *r)
 }
 
 static uint32_t
-export_bytes(const struct share_conf *conf)
+export_bytes(const char *name, const struct share_rules *rules)
 {
-	uint32_t n = 4 + 4 + xdr_padded((uint32_t)strlen(conf->name)) + 4;
+	uint32_t n = 4 + 4 + xdr_padded((uint32_t)strlen(name)) + 4;
 
-	for (uint32_t i = 0; i < conf->nrules && i < EXPORT_RULES_MAX; i++)
-		n += 4 + 4 + xdr_padded((uint32_t)strlen(conf->rules[i].hosts));
+	for (uint32_t i = 0; i < rules->nrules; i++)
+		n += 4 + 4 + xdr_padded((uint32_t)strlen(rules->rules[i].hosts));
 	return n;
 }
 
 static void
 put_export(struct share *s, void *arg)
 {
-	const struct share_conf *conf = &s->conf;
+	struct share_rules *rules = share_rules_get(s);
 	struct writer *w = arg;
 
 	/* One that would not fit before the end of the list is left out whole. */
-	if (conf->nrules == 0 || writer_left(w) < export_bytes(conf) + 4)
-		return;
-	xdr_put_bool(w, true);
-	xdr_put_str(w, conf->name);
-	for (uint32_t i = 0; i < conf->nrules && i < EXPORT_RULES_MAX; i++) {
+	if (rules->nrules > 0 && writer_left(w) >= export_bytes(s->conf.name, rules) + 4) {
 		xdr_put_bool(w, true);
-		xdr_put_str(w, conf->rules[i].hosts);
+		xdr_put_str(w, s->conf.name);
+		for (uint32_t i = 0; i < rules->nrules; i++) {
+			xdr_put_bool(w, true);
+			xdr_put_str(w, rules->rules[i].hosts);
+		}
+		xdr_put_bool(w, false);
 	}
-	xdr_put_bool(w, false);
+	rules_put(&rules);
 }
 
 void

@@ -8,7 +8,6 @@
  */
 #include "gateway/nfs/v3/inner.h"
 
-#include "pipeline/base/clock.h"
 #include "pipeline/net/conn.h"
 
 struct row {
@@ -95,7 +94,6 @@ note(struct job *job, const struct rpc_call *call)
 		.proc = (uint16_t)call->head.proc,
 		.uid = job->claim.uid,
 		.request = (uint64_t)call->head.xid << 32 | call->sum,
-		.wall_ns = clock_wall_ns(),
 	};
 	if (job->conn != NULL)
 		memcpy(n->client, conn_peer_addr(job->conn), sizeof n->client);

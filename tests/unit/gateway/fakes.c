@@ -83,6 +83,12 @@ registry_by_name(const void *name, size_t len)
 	return &share;
 }
 
+struct share_rules *
+share_rules_get(struct share *s)
+{
+	return rules_new(&s->conf);
+}
+
 void
 share_put(struct share **sp)
 {

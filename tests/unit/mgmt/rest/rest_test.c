@@ -180,10 +180,12 @@ CASE(a_share_that_cannot_serve_is_not_kept)
 	EQ(side_ask("GET", "/api/v1/shares/export", t, NULL)->code, 404);
 	export(t);
 	side.refuse_open = true;
-	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"read_only\":true}")->code, 503);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t,
+	    "{\"read_only\":true,\"durability\":\"writeback\"}")->code, 503);
 	TRUE(side_shares("/export"));
 	FALSE(side.read_only[side_at("/export")]);
-	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"read_only\":true}")->code, 200);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t,
+	    "{\"read_only\":true,\"durability\":\"writeback\"}")->code, 200);
 	TRUE(side.read_only[side_at("/export")]);
 }
 
@@ -262,6 +264,123 @@ CASE(users_groups_and_permissions)
 	EQ(side_ask("PUT", "/api/v1/users/admin", t, "{\"role\":\"user\"}")->code, 403);
 	EQ(side_ask("DELETE", "/api/v1/groups/admins", t, NULL)->code, 403);
 	EQ(side_ask("DELETE", "/api/v1/groups/devs", t, NULL)->code, 204);
+}
+
+static enum share_level
+level(uint32_t uid, uint32_t gid)
+{
+	return rules_level(side.last, uid, gid, NULL, 0);
+}
+
+CASE(permissions_are_in_force_from_the_answer_on_and_no_share_is_opened_anew)
+{
+	const char *t = admin();
+	const struct rules_map *mapped;
+	char path[300], sid[200];
+	struct answer *a;
+	int swaps;
+
+	stores(t);
+	export(t);
+	TRUE(side.last->gated);
+	EQ(level(1000, 1000), LEVEL_NONE);
+	EQ(side_ask("POST", "/api/v1/groups", t, "{\"name\":\"devs\",\"gid\":700}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1000,"
+	    "\"share_permissions\":{\"/export\":\"read\"}}")->code, 201);
+	EQ(level(1000, 1000), LEVEL_READ);
+	EQ(side_ask("PUT", "/api/v1/shares/export/permissions/users/alice", t,
+	    "{\"level\":\"read-write\"}")->code, 200);
+	EQ(level(1000, 1000), LEVEL_WRITE);
+	EQ(side_ask("DELETE", "/api/v1/shares/export/permissions/users/alice", t, NULL)->code, 204);
+	EQ(level(1000, 1000), LEVEL_NONE);
+	EQ(side_ask("PUT", "/api/v1/shares/export/permissions/groups/devs", t,
+	    "{\"level\":\"admin\"}")->code, 200);
+	EQ(level(1000, 1000), LEVEL_NONE);
+	EQ(level(1000, 700), LEVEL_ADMIN);
+	EQ(side_ask("POST", "/api/v1/groups/devs/members", t, "{\"username\":\"alice\"}")->code, 201);
+	EQ(level(1000, 1000), LEVEL_ADMIN);
+	EQ(side_ask("PUT", "/api/v1/users/alice", t, "{\"uid\":1001}")->code, 200);
+	EQ(level(1000, 1000), LEVEL_NONE);
+	EQ(level(1001, 1000), LEVEL_ADMIN);
+	EQ(side_ask("PUT", "/api/v1/users/alice", t, "{\"enabled\":false}")->code, 200);
+	EQ(level(1001, 700), LEVEL_NONE);
+	EQ(side_ask("PUT", "/api/v1/users/alice", t, "{\"enabled\":true}")->code, 200);
+	EQ(side_ask("DELETE", "/api/v1/groups/devs", t, NULL)->code, 204);
+	EQ(level(1001, 700), LEVEL_NONE);
+
+	snprintf(sid, sizeof sid, "%s", side_str(side_ask("GET", "/api/v1/users/alice", t, NULL), "sid"));
+	snprintf(path, sizeof path, "/api/v1/shares/export/permissions/sids/%s", sid);
+	EQ(side_ask("PUT", path, t, "{\"level\":\"read\"}")->code, 200);
+	EQ(level(1001, 1), LEVEL_READ);
+	EQ(side_ask("PUT", "/api/v1/shares/export/permissions/sids/S-1-5-21-1-2-3-4", t,
+	    "{\"level\":\"read\"}")->code, 404);
+	EQ(side_ask("DELETE", path, t, NULL)->code, 204);
+	EQ(level(1001, 1), LEVEL_NONE);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"default_permission\":\"read\"}")->code, 200);
+	EQ(level(5, 5), LEVEL_READ);
+
+	a = side_ask("POST", "/api/v1/identity-mappings", t,
+	    "{\"provider_name\":\"sys\",\"principal\":\"501\",\"username\":\"alice\"}");
+	EQ(a->code, 201);
+	mapped = rules_mapped(side.last, 501);
+	EQ(mapped != NULL ? mapped->uid : 0, 1001);
+	EQ(side_ask("POST", "/api/v1/identity-mappings", t,
+	    "{\"provider_name\":\"sys\",\"principal\":\"bob\",\"username\":\"alice\"}")->code, 422);
+	EQ(side_ask("DELETE", "/api/v1/identity-mappings/by-provider/sys/501", t, NULL)->code, 204);
+	TRUE(rules_mapped(side.last, 501) == NULL);
+
+	swaps = side.swaps;
+	side.refuse_open = true;		/* were it opened anew, it would fail */
+	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"read_only\":true,\"squash\":\"none\","
+	    "\"export_rules\":\"10.0.0.0/8(rw)\"}")->code, 200);
+	EQ(side.swaps, swaps + 1);
+	TRUE(side.last->read_only && side.last->rules[0].squash == SQUASH_NONE);
+	EQ_STR(side.last->rules[0].hosts, "10.0.0.0/8");
+}
+
+CASE(rules_come_back_where_a_change_is_not_kept)
+{
+	const char *t = admin();
+	char body[6000];
+	size_t len;
+	int swaps;
+
+	stores(t);
+	export(t);
+	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1000,"
+	    "\"share_permissions\":{\"/export\":\"read\"}}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/adapters/nfs/netgroups", t, "{\"name\":\"lab\"}")->code, 201);
+	/* Full to the last rule by names of the netgroup: its first member is one too many for a
+	 * second share, after the first has followed. */
+	len = (size_t)snprintf(body, sizeof body, "{\"export_rules\":\"@lab");
+	for (int i = 0; i < EXPORT_RULES_MAX; i++)
+		len += (size_t)snprintf(body + len, sizeof body - len, " 10.0.0.%d", i);
+	snprintf(body + len, sizeof body - len, "\"}");
+	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/full\",\"metadata_store\":\"default\","
+	    "\"local_block_store\":\"local-cache\"}")->code, 201);
+	EQ(side_ask("PUT", "/api/v1/shares/full", t, body)->code, 200);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"@lab 10.9.0.0/16\"}")->code,
+	    200);
+	swaps = side.swaps;
+	EQ(side_ask("POST", "/api/v1/adapters/nfs/netgroups/lab/members", t,
+	    "{\"type\":\"ip\",\"value\":\"10.1.1.1\"}")->code, 422);
+	EQ(side.swaps, swaps + 2);		/* there and back */
+	EQ(side.nrules[side_at("/export")], 1);
+	EQ(rest_json_len(rest_json_get(side_ask("GET", "/api/v1/adapters/nfs/netgroups/lab", t,
+	    NULL)->json, "members")), 0);
+}
+
+CASE(an_empty_netgroup_lets_nobody_in)
+{
+	const char *t = admin();
+
+	stores(t);
+	export(t);
+	EQ(side_ask("POST", "/api/v1/adapters/nfs/netgroups", t, "{\"name\":\"lab\"}")->code, 201);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"@lab(rw)\"}")->code, 200);
+	EQ(side.nrules[side_at("/export")], 0);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"\"}")->code, 200);
+	EQ(side.nrules[side_at("/export")], 1);
 }
 
 CASE(an_adapter_listens_as_it_is_told_and_a_taken_port_changes_nothing)

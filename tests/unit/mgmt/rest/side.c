@@ -55,10 +55,12 @@ side_shares(const char *name)
 }
 
 static enum status
-share_open(const struct share_conf *conf, char *why, size_t cap)
+share_open(const struct share_conf *conf, struct share_rules *rules, char *why, size_t cap)
 {
 	int at = side_at("");
 
+	rules_put(&side.last);
+	side.last = rules;
 	if (side.refuse_open || at < 0) {
 		side.refuse_open = false;
 		snprintf(why, cap, "the disk says no");
@@ -81,6 +83,24 @@ share_close(const char *name)
 		return ST_NOENT;
 	side.open[at][0] = '\0';
 	return OK;
+}
+
+/* What was given is kept, so that a test can ask it. */
+static struct share_rules *
+share_rules(const char *name, struct share_rules *rules)
+{
+	struct share_rules *old = side.last;
+	int at = side_at(name);
+
+	if (at < 0) {
+		rules_put(&rules);
+		return NULL;
+	}
+	side.swaps++;
+	side.last = rules;
+	side.nrules[at] = rules->nrules;
+	side.read_only[at] = rules->read_only;
+	return old;
 }
 
 static void
@@ -115,7 +135,7 @@ metrics(struct text *page)
 	text_add(page, "dittofs_up 1\n");
 }
 
-static const struct rest_house house = { share_open, share_close, share_look, adapter_set,
+static const struct rest_house house = { share_open, share_close, share_rules, share_look, adapter_set,
 	adapter_runs, metrics };
 
 /* --- start --- */
@@ -146,6 +166,7 @@ side_start(const char *password)
 	static int n;
 
 	side_stop();
+	rules_put(&side.last);
 	side = (struct side){ .port = 0 };
 	snprintf(db_path, sizeof db_path, "%s/rest%d.db", check_tmpdir(), n++);
 	return start(password);
@@ -155,6 +176,7 @@ void
 side_restart(void)
 {
 	rest_stop();
+	rules_put(&side.last);
 	side = (struct side){ .port = 0 };
 	start(NULL);
 }
@@ -163,6 +185,7 @@ void
 side_stop(void)
 {
 	rest_stop();
+	rules_put(&side.last);
 	rest_json_free(last.json);
 	rest_reply_free(&last.re);
 	last = (struct answer){ .code = 0 };

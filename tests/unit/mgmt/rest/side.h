@@ -5,6 +5,7 @@
 #define TESTS_REST_SIDE_H
 
 #include "mgmt/rest/request.h"
+#include "pipeline/share/rules.h"
 
 enum { SIDE_SHARES = 16, REST_TOKEN_ROOM = 4200 };
 
@@ -12,6 +13,8 @@ struct side {
 	char open[SIDE_SHARES][256];	/* names of shares that serve */
 	bool read_only[SIDE_SHARES];
 	uint32_t nrules[SIDE_SHARES];
+	struct share_rules *last;	/* given last, of any share */
+	int swaps;			/* of rules while a share served */
 	bool refuse_open;		/* the next open fails */
 	bool nfs;
 	uint16_t nfs_port, refuse_port;

@@ -85,6 +85,63 @@ CASE(a_large_value_has_memory_of_its_own)
 	mem_pool_fini(&pool);
 }
 
+/* --- who wants the order beside the writer --- */
+
+enum { NEW_ROWS = 30000, SORTERS = 3 };
+
+static struct sorting {
+	struct memtable *m;
+	_Atomic uint32_t set;			/* as many rows, at least, have been set */
+	_Atomic uint32_t wrong, walks;
+} sorting;
+
+static void
+sort_on(void *arg)
+{
+	uint32_t had = 0;
+
+	(void)arg;
+	while (had < NEW_ROWS) {
+		const struct mem_node *n;
+		struct slice last = { .len = 0 };
+		uint32_t rows = 0;
+
+		had = atomic_load(&sorting.set);
+		for (n = memtable_seek(sorting.m, slice_of(NULL, 0)); n != NULL; n = memtable_next(n)) {
+			if (rows++ > 0 && key_cmp(last, mem_key(n)) >= 0)
+				sorting.wrong++;
+			last = mem_key(n);
+		}
+		if (rows < had)
+			sorting.wrong++;
+		sorting.walks++;
+	}
+}
+
+CASE(whoever_seeks_sees_all_that_was_set_before_and_in_order)
+{
+	struct thread sorter[SORTERS];
+	struct mem_pool pool;
+
+	mem_pool_init(&pool);
+	memset(&sorting, 0, sizeof sorting);
+	sorting.m = memtable_new(&pool);
+	for (int i = 0; i < SORTERS; i++)
+		thread_start(&sorter[i], "sorter", 0, sort_on, NULL);
+	for (uint32_t i = 0; i < NEW_ROWS; i++) {
+		struct key key = i % 2 == 0 ? key_inode(i) : key_dirent(1, hash_u64(i));
+
+		memtable_set(sorting.m, key_slice(&key), slice_of(&i, sizeof i), 1, i + 1);
+		atomic_store(&sorting.set, i + 1);
+	}
+	for (int i = 0; i < SORTERS; i++)
+		thread_join(&sorter[i]);
+	EQ(sorting.wrong, 0);
+	TRUE(sorting.walks >= SORTERS);
+	memtable_free_now(&sorting.m);
+	mem_pool_fini(&pool);
+}
+
 /* --- readers beside the writer --- */
 
 enum { SHARED_KEYS = 500, READERS = 2, WRITES = 60000 };

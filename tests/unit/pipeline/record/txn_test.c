@@ -246,7 +246,9 @@ read_entry(const uint8_t *bytes, uint32_t len)
 		TRUE(head.bytes <= len && head.data_bytes <= TXN_DATA_MAX && head.lsn != 0);
 		while (n < head.nitems && entry_read_item(&r, &item, &arena)) {
 			n++;
-			TRUE(item.key.len <= KEY_MAX && item.from <= item.to + (item.to == 0) * UINT64_MAX);
+			TRUE(item.key.len <= KEY_MAX);
+			if (item.kind == ITEM_HOLE || item.kind == ITEM_CARVED)
+				TRUE(item.from <= item.to);
 			if (item.kind == ITEM_DATA)
 				TRUE(item.to - item.from <= TXN_DATA_MAX && item.to > item.from);
 		}

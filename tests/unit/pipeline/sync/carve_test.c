@@ -80,7 +80,7 @@ CASE(written_carved_read_back)
 		t = yard_recount(&y);
 		EQ(t.wrong, 0);
 		EQ(t.maps, 3);
-		EQ(t.chunks, 16 + 2 + 1);
+		TRUE(t.chunks >= 4 + 1 + 1 && t.chunks <= 64 + 7 + 1);
 		TRUE(t.containers >= 1);	/* age may have carved a part already */
 		yard_compare(&y, 1);
 		yard_compare(&y, 2);
@@ -93,6 +93,7 @@ CASE(written_carved_read_back)
 CASE(equal_chunks_are_stored_once_and_counted)
 {
 	uint8_t *bytes = xmalloc(1 << 20);
+	uint64_t chunks;
 	struct tally t;
 	struct yard y;
 
@@ -104,18 +105,19 @@ CASE(equal_chunks_are_stored_once_and_counted)
 	yard_write(&y, 1, 0, bytes, 1 << 20);
 	yard_drain(&y);
 	t = yard_recount(&y);
-	EQ(t.chunks, 1);
+	chunks = t.chunks;
+	TRUE(chunks < 8);		/* not 16: it repeats itself */
 	EQ(t.wrong, 0);
-	yard_write(&y, 2, 1 << 16, bytes, 1 << 16);
+	yard_write(&y, 2, 12345, bytes, 1 << 20);
 	yard_drain(&y);
 	t = yard_recount(&y);
-	EQ(t.chunks, 1);
-	EQ(t.containers, 1);		/* the chunk was known the second time */
+	EQ(t.chunks, chunks);
+	EQ(t.containers, 1);		/* they were known the second time */
 	EQ(t.wrong, 0);
 	yard_remove(&y, 1);
 	yard_drain(&y);
 	t = yard_recount(&y);
-	EQ(t.chunks, 1);
+	EQ(t.chunks, chunks);
 	EQ(t.files, 1);
 	EQ(t.wrong, 0);
 	yard_compare(&y, 2);

@@ -1,0 +1,27 @@
+/*
+ * Threads for keepers whose system calls wait: a call started is put in a queue and run by one of
+ * a few threads, which then tells its done().
+ */
+#ifndef BACKENDS_BLOCK_POOL_H
+#define BACKENDS_BLOCK_POOL_H
+
+#include "pipeline/contract/block_store.h"
+
+struct block_pool;
+struct block_op;			/* a call on its way through a pool */
+
+/* Run on a thread of the pool; the outcome is the call's. */
+typedef enum status block_pool_run(void *arg, struct block_call *call, const struct block_op *op);
+
+struct block_pool *block_pool_new(const char *name, unsigned threads, block_pool_run *run, void *arg);
+
+void block_pool_start(struct block_pool *pool, struct block_call *call);
+void block_pool_cancel(struct block_pool *pool, struct block_call *call);
+
+/* Waits until all calls are done; joins the threads. */
+void block_pool_close(struct block_pool **poolp);
+
+/* Shall it go on?  CANCELED, TIMEDOUT: no.  Asked between the pieces of a long call. */
+must_check enum status block_op_alive(const struct block_op *op);
+
+#endif

@@ -32,6 +32,8 @@ event(struct watch *w, const char *line)
 	return watch_event(w, line, strlen(line));
 }
 
+#define TEN "0123456789"
+#define LONG "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"" TEN TEN TEN TEN TEN TEN TEN "\"}}}"
 #define OBJECT(version) "\"object\":{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"" version "\"}}}"
 
 CASE(an_event_brings_its_object_and_its_version)
@@ -65,8 +67,7 @@ CASE(behind_an_error_or_a_line_that_is_none_a_list_is_wanted)
 		"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}",
 		"{\"type\":\"ERROR\",\"object\":[]}", "{\"type\":\"ADDED\"}", "{\"type\":\"ADDED\",\"object\":7}",
 		"{\"type\":\"ADDED\",\"object\":{\"metadata\":{}}}", "{", "[]", "7",
-		"{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"0123456789012345678901234"
-		"567890123456789012345678901234567890123456789\"}}}",
+		LONG,
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

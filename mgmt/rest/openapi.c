@@ -156,7 +156,7 @@ good(const struct rest_route *r)
 static const char *
 good_code(const struct rest_route *r)
 {
-	if (strcmp(r->method, "DELETE") == 0)
+	if (strcmp(r->method, "DELETE") == 0 || (r->flags & REST_EMPTY))
 		return "204";
 	return strncmp(r->operation, "create", 6) == 0 || strncmp(r->operation, "add", 3) == 0 ?
 	    "201" : "200";

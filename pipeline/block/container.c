@@ -5,22 +5,27 @@
  */
 #include "pipeline/block/container.h"
 
+#include "crypto/aead.h"
 #include "crypto/digest.h"
 #include "crypto/secret.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/reader.h"
+#include "pipeline/block/compress.h"
+#include "pipeline/block/sealer.h"
 
 #include <stdlib.h>
 
 #define HEADER_MAGIC 0x43534644u	/* "DFSC" */
 #define TRAILER_MAGIC 0x45534644u	/* "DFSE" */
 
-enum { VERSION = 1, CRC_AT = 60, INDEX_NUMBER = -1, AAD_MAX = 80, ROW_USED = 49 };
+enum { VERSION = 1, CRC_AT = 60, INDEX_NUMBER = -1, AAD_MAX = 80, ROW_USED = 50 };
 
 struct container_builder {
 	struct container_ident ident;
 	struct container_keys keys;
+	struct compressor *small;	/* borrowed; NULL: none */
+	uint8_t smaller[CONTAINER_UNIT];
 	uint8_t *bytes;
 	uint64_t len, cap;
 	struct container_chunk *rows;
@@ -33,7 +38,7 @@ container_plain_keys(const uint8_t digest_key[32], struct container_keys *keys)
 {
 	static const char purpose[] = "tags of containers in the clear";
 
-	keys->aead = 0;
+	*keys = (struct container_keys){ .aead = 0 };
 	digest_of(digest_key, purpose, sizeof purpose - 1, keys->key);
 }
 
@@ -57,37 +62,109 @@ tag_of(const struct container_keys *keys, const struct writer *aad, const void *
 {
 	struct digest d;
 
-	assert(writer_ok(aad));
 	digest_tag_begin(&d, keys->key);
 	digest_add(&d, aad->base, aad->len);
 	digest_add(&d, bytes, len);
 	digest_tag_end(&d, tag);
 }
 
-static void
-chunk_tag(const struct container_ident *ident, const struct container_keys *keys, uint32_t index,
-    const struct container_chunk *row, const uint8_t *bytes, uint8_t tag[CONTAINER_TAG])
+/* One run of bytes to be sealed or opened: a unit, or the rows of the index. */
+struct part {
+	uint32_t index;			/* the nonce: none is used twice under a container's key */
+	struct writer aad;
+	const uint8_t *in;
+	uint8_t *out;			/* the same place as in, or apart from it */
+	size_t len;
+};
+
+static struct aead_unit
+unit_of(const struct container_keys *keys, const struct part *p, uint8_t nonce[AEAD_NONCE_MAX])
 {
-	uint8_t aad[AAD_MAX];
+	size_t bytes = aead_nonce_bytes(keys->aead);
+
+	assert(writer_ok(&p->aad) && bytes >= 4);
+	memset(nonce, 0, AEAD_NONCE_MAX);
+	put_be32(nonce + bytes - 4, p->index);
+	return (struct aead_unit){ .key = keys->key, .nonce = nonce, .aad = p->aad.base,
+		.aad_len = p->aad.len, .in = p->in, .out = p->out, .len = p->len };
+}
+
+static void
+seal(const struct container_keys *keys, const struct part *p, uint8_t tag[CONTAINER_TAG])
+{
+	uint8_t nonce[AEAD_NONCE_MAX];
+	struct aead_unit unit;
+	struct sealer *s;
+
+	if (keys->aead == 0) {
+		tag_of(keys, &p->aad, p->in, p->len, tag);
+		if (p->in != p->out)
+			memcpy(p->out, p->in, p->len);
+		return;
+	}
+	unit = unit_of(keys, p, nonce);
+	s = sealer_get();
+	if (aead_seal(&s->aead, keys->aead, &unit, tag) != 0)
+		panic("a unit cannot be sealed");	/* id and length are ours */
+	sealer_put(&s);
+}
+
+static enum status
+unseal(const struct container_keys *keys, const struct part *p, const uint8_t tag[CONTAINER_TAG])
+{
+	uint8_t want[CONTAINER_TAG], nonce[AEAD_NONCE_MAX];
+	struct aead_unit unit;
+	struct sealer *s;
+	int opened;
+
+	if (keys->aead == 0) {
+		tag_of(keys, &p->aad, p->in, p->len, want);
+		if (memcmp(want, tag, sizeof want) != 0)
+			return ST_CORRUPT;
+		if (p->in != p->out)
+			memcpy(p->out, p->in, p->len);
+		return OK;
+	}
+	unit = unit_of(keys, p, nonce);
+	s = sealer_get();
+	opened = aead_open(&s->aead, keys->aead, &unit, tag);
+	sealer_put(&s);
+	return opened == 0 ? OK : ST_CORRUPT;
+}
+
+/* A unit's additional data; the writer's bytes are the caller's. */
+static struct writer
+unit_aad(uint8_t aad[AAD_MAX], const struct container_ident *ident, uint32_t index,
+    const struct container_chunk *row)
+{
 	struct writer w = aad_begin(aad, ident, index);
 
 	write_bytes(&w, row->digest, sizeof row->digest);
 	write_le32(&w, row->stored);
 	write_le32(&w, row->plain);
 	write_u8(&w, row->compression);
-	tag_of(keys, &w, bytes, row->stored, tag);
+	return w;
 }
 
-static void
-index_tag(const struct container_ident *ident, const struct container_keys *keys, uint32_t n,
-    uint64_t index_at, const uint8_t *rows, uint8_t tag[CONTAINER_TAG])
+static struct writer
+index_aad(uint8_t aad[AAD_MAX], const struct container_ident *ident, uint32_t n, uint64_t index_at)
 {
-	uint8_t aad[AAD_MAX];
 	struct writer w = aad_begin(aad, ident, (uint32_t)INDEX_NUMBER);
 
 	write_le32(&w, n);
 	write_le64(&w, index_at);
-	tag_of(keys, &w, rows, (size_t)n * CONTAINER_ROW, tag);
+	return w;
+}
+
+void
+container_bound(const struct container_ident *ident, uint8_t to[CONTAINER_BOUND])
+{
+	struct writer w = writer_of(to, CONTAINER_BOUND);
+
+	write_bytes(&w, ident->share_id, sizeof ident->share_id);
+	write_le64(&w, ident->fence);
+	write_le64(&w, ident->number);
+	assert(writer_ok(&w) && w.len == CONTAINER_BOUND);
 }
 
 /* --- building --- */
@@ -104,7 +181,9 @@ header_encode(const struct container_ident *ident, const struct container_keys *
 	write_bytes(&w, ident->share_id, sizeof ident->share_id);
 	write_le64(&w, ident->fence);
 	write_le64(&w, ident->number);
-	write_le16(&w, 0);		/* no wrapped key */
+	write_le16(&w, keys->aead == 0 ? 0 : CONTAINER_WRAPPED);
+	write_le16(&w, 0);
+	write_le32(&w, keys->version);
 	write_zeroes(&w, CRC_AT - w.len);
 	write_le32(&w, crc32c(0, to, CRC_AT));
 	assert(writer_ok(&w) && w.len == CONTAINER_HEADER);
@@ -125,13 +204,17 @@ room(struct container_builder *b, uint64_t len)
 }
 
 struct container_builder *
-container_builder_new(const struct container_ident *ident, const struct container_keys *keys)
+container_builder_new(const struct container_ident *ident, const struct container_keys *keys,
+    struct compressor *small)
 {
 	struct container_builder *b = xcalloc(1, sizeof *b);
 
 	b->ident = *ident;
 	b->keys = *keys;
+	b->small = small;
 	header_encode(ident, keys, room(b, CONTAINER_HEADER));
+	if (keys->aead != 0)
+		memcpy(room(b, CONTAINER_WRAPPED), keys->wrapped, CONTAINER_WRAPPED);
 	return b;
 }
 
@@ -143,6 +226,7 @@ container_builder_free(struct container_builder **bp)
 	if (b == NULL)
 		return;
 	secret_wipe(&b->keys, sizeof b->keys);
+	secret_wipe(b->smaller, sizeof b->smaller);
 	free(b->bytes);
 	free(b->rows);
 	free(b);
@@ -161,11 +245,11 @@ container_add(struct container_builder *b, const uint8_t digest[32], const void 
     uint32_t len, uint32_t *indexp)
 {
 	struct container_chunk *row;
-	uint8_t *to;
+	uint8_t aad[AAD_MAX], *to;
+	struct part p = { .in = plain };
+	uint32_t small;
 
 	assert(!b->finished && len > 0 && len <= CONTAINER_UNIT);
-	if (b->keys.aead != 0)
-		return ST_NOTSUPP;
 	if (!has_room(b, len))
 		return ST_RESOURCE;
 	if (b->n == b->rows_cap) {
@@ -173,11 +257,20 @@ container_add(struct container_builder *b, const uint8_t digest[32], const void 
 		b->rows = xrealloc(b->rows, b->rows_cap * sizeof *b->rows);
 	}
 	row = &b->rows[b->n];
-	*row = (struct container_chunk){ .at = b->len, .stored = len, .plain = len };
+	*row = (struct container_chunk){ .at = b->len, .stored = len, .plain = len,
+		.algorithm = DIGEST_KEYED_BLAKE2B_256 };
 	memcpy(row->digest, digest, sizeof row->digest);
-	to = room(b, (uint64_t)len + CONTAINER_TAG);
-	memcpy(to, plain, len);		/* sealing would write here instead */
-	chunk_tag(&b->ident, &b->keys, b->n, row, to, to + len);
+	if ((small = compress_unit(b->small, plain, len, b->smaller)) != 0) {
+		p.in = b->smaller;
+		row->stored = small;
+		row->compression = COMPRESSION_ZSTD;
+	}
+	to = room(b, (uint64_t)row->stored + CONTAINER_TAG);
+	p.index = b->n;
+	p.aad = unit_aad(aad, &b->ident, b->n, row);
+	p.out = to;
+	p.len = row->stored;
+	seal(&b->keys, &p, to + row->stored);
 	*indexp = b->n++;
 	return OK;
 }
@@ -195,6 +288,7 @@ rows_encode(const struct container_builder *b, uint8_t *to)
 		write_le32(&w, row->stored);
 		write_le32(&w, row->plain);
 		write_u8(&w, row->compression);
+		write_u8(&w, row->algorithm);
 		write_zeroes(&w, CONTAINER_ROW - ROW_USED);
 	}
 	assert(writer_ok(&w));
@@ -203,8 +297,9 @@ rows_encode(const struct container_builder *b, uint8_t *to)
 const uint8_t *
 container_finish(struct container_builder *b, uint64_t *lenp)
 {
+	uint8_t *rows, *end, aad[AAD_MAX];
 	uint64_t at = b->len;
-	uint8_t *rows, *end;
+	struct part p;
 	struct writer w;
 
 	if (!b->finished) {
@@ -215,7 +310,10 @@ container_finish(struct container_builder *b, uint64_t *lenp)
 		write_le32(&w, TRAILER_MAGIC);
 		write_le32(&w, b->n);
 		write_le64(&w, at);
-		index_tag(&b->ident, &b->keys, b->n, at, rows, writer_room(&w, CONTAINER_TAG));
+		p = (struct part){ .index = (uint32_t)INDEX_NUMBER, .in = rows, .out = rows,
+			.aad = index_aad(aad, &b->ident, b->n, at),
+			.len = (size_t)b->n * CONTAINER_ROW };
+		seal(&b->keys, &p, writer_room(&w, CONTAINER_TAG));
 		write_zeroes(&w, CRC_AT - w.len);
 		write_le32(&w, crc32c(0, end, CRC_AT));
 		assert(writer_ok(&w) && w.len == CONTAINER_TRAILER);
@@ -223,6 +321,12 @@ container_finish(struct container_builder *b, uint64_t *lenp)
 	}
 	*lenp = b->len;
 	return b->bytes;
+}
+
+uint64_t
+container_so_far(const struct container_builder *b)
+{
+	return b->len;
 }
 
 const struct container_chunk *
@@ -236,25 +340,30 @@ container_rows(const struct container_builder *b, uint32_t *np)
 
 enum status
 container_header_parse(const uint8_t header[CONTAINER_HEADER], uint64_t file_bytes,
-    struct container_ident *out)
+    struct container_head *out)
 {
 	struct reader r = reader_of(header, CONTAINER_HEADER);
-	struct container_ident ident;
+	struct container_head h;
 	uint16_t version;
-	uint8_t aead;
 
 	if (file_bytes < CONTAINER_HEADER + CONTAINER_TRAILER || read_le32(&r) != HEADER_MAGIC ||
 	    crc32c(0, header, CRC_AT) != get_le32(header + CRC_AT))
 		return ST_CORRUPT;
 	version = read_le16(&r);
-	aead = read_u8(&r);
+	h.aead = read_u8(&r);
 	reader_skip(&r, 1);
-	read_copy(&r, ident.share_id, sizeof ident.share_id);
-	ident.fence = read_le64(&r);
-	ident.number = read_le64(&r);
-	if (version != VERSION || aead != 0)
+	read_copy(&r, h.ident.share_id, sizeof h.ident.share_id);
+	h.ident.fence = read_le64(&r);
+	h.ident.number = read_le64(&r);
+	h.wrapped_bytes = read_le16(&r);
+	reader_skip(&r, 2);
+	h.version = read_le32(&r);
+	if (version != VERSION || (h.aead != 0 && aead_nonce_bytes(h.aead) == 0))
 		return ST_NOTSUPP;
-	*out = ident;
+	if (h.wrapped_bytes != (h.aead == 0 ? 0 : CONTAINER_WRAPPED) ||
+	    file_bytes < CONTAINER_HEADER + h.wrapped_bytes + CONTAINER_TRAILER)
+		return ST_CORRUPT;
+	*out = h;
 	return OK;
 }
 
@@ -284,12 +393,28 @@ row_read(struct reader *r, uint64_t index_at, struct container_chunk *row)
 	row->stored = read_le32(r);
 	row->plain = read_le32(r);
 	row->compression = read_u8(r);
+	row->algorithm = read_u8(r);
 	reader_skip(r, CONTAINER_ROW - ROW_USED);
 	if (!reader_ok(r) || row->at < CONTAINER_HEADER || row->plain == 0 ||
 	    row->plain > CONTAINER_UNIT || row->stored == 0 || row->stored > CONTAINER_UNIT ||
+	    row->compression > COMPRESSION_ZSTD ||
+	    (row->compression == COMPRESSION_NONE ? row->stored != row->plain :
+	    row->stored >= row->plain) || row->algorithm != DIGEST_KEYED_BLAKE2B_256 ||
 	    !add_ok(row->at, (uint64_t)row->stored + CONTAINER_TAG, &end) || end > index_at)
 		return ST_CORRUPT;
 	return OK;
+}
+
+static enum status
+rows_read(const uint8_t *opened, uint32_t n, uint64_t index_at,
+    struct container_chunk *rows)
+{
+	struct reader r = reader_of(opened, (size_t)n * CONTAINER_ROW);
+	enum status st = OK;
+
+	for (uint32_t i = 0; i < n && st == OK; i++)
+		st = row_read(&r, index_at, &rows[i]);
+	return st;
 }
 
 enum status
@@ -297,15 +422,13 @@ container_index_parse(const struct container_ident *want, const struct container
     const uint8_t *file_end, uint64_t len, uint64_t file_bytes, struct container_chunk *rows,
     uint32_t max, uint32_t *np)
 {
-	const uint8_t *trailer, *at;
-	uint8_t tag[CONTAINER_TAG];
+	uint8_t aad[AAD_MAX], *opened;
+	const uint8_t *trailer;
+	struct part p;
 	enum status st;
 	uint64_t bytes;
 	uint32_t n;
-	struct reader r;
 
-	if (keys->aead != 0)
-		return ST_NOTSUPP;
 	if (len < CONTAINER_TRAILER || len > file_bytes)
 		return ST_CORRUPT;
 	trailer = file_end + (len - CONTAINER_TRAILER);
@@ -314,34 +437,35 @@ container_index_parse(const struct container_ident *want, const struct container
 	if (len < bytes)
 		return ST_CORRUPT;
 	n = get_le32(trailer + 4);
-	at = file_end + (len - bytes);
-	index_tag(want, keys, n, file_bytes - bytes, at, tag);
-	if (memcmp(tag, trailer + 16, sizeof tag) != 0)
-		return ST_CORRUPT;
-	if (n > max)
-		return ST_RESOURCE;
-	r = reader_of(at, (size_t)n * CONTAINER_ROW);
-	for (uint32_t i = 0; i < n; i++)
-		if ((st = row_read(&r, file_bytes - bytes, &rows[i])) != OK)
-			return st;
-	*np = n;
-	return OK;
+	opened = xmalloc((size_t)n * CONTAINER_ROW + 1);
+	p = (struct part){ .index = (uint32_t)INDEX_NUMBER, .in = file_end + (len - bytes),
+		.out = opened, .len = (size_t)n * CONTAINER_ROW,
+		.aad = index_aad(aad, want, n, file_bytes - bytes) };
+	st = unseal(keys, &p, trailer + 16);
+	if (st == OK && n > max)
+		st = ST_RESOURCE;
+	if (st == OK)
+		st = rows_read(opened, n, file_bytes - bytes, rows);
+	free(opened);
+	if (st == OK)
+		*np = n;
+	return st;
 }
 
 enum status
 container_open(const struct container_ident *ident, const struct container_keys *keys,
     uint32_t index, const struct container_chunk *row, uint8_t *stored, uint8_t *plain)
 {
-	uint8_t tag[CONTAINER_TAG];
+	bool small = row->compression == COMPRESSION_ZSTD;
+	uint8_t aad[AAD_MAX];
+	struct part p = { .index = index, .aad = unit_aad(aad, ident, index, row), .in = stored,
+		.out = small ? stored : plain, .len = row->stored };
+	enum status st;
 
-	if (keys->aead != 0 || row->compression != 0)
-		return ST_NOTSUPP;
-	if (row->stored != row->plain)
+	if (!small && row->stored != row->plain)
 		return ST_CORRUPT;
-	chunk_tag(ident, keys, index, row, stored, tag);
-	if (memcmp(tag, stored + row->stored, sizeof tag) != 0)
-		return ST_CORRUPT;
-	if (plain != stored)
-		memcpy(plain, stored, row->plain);
-	return OK;
+	st = unseal(keys, &p, stored + row->stored);
+	if (st == OK && small)
+		st = decompress_unit(stored, row->stored, plain, row->plain);
+	return st;
 }

@@ -322,7 +322,7 @@ static enum status
 vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
 {
 	uint8_t header[CONTAINER_HEADER], trailer[CONTAINER_TRAILER], *end = NULL;
-	struct container_ident ident;
+	struct container_head head;
 	struct vessel *v = NULL;
 	uint64_t end_bytes, bytes;
 	struct stat sb;
@@ -335,24 +335,26 @@ vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
 	if (bytes < CONTAINER_HEADER + CONTAINER_TRAILER)
 		return ST_CORRUPT;
 	if ((st = pread_full(fd, header, sizeof header, 0, false)) != OK ||
-	    (st = container_header_parse(header, bytes, &ident)) != OK ||
+	    (st = container_header_parse(header, bytes, &head)) != OK ||
 	    (st = pread_full(fd, trailer, sizeof trailer, bytes - sizeof trailer, false)) != OK ||
 	    (st = container_end_bytes(trailer, bytes, &end_bytes)) != OK)
 		return st;
-	if (ident.number != number || memcmp(ident.share_id, m->ident.share_id, 16) != 0)
+	if (head.aead != 0)
+		return ST_NOTSUPP;
+	if (head.ident.number != number || memcmp(head.ident.share_id, m->ident.share_id, 16) != 0)
 		return ST_CORRUPT;
 	rows = (uint32_t)((end_bytes - CONTAINER_TRAILER) / CONTAINER_ROW);
 	v = xcalloc(1, sizeof *v + rows * sizeof v->rows[0]);
 	end = xmalloc(end_bytes);
 	if ((st = pread_full(fd, end, end_bytes, bytes - end_bytes, false)) == OK)
-		st = container_index_parse(&ident, &m->keys, end, end_bytes, bytes, v->rows, rows,
+		st = container_index_parse(&head.ident, &m->keys, end, end_bytes, bytes, v->rows, rows,
 		    &v->n);
 	free(end);
 	if (st != OK) {
 		free(v);
 		return st;
 	}
-	v->ident = ident;
+	v->ident = head.ident;
 	v->fd = fd;
 	ref_init(&v->refs);
 	list_init(&v->bucket);

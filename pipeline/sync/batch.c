@@ -9,6 +9,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/base/num.h"
+#include "pipeline/block/compress.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/sync/ledger.h"
@@ -34,7 +35,8 @@ struct batch {
 	struct sync *sync;
 	struct work *by;
 	struct container_builder *builder;	/* NULL: no chunk yet */
-	uint64_t number, bytes;		/* container's number; bytes taken in it */
+	uint64_t number;		/* container's */
+	struct compressor *small;	/* NULL: the share does not compress */
 	struct stored stored[CONTAINER_CHUNKS_MAX];
 	uint32_t nstored, units;
 	uint32_t chain[CHAINS];
@@ -51,6 +53,7 @@ batch_new(struct sync *y, struct work *by)
 
 	b->sync = y;
 	b->by = by;
+	b->small = compressor_new(y->share->conf.compression);
 	return b;
 }
 
@@ -61,7 +64,6 @@ empty(struct batch *b)
 		free(b->v[i].v);
 	container_builder_free(&b->builder);
 	b->n = b->nstored = b->units = 0;
-	b->bytes = 0;
 	b->has_row = false;
 	memset(b->chain, 0, sizeof b->chain);
 }
@@ -74,6 +76,7 @@ batch_free(struct batch **bp)
 	if (b == NULL)
 		return;
 	empty(b);
+	compressor_free(&b->small);
 	free(b->v);
 	free(b);
 }
@@ -81,8 +84,11 @@ batch_free(struct batch **bp)
 bool
 batch_has_room(const struct batch *b)
 {
+	uint64_t bytes = b->builder == NULL ? CONTAINER_HEADER : container_so_far(b->builder);
+
 	return b->n < WINDOWS_MAX && b->units + WINDOW_UNITS <= CONTAINER_CHUNKS_MAX &&
-	    b->bytes + WINDOW_BYTES_MAX + CONTAINER_HEADER + CONTAINER_TRAILER <= CONTAINER_BYTES;
+	    bytes + (uint64_t)b->units * CONTAINER_ROW + WINDOW_BYTES_MAX + CONTAINER_TRAILER <=
+	    CONTAINER_BYTES;
 }
 
 /* --- chunks --- */
@@ -141,7 +147,7 @@ open_container(struct batch *b)
 	ident.number = b->number;
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
 	container_plain_keys(s->row.digest_key, &keys);
-	b->builder = container_builder_new(&ident, &keys);
+	b->builder = container_builder_new(&ident, &keys, b->small);
 }
 
 /* Its units one after another; *first: the index of the first. */
@@ -158,7 +164,6 @@ add_units(struct batch *b, const uint8_t digest[32], const uint8_t *bytes, uint3
 		if (at == 0)
 			*first = index;
 		b->units++;
-		b->bytes += (uint64_t)n + UNIT_OVERHEAD;
 	}
 	return st;
 }
@@ -404,7 +409,7 @@ batch_flush(struct batch *b)
 		st = commit_all(b, len, &any);
 	if (b->builder != NULL && any) {
 		meter_add(METER_CONTAINERS, 1);
-		meter_add(METER_CARVED_BYTES, (int64_t)b->bytes);
+		meter_add(METER_CARVED_BYTES, (int64_t)len);
 	} else if (b->builder != NULL && mirror_delete(m, b->number) != OK) {
 		log_debug("container.unused", F_HEX("container", b->number));	/* swept later */
 	}

@@ -195,7 +195,7 @@ container(uint8_t *bytes, uint32_t len, bool fit)
 {
 	static struct container_chunk rows[ROWS_MAX];
 	struct container_keys keys;
-	struct container_ident got;
+	struct container_head got;
 	uint64_t end;
 	uint32_t n;
 
@@ -346,7 +346,7 @@ seed_container(uint8_t *to, uint32_t most)
 	uint64_t len;
 
 	plain_keys(&keys);
-	b = container_builder_new(&ident, &keys);
+	b = container_builder_new(&ident, &keys, NULL);
 	for (uint64_t n = rand_u64() % 3 + 1; n > 0; n--) {
 		uint8_t plain[2000], digest[32];
 		uint32_t index, size = (uint32_t)(rand_u64() % sizeof plain) + 1;

@@ -103,4 +103,4 @@ ok(set(seen) <= {OK, ROFS, ACCES} and seen.get(OK, 0) > 100 and seen.get(ROFS, 0
    f"no STALE, no delay, no fault: {sum(seen.values())} answers over 60 changes of rules", seen)
 ok(alice.write(fh, b"Hello") == OK, "handles live on")
 ok(p.stop() == 0, "it stops well")
-done()
+done("permissions over NFS")

@@ -109,12 +109,14 @@ class Plane:
             self.fail(f"dfsctl {' '.join(words)}: {r.stdout}{r.stderr}")
         return r
 
-failures = 0
+facts = failures = 0
 
 def ok(fact, what, seen=""):
-    global failures
+    global facts, failures
+    facts += 1
     failures += not fact
     print(("ok      " if fact else "FAILED  ") + what + (f": {seen}" if not fact and seen != "" else ""), flush=True)
 
-def done():
+def done(what):
+    print(f"{what}: {facts - failures} of {facts} facts")
     sys.exit(failures > 0)

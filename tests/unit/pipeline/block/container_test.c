@@ -3,47 +3,83 @@
  */
 #include "pipeline/block/container.h"
 
+#include "crypto/aead.h"
 #include "crypto/digest.h"
+#include "pipeline/base/hash.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/rand.h"
+#include "pipeline/block/compress.h"
 #include "tests/lib/check.h"
 
 #include <stdlib.h>
 
 static const struct container_ident ident = { "share of the tes", 3, 77 };
 
+/* The ways of keeping that every case goes through. */
+static const struct way {
+	uint8_t aead, level;
+} ways[] = { { 0, 0 }, { 0, 3 }, { AEAD_AES_256_GCM, 0 }, { AEAD_CHACHA20_POLY1305, 1 },
+	{ AEAD_XCHACHA20_POLY1305, 3 } };
+
 static struct container_keys
-keys_of(uint8_t seed)
+keys_of(const struct way *way, uint8_t seed)
 {
 	uint8_t digest_key[32] = { seed, 1, 2, 3 };
 	struct container_keys keys;
 
 	container_plain_keys(digest_key, &keys);
+	keys.aead = way->aead;
+	memset(keys.wrapped, seed, sizeof keys.wrapped);
+	keys.version = way->aead == 0 ? 0 : 7;
 	return keys;
+}
+
+/* Every second chunk can be made smaller. */
+static void
+content(uint8_t *plain, uint32_t len, uint32_t seed)
+{
+	for (uint32_t i = 0; i < len; i++)
+		plain[i] = (uint8_t)(seed % 2 == 0 ? seed : hash_u64((uint64_t)seed << 32 | i));
 }
 
 static void
 add(struct container_builder *b, uint32_t len, uint8_t seed)
 {
-	struct container_keys keys = keys_of(9);
-	uint8_t digest[32], *plain = xmalloc(len);
+	uint8_t digest[32], key[32] = { 9 }, *plain = xmalloc(len);
 	uint32_t index;
 
-	for (uint32_t i = 0; i < len; i++)
-		plain[i] = (uint8_t)(seed + i * 31);
-	digest_of(keys.key, plain, len, digest);
+	content(plain, len, seed);
+	digest_of(key, plain, len, digest);
 	EQ(container_add(b, digest, plain, len, &index), OK);
 	free(plain);
 }
 
+static enum status
+verify_units(const struct container_head *head, const struct container_keys *keys,
+    const uint8_t *file, const struct container_chunk *rows, uint32_t n)
+{
+	static uint8_t stored[CONTAINER_UNIT + CONTAINER_TAG], plain[CONTAINER_UNIT],
+	    want[CONTAINER_UNIT];
+	enum status st;
+
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(stored, file + rows[i].at, rows[i].stored + CONTAINER_TAG);
+		if ((st = container_open(&head->ident, keys, i, &rows[i], stored, plain)) != OK)
+			return st;
+		content(want, rows[i].plain, i);
+		if (memcmp(plain, want, rows[i].plain) != 0)
+			return ST_SERVERFAULT;
+	}
+	return OK;
+}
+
 /* Everything a reader of the file would check, chunks too. */
 static enum status
-verify(const uint8_t *file, uint64_t len, uint32_t *np)
+verify(const struct way *way, const uint8_t *file, uint64_t len, uint32_t *np)
 {
 	static struct container_chunk rows[CONTAINER_CHUNKS_MAX];
-	static uint8_t stored[CONTAINER_UNIT + CONTAINER_TAG], plain[CONTAINER_UNIT];
-	struct container_keys keys = keys_of(1);
-	struct container_ident got;
+	struct container_keys keys = keys_of(way, 1);
+	struct container_head got;
 	uint64_t end;
 	enum status st;
 
@@ -51,28 +87,24 @@ verify(const uint8_t *file, uint64_t len, uint32_t *np)
 		return ST_CORRUPT;
 	if ((st = container_header_parse(file, len, &got)) != OK)
 		return st;
-	if (memcmp(&got, &ident, sizeof got) != 0)
+	if (memcmp(&got.ident, &ident, sizeof ident) != 0 || got.aead != way->aead)
+		return ST_MISMATCH;
+	if (got.version != keys.version ||
+	    memcmp(file + CONTAINER_HEADER, keys.wrapped, got.wrapped_bytes) != 0)
 		return ST_MISMATCH;
 	if ((st = container_end_bytes(file + len - CONTAINER_TRAILER, len, &end)) != OK ||
-	    (st = container_index_parse(&got, &keys, file + len - end, end, len, rows,
+	    (st = container_index_parse(&got.ident, &keys, file + len - end, end, len, rows,
 	    CONTAINER_CHUNKS_MAX, np)) != OK)
 		return st;
-	for (uint32_t i = 0; i < *np; i++) {
-		memcpy(stored, file + rows[i].at, rows[i].stored + CONTAINER_TAG);
-		if ((st = container_open(&got, &keys, i, &rows[i], stored, plain)) != OK)
-			return st;
-		for (uint32_t at = 0; at < rows[i].plain; at++)
-			if (plain[at] != (uint8_t)(i + at * 31))
-				return ST_SERVERFAULT;
-	}
-	return OK;
+	return verify_units(&got, &keys, file, rows, *np);
 }
 
 static uint8_t *
-sample(uint64_t *len, uint32_t chunks, uint32_t chunk_len)
+sample(const struct way *way, uint64_t *len, uint32_t chunks, uint32_t chunk_len)
 {
-	struct container_keys keys = keys_of(1);
-	struct container_builder *b = container_builder_new(&ident, &keys);
+	struct container_keys keys = keys_of(way, 1);
+	struct compressor *small = compressor_new(way->level);
+	struct container_builder *b = container_builder_new(&ident, &keys, small);
 	const uint8_t *bytes;
 	uint8_t *copy;
 
@@ -82,115 +114,160 @@ sample(uint64_t *len, uint32_t chunks, uint32_t chunk_len)
 	copy = xmalloc(*len);
 	memcpy(copy, bytes, *len);
 	container_builder_free(&b);
+	compressor_free(&small);
 	return copy;
 }
 
+#define EACH_WAY(way) \
+	for (const struct way *way = ways; way < ways + ARRAY_LEN(ways); way++)
+
 CASE(what_is_put_in_comes_out)
 {
-	uint64_t len;
-	uint8_t *file = sample(&len, 5, 5000);
-	uint32_t n = 0;
+	EACH_WAY(way) {
+		uint64_t len, head = 64 + (way->aead == 0 ? 0 : CONTAINER_WRAPPED);
+		uint8_t *file = sample(way, &len, 5, 5000);
+		uint32_t n = 0;
 
-	EQ(verify(file, len, &n), OK);
-	EQ(n, 5);
-	EQ(len, 64 + 5 * (5000 + 16) + 5 * 64 + 64);
-	free(file);
+		EQ(verify(way, file, len, &n), OK);
+		EQ(n, 5);
+		if (way->level == 0)
+			EQ(len, head + 5 * (5000 + 16) + 5 * 64 + 64);
+		else
+			TRUE(len < head + 2 * 5016 + 3 * 100 + 5 * 64 + 64);
+		free(file);
+	}
+}
+
+CASE(sealed_bytes_and_rows_say_nothing)
+{
+	uint8_t plain[5000], digest[32], key[32] = { 9 };
+	uint64_t len;
+
+	content(plain, sizeof plain, 1);
+	digest_of(key, plain, sizeof plain, digest);
+	EACH_WAY(way) {
+		uint8_t *file = sample(way, &len, 5, 5000);
+
+		EQ(memmem(file, len, plain, 16) != NULL, way->aead == 0);
+		EQ(memmem(file, len, digest, 32) != NULL, way->aead == 0);
+		free(file);
+	}
 }
 
 CASE(an_empty_container_is_one)
 {
-	uint64_t len;
-	uint8_t *file = sample(&len, 0, 1);
-	uint32_t n = 9;
+	EACH_WAY(way) {
+		uint64_t len;
+		uint8_t *file = sample(way, &len, 0, 1);
+		uint32_t n = 9;
 
-	EQ(verify(file, len, &n), OK);
-	EQ(n, 0);
-	free(file);
+		EQ(verify(way, file, len, &n), OK);
+		EQ(n, 0);
+		free(file);
+	}
 }
 
 CASE(every_flipped_bit_is_found)
 {
-	uint64_t len;
-	uint8_t *file = sample(&len, 3, 100);
-	uint32_t n;
+	EACH_WAY(way) {
+		uint64_t len;
+		uint8_t *file = sample(way, &len, 3, 100);
+		uint32_t n;
 
-	for (uint64_t bit = 0; bit < len * 8; bit++) {
-		file[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		if (verify(file, len, &n) == OK)
-			check_fail(__FILE__, __LINE__, "bit %llu of byte %llu goes unseen",
-			    (unsigned long long)bit % 8, (unsigned long long)bit / 8);
-		file[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		for (uint64_t bit = 0; bit < len * 8; bit++) {
+			file[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			if (verify(way, file, len, &n) == OK)
+				check_fail(__FILE__, __LINE__, "bit %llu of byte %llu goes unseen",
+				    (unsigned long long)bit % 8, (unsigned long long)bit / 8);
+			file[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		}
+		EQ(verify(way, file, len, &n), OK);
+		free(file);
 	}
-	EQ(verify(file, len, &n), OK);
-	free(file);
 }
 
 CASE(every_truncation_is_found)
 {
-	uint64_t len;
-	uint8_t *file = sample(&len, 3, 100);
-	uint32_t n;
+	EACH_WAY(way) {
+		uint64_t len;
+		uint8_t *file = sample(way, &len, 3, 100);
+		uint32_t n;
 
-	for (uint64_t cut = 0; cut < len; cut++)
-		TRUE(verify(file, cut, &n) != OK);
-	free(file);
+		for (uint64_t cut = 0; cut < len; cut++)
+			TRUE(verify(way, file, cut, &n) != OK);
+		free(file);
+	}
 }
 
 CASE(a_chunk_in_anothers_place_is_found)
 {
-	uint64_t len, at = CONTAINER_HEADER, one = 100 + CONTAINER_TAG;
-	uint8_t *file = sample(&len, 3, 100), swap[100 + CONTAINER_TAG];
-	uint32_t n;
+	EACH_WAY(way) {
+		uint64_t len, one = 100 + CONTAINER_TAG;
+		uint64_t at = CONTAINER_HEADER + (way->aead == 0 ? 0 : CONTAINER_WRAPPED);
+		uint8_t *file, swap[100 + CONTAINER_TAG];
+		uint32_t n;
 
-	memcpy(swap, file + at, one);
-	memcpy(file + at, file + at + one, one);
-	memcpy(file + at + one, swap, one);
-	EQ(verify(file, len, &n), ST_CORRUPT);
-	free(file);
+		if (way->level != 0)
+			continue;	/* they differ in length */
+		file = sample(way, &len, 3, 100);
+		memcpy(swap, file + at, one);
+		memcpy(file + at, file + at + one, one);
+		memcpy(file + at + one, swap, one);
+		EQ(verify(way, file, len, &n), ST_CORRUPT);
+		free(file);
+	}
 }
 
-CASE(another_shares_key_opens_nothing)
+CASE(another_key_opens_nothing)
 {
-	struct container_keys other = keys_of(2);
-	struct container_chunk rows[4];
-	uint64_t len;
-	uint8_t *file = sample(&len, 2, 100);
-	uint32_t n;
+	EACH_WAY(way) {
+		struct container_keys other = keys_of(way, 2);
+		struct container_chunk rows[4];
+		uint64_t len;
+		uint8_t *file = sample(way, &len, 2, 100);
+		uint32_t n;
 
-	EQ(container_index_parse(&ident, &other, file + len - 192, 192, len, rows, 4, &n),
-	    ST_CORRUPT);
-	free(file);
+		EQ(container_index_parse(&ident, &other, file + len - 192, 192, len, rows, 4, &n),
+		    ST_CORRUPT);
+		free(file);
+	}
 }
 
 CASE(it_is_full_at_sixteen_megabytes)
 {
-	struct container_keys keys = keys_of(1);
-	struct container_builder *b = container_builder_new(&ident, &keys);
-	uint8_t digest[32] = { 0 }, *plain = calloc(1, CONTAINER_UNIT);
-	uint32_t index = 0, n = 0;
-	uint64_t len;
+	EACH_WAY(way) {
+		struct container_keys keys = keys_of(way, 1);
+		struct container_builder *b = container_builder_new(&ident, &keys, NULL);
+		uint8_t digest[32] = { 0 }, *plain = calloc(1, CONTAINER_UNIT);
+		uint32_t index = 0, n = 0;
+		uint64_t len;
 
-	while (container_add(b, digest, plain, CONTAINER_UNIT, &index) == OK)
-		n++;
-	EQ(index, n - 1);
-	TRUE(n >= 250);
-	EQ(container_add(b, digest, plain, CONTAINER_UNIT, &index), ST_RESOURCE);
-	container_finish(b, &len);
-	TRUE(len <= CONTAINER_BYTES);
-	TRUE(len > CONTAINER_BYTES - 2 * CONTAINER_UNIT);
-	container_builder_free(&b);
-	free(plain);
+		while (container_add(b, digest, plain, CONTAINER_UNIT, &index) == OK)
+			n++;
+		EQ(index, n - 1);
+		TRUE(n >= 250);
+		EQ(container_add(b, digest, plain, CONTAINER_UNIT, &index), ST_RESOURCE);
+		container_finish(b, &len);
+		TRUE(len <= CONTAINER_BYTES);
+		TRUE(len > CONTAINER_BYTES - 2 * CONTAINER_UNIT);
+		container_builder_free(&b);
+		free(plain);
+	}
 }
 
-CASE(an_aead_is_refused_not_guessed)
+CASE(an_unknown_aead_is_refused_not_guessed)
 {
-	struct container_keys keys = { .aead = 1 };
-	struct container_builder *b = container_builder_new(&ident, &keys);
-	uint8_t digest[32] = { 0 };
-	uint32_t index;
+	uint64_t len;
+	uint8_t *file = sample(&ways[0], &len, 1, 100);
+	struct container_head head;
 
-	EQ(container_add(b, digest, "x", 1, &index), ST_NOTSUPP);
-	container_builder_free(&b);
+	file[6] = 99;
+	put_le32(file + 60, crc32c(0, file, 60));
+	EQ(container_header_parse(file, len, &head), ST_NOTSUPP);
+	file[6] = AEAD_AES_256_GCM;	/* and no wrapped key */
+	put_le32(file + 60, crc32c(0, file, 60));
+	EQ(container_header_parse(file, len, &head), ST_CORRUPT);
+	free(file);
 }
 
 CASE(noise_is_no_container)
@@ -200,6 +277,6 @@ CASE(noise_is_no_container)
 
 	for (int i = 0; i < 2000; i++) {
 		rand_bytes(noise, sizeof noise);
-		TRUE(verify(noise, sizeof noise, &n) != OK);
+		TRUE(verify(&ways[0], noise, sizeof noise, &n) != OK);
 	}
 }

@@ -55,7 +55,7 @@ put(struct mirror *m, uint64_t number, uint32_t chunks)
 	uint64_t len;
 
 	one.number = number;
-	b = container_builder_new(&one, &keys);
+	b = container_builder_new(&one, &keys, NULL);
 	for (uint32_t i = 0; i < chunks; i++) {
 		digest_for(number, i, digest);
 		fill(number, i, plain, sizeof plain);

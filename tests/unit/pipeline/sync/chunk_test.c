@@ -237,3 +237,35 @@ CASE(what_was_seen_damaged_is_stored_again_and_heals)
 	free(bytes);
 	free(to);
 }
+
+CASE(what_can_be_smaller_is_stored_smaller_and_read_whole)
+{
+	uint8_t *bytes = xmalloc(4 << 20);
+	struct yard y;
+	uint32_t len = 0;
+
+	while (len < (4 << 20) - 64)
+		len += (uint32_t)snprintf((char *)bytes + len, 64, "%llu %s\n",
+		    (unsigned long long)rand_u64() % 1000, "lines as a log has them");
+	yard_start();
+	yard_make(&y, "leveldb");
+	yard_close(&y);
+	y.compression = 3;
+	yard_open(&y, false);
+	for (uint32_t at = 0; at < len; at += 1 << 20)
+		yard_write(&y, 1, at, bytes + at, MIN(1u << 20, len - at));
+	yard_drain(&y);
+	TRUE(mirror_bytes(block_mirror(y.share)) < len / 3);
+	yard_compare(&y, 1);
+	yard_close(&y);
+	y.compression = 0;		/* what is there stays readable */
+	yard_open(&y, false);
+	yard_compare(&y, 1);
+	yard_write(&y, 1, 100, bytes, 50000);
+	yard_drain(&y);
+	yard_compare(&y, 1);
+	EQ(yard_recount(&y).wrong, 0);
+	yard_close(&y);
+	yard_end(&y);
+	free(bytes);
+}

@@ -54,7 +54,8 @@ yard_make(struct yard *y, const char *kind)
 void
 yard_open(struct yard *y, bool fresh)
 {
-	struct share_conf conf = { .name = "/yard", .journal_bytes = 64 << 20 };
+	struct share_conf conf = { .name = "/yard", .journal_bytes = 64 << 20,
+		.compression = y->compression };
 	char why[256];
 
 	snprintf(conf.dir, sizeof conf.dir, "%s", y->dir);

@@ -2,7 +2,9 @@
  * The suite over the wrapper that delays, around the keeper in memory; and its faults.
  */
 #include "backends/backends.h"
+#include "backends/block/doctor.h"
 #include "backends/block/flaky/flaky.h"
+#include "pipeline/base/clock.h"
 #include "tests/contract/block_suite.h"
 #include "tests/lib/check.h"
 #include "tests/unit/backends/block/s3/store.h"
@@ -102,5 +104,19 @@ CASE(a_store_that_is_down_refuses_until_it_is_up)
 	EQ(run(s, BLOCK_GET, into, &w), ST_UNREACHABLE);
 	block_flaky_down(s, false);
 	EQ(run(s, BLOCK_GET, into, &w), OK);
+	s->ops->close(s);
+}
+
+CASE(the_doctor_says_what_is_wrong_with_a_store_that_is_down)
+{
+	struct block_store *s = open_with(&(struct block_flaky_conf){ .seed = 1 });
+	struct block_check check[BLOCK_DOCTOR_CHECKS];
+	char text[160];
+
+	block_flaky_down(s, true);
+	EQ(block_doctor(s, check), 1);
+	EQ(check[0].finding, BLOCK_BAD);
+	EQ_STR(check[0].text, "peer not reachable");
+	EQ(block_health(s, NS_PER_S, text), ST_UNREACHABLE);
 	s->ops->close(s);
 }

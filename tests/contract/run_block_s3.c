@@ -30,7 +30,8 @@ open_s3(const char *place)
 	if (run[0] == '\0')
 		snprintf(run, sizeof run, "run-%016llx", (unsigned long long)rand_u64());
 	snprintf(prefix, sizeof prefix, "%s/%s", run, place);
-	const struct backends_pair option[] = {
+	const struct backends_pair option[] = {	/* the large bodies of the suite go in parts */
+		{ "part_size", "5MiB" }, { "multipart_above", "8MiB" },
 		{ "endpoint", setting("S3_ENDPOINT") }, { "region", setting("S3_REGION") },
 		{ "bucket", setting("S3_BUCKET") }, { "prefix", prefix }, { "server", "ceph" },
 		{ "access_key_id", setting("S3_ACCESS_KEY") },

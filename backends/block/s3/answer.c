@@ -72,6 +72,11 @@ s3_answer_header(struct s3_request *r, const char *name, const char *value)
 	else if (strcmp(name, S3_PUT_ID_HEADER) == 0) {
 		id = text_of(a->put_id, sizeof a->put_id);
 		text_add(&id, value);
+	} else if (strcmp(name, "etag") == 0) {
+		id = text_of(a->etag, sizeof a->etag);
+		text_add(&id, value);
+		if (id.cut)
+			a->etag[0] = '\0';
 	}
 }
 
@@ -283,7 +288,9 @@ page_done(struct s3_op *op)
 static bool
 check_whose(struct s3_op *op, const struct s3_verdict *v)
 {
-	if (op->call->kind != BLOCK_PUT || v->status != ST_EXIST || !op->ambiguous)
+	bool lost = op->phase == S3_COMPLETE && v->status == ST_NOENT;	/* completed already? */
+
+	if (op->call->kind != BLOCK_PUT || (v->status != ST_EXIST && !lost) || !op->ambiguous)
 		return false;
 	op->checking = true;
 	op->attempts = 0;
@@ -292,12 +299,48 @@ check_whose(struct s3_op *op, const struct s3_verdict *v)
 }
 
 static void
+fail(struct s3_op *op, enum status st)
+{
+	if (op->parts != NULL && s3_parts_fail(op, st)) {
+		op->checking = op->ambiguous = false;
+		op->attempts = 0;
+		ask_again(op, 0);
+	} else {
+		s3_op_end(op, op->phase == S3_ABORT ? op->parts->failed : st);
+	}
+}
+
+static void
 checked(struct s3_op *op, const struct s3_verdict *v)
 {
-	if (v->status == OK)
-		s3_op_end(op, strcmp(op->answer.put_id, op->put_id) == 0 ? OK : ST_EXIST);
+	if (v->status == OK && strcmp(op->answer.put_id, op->put_id) == 0)
+		s3_op_end(op, OK);
+	else if (v->status == OK)
+		fail(op, op->call->if_absent ? ST_EXIST : ST_BUSY);
 	else if (!tried_again(op, v))
-		s3_op_end(op, v->status == ST_NOENT ? ST_BUSY : v->status);
+		fail(op, v->status == ST_NOENT ? ST_BUSY : v->status);
+}
+
+/* One request of an upload in parts has done its work. */
+static void
+part_done(struct s3_op *op)
+{
+	struct s3_verdict v = { ST_GARBAGE, S3_AGAIN, true };
+	bool over = false;
+
+	if (op->phase == S3_ABORT)
+		s3_op_end(op, op->parts->failed);
+	else if (!s3_parts_answered(op, &over)) {
+		if (!tried_again(op, &v))
+			fail(op, v.status);
+	} else if (over) {
+		s3_op_end(op, OK);
+	} else {
+		op->attempts = 0;
+		op->ambiguous = false;
+		op->payload[0] = '\0';
+		ask_again(op, 0);
+	}
 }
 
 static void
@@ -305,6 +348,10 @@ succeeded(struct s3_op *op)
 {
 	if (op->call->kind == BLOCK_WALK) {
 		page_done(op);
+		return;
+	}
+	if (op->phase != S3_WHOLE) {
+		part_done(op);
 		return;
 	}
 	if (op->call->kind == BLOCK_GET)
@@ -327,12 +374,18 @@ s3_answer_done(struct s3_request *r)
 	op->sheet = NULL;
 	if (op->refused != OK) {
 		explain(op, &error, op->refused);
-		s3_op_end(op, op->refused);
+		fail(op, op->refused);
 		return;
 	}
+	op->ambiguous |= op->r.sent_twice;
 	s3_error_parse(op->answer.body, op->answer.body_len, &error);
 	v = verdict_of(op, &error);
-	explain(op, &error, v.status);
+	if (v.status == OK && op->phase == S3_COMPLETE && !op->checking && error.code[0] != '\0')
+		v = s3_retry_verdict(S3_ANSWERED, 500, error.code);	/* it said 200 too early */
+	if (v.status == ST_ACCES && op->store->source != NULL)
+		s3_source_ended(op->store->source);
+	if (op->phase != S3_ABORT)
+		explain(op, &error, v.status);
 	if (op->checking)
 		checked(op, &v);
 	else if (v.status == OK)
@@ -340,6 +393,6 @@ s3_answer_done(struct s3_request *r)
 	else if (!check_whose(op, &v)) {
 		op->ambiguous |= v.ambiguous;
 		if (!tried_again(op, &v))
-			s3_op_end(op, v.status);
+			fail(op, v.status);
 	}
 }

@@ -22,7 +22,7 @@ struct ask {
 	struct s3_pair headers[PAIRS], query[PAIRS];
 	size_t nheaders, nquery;
 	char host[HOST_ROOM], path[S3_PATH_MAX], stamp[S3_STAMP_BYTES], range[64];
-	char walk_prefix[S3_PREFIX_MAX + BLOCK_NAME_MAX];
+	char walk_prefix[S3_PREFIX_MAX + BLOCK_NAME_MAX], number[16];
 	const char *payload;
 };
 
@@ -45,11 +45,11 @@ parameter(struct ask *a, const char *name, const char *value)
 	a->query[a->nquery++] = (struct s3_pair){ name, value };
 }
 
-/* The digest of a PUT's body, computed at its first attempt. */
+/* The digest of a body, computed at its first attempt. */
 static bool
 payload_digest(struct s3_op *op)
 {
-	const struct chain *body = &op->call->body;
+	const struct chain *body = op->r.body;
 	struct text hex = text_of(op->payload, sizeof op->payload);
 	struct sha256_piece *pieces;
 	uint8_t digest[SHA256_BYTES];
@@ -67,23 +67,55 @@ payload_digest(struct s3_op *op)
 }
 
 static bool
-ask_put(struct ask *a)
+ask_body(struct ask *a, const struct chain *body)
 {
 	struct s3_op *op = a->op;
 	const struct s3_store *store = op->store;
 
-	op->r.body = &op->call->body;
+	op->r.body = body;
 	if (store->endpoint.tls && !store->sign_payload)
 		a->payload = S3_UNSIGNED_PAYLOAD;
 	else if (op->payload[0] == '\0' && !payload_digest(op))
 		return false;
 	else
 		a->payload = op->payload;
-	if (op->call->if_absent && store->conditional) {
+	return true;
+}
+
+static bool
+ask_put(struct ask *a)
+{
+	struct s3_op *op = a->op;
+
+	if (op->call->if_absent && op->store->conditional) {
 		header(a, "if-none-match", "*");
 		header(a, S3_PUT_ID_HEADER, op->put_id);
 	}
-	return true;
+	return ask_body(a, &op->call->body);
+}
+
+/* One of the requests of an upload in parts. */
+static bool
+ask_parts(struct ask *a)
+{
+	struct s3_op *op = a->op;
+	struct text t = text_of(a->number, sizeof a->number);
+	const struct chain *body;
+
+	op->r.method = s3_parts_ask(op, &body);
+	if (op->phase == S3_BEGIN) {
+		parameter(a, "uploads", "");
+		header(a, S3_PUT_ID_HEADER, op->put_id);
+		return true;
+	}
+	if (op->phase == S3_PART) {
+		text_addf(&t, "%u", op->parts->at + 1);
+		parameter(a, "partNumber", a->number);
+	}
+	parameter(a, "uploadId", op->parts->upload);
+	if (op->phase == S3_COMPLETE && op->call->if_absent && op->store->conditional)
+		header(a, "if-none-match", "*");
+	return body == NULL || ask_body(a, body);
 }
 
 static void
@@ -122,6 +154,8 @@ ask_kind(struct ask *a)
 {
 	if (a->op->checking)
 		return true;
+	if (a->op->phase != S3_WHOLE)
+		return ask_parts(a);
 	switch (a->op->call->kind) {
 	case BLOCK_PUT:
 		return ask_put(a);

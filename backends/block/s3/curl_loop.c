@@ -185,6 +185,7 @@ on_seek(void *arg, curl_off_t offset, int origin)
 		return CURL_SEEKFUNC_CANTSEEK;
 	r->at_slice = 0;
 	r->at_byte = 0;
+	r->sent_twice = true;
 	return CURL_SEEKFUNC_OK;
 }
 
@@ -378,6 +379,7 @@ request_begin(struct s3_loop *loop, struct s3_request *r, uint64_t now)
 	slot->r = r;
 	slot->error[0] = '\0';
 	r->running = slot;
+	r->sent_twice = false;
 	r->at_slice = 0;
 	r->at_byte = 0;
 	r->begun_ns = now;

@@ -51,6 +51,7 @@ struct s3_request {
 	enum s3_failure failure;
 	long http;
 	char text[120];			/* of a failure */
+	bool sent_twice;		/* libcurl began again: the first may have been done */
 
 	/* The loop's. */
 	atomic_bool canceled;

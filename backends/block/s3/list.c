@@ -256,3 +256,35 @@ s3_error_parse(const void *xml, size_t len, struct s3_error *error)
 	if (len > 0 && len <= S3_PAGE_BYTES_MAX)
 		(void)walk_run(&w, xml, len);	/* half of a document is read as far as it goes */
 }
+
+struct texts {
+	const struct s3_wanted *wanted;
+	size_t n;
+};
+
+static void
+texts_leaf(struct walk *w, const char *parent, const char *name)
+{
+	const struct texts *t = w->reader;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct s3_wanted *wanted = &t->wanted[i];
+		struct text to;
+
+		if (strcmp(wanted->parent, parent) != 0 || strcmp(wanted->name, name) != 0)
+			continue;
+		to = text_of(wanted->to, wanted->cap);
+		text_add(&to, w->text.s);
+		if (to.cut)
+			walk_stop(w, true);
+	}
+}
+
+enum status
+s3_texts_parse(const void *xml, size_t len, const struct s3_wanted *wanted, size_t n)
+{
+	struct texts t = { wanted, n };
+	struct walk w = { .leaf = texts_leaf, .reader = &t };
+
+	return len <= S3_PAGE_BYTES_MAX && walk_run(&w, xml, len) ? OK : ST_GARBAGE;
+}

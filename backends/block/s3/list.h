@@ -41,4 +41,14 @@ struct s3_error {
 /* Read an error's body, however little there is of it; what it lacks stays empty. */
 void s3_error_parse(const void *xml, size_t len, struct s3_error *error);
 
+struct s3_wanted {
+	const char *parent, *name;	/* of an element that holds text alone */
+	char *to;			/* its text; untouched where there is none */
+	size_t cap;
+};
+
+/* The texts of some elements.  GARBAGE: no document, or a text that is too long. */
+must_check enum status s3_texts_parse(const void *xml, size_t len, const struct s3_wanted *wanted,
+    size_t n);
+
 #endif

@@ -2,6 +2,9 @@
  * From options to a store in a bucket.  Without an endpoint it is Amazon's of the region.
  */
 #include "backends/block/s3/s3.h"
+#include "backends/block/s3/source.h"
+
+#include "crypto/secret.h"
 
 #include <string.h>
 
@@ -12,7 +15,8 @@ block_s3_open(const struct block_store_conf *conf, struct block_store **sp, stru
 {
 	const char *preset = "", *region = "us-east-1", *url = "";
 	uint64_t connections, attempts;
-	bool given_style = false;
+	bool given_style = false, conditional = false;
+	struct s3_found found = { .access = "" };
 	struct s3_conf c;
 	char room[URL_MAX], text[160] = "";
 	struct text amazon = text_of(room, sizeof room);
@@ -31,8 +35,11 @@ block_s3_open(const struct block_store_conf *conf, struct block_store **sp, stru
 		{ "secret_access_key", CONF_TEXT, 1, KEY_MAX, &c.secret_key },
 		{ "session_token", CONF_TEXT, 1, TOKEN_MAX, &c.token },
 		{ "ca_file", CONF_TEXT, 1, PATH_MAX_BYTES, &c.ca_file },
+		{ "conditional", CONF_FLAG, 0, 1, &conditional },
 		{ "force_path_style", CONF_FLAG, 0, 1, &given_style },
 		{ "sign_payload", CONF_FLAG, 0, 1, &c.sign_payload },
+		{ "part_size", CONF_SIZE, 5 << 20, 1ull << 32, &c.part_bytes },
+		{ "multipart_above", CONF_SIZE, 5 << 20, 1ull << 32, &c.parts_above },
 		{ "connections", CONF_NUMBER, 1, 256, &connections },
 		{ "attempts", CONF_NUMBER, 1, 32, &attempts },
 	};
@@ -46,12 +53,16 @@ block_s3_open(const struct block_store_conf *conf, struct block_store **sp, stru
 		return ST_INVAL;
 	}
 	c.path_style |= given_style;
+	c.conditional |= conditional;
 	text_addf(&amazon, "https://s3.%s.amazonaws.com", region);
 	c.url = url[0] != '\0' ? url : room;
 	c.region = region;
 	c.connections_max = (unsigned)connections;
 	c.attempts_max = (unsigned)attempts;
+	if (c.access_key == NULL && c.secret_key == NULL)
+		s3_source_find(&c, &found);
 	st = s3_store_open(&c, text, sp);
+	secret_wipe(&found, sizeof found);
 	if (st != OK)
 		text_add(why, text);
 	return st;

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PUT_BYTES_MAX (5ull << 30)	/* of one PUT, says the protocol */
+#define PUT_BYTES_MAX (5ull << 30)	/* of one request, says the protocol */
+#define OBJECT_BYTES_MAX (5ull << 40)
 
-enum { STALLED_BYTES = 1024, ATTEMPTS_LIMIT = 32 };
+enum { STALLED_BYTES = 1024, ATTEMPTS_LIMIT = 32, PART_BYTES_MIN = 5 << 20 };
 
 static const struct preset {
 	const char *kind;
@@ -28,7 +29,8 @@ void
 s3_conf_init(struct s3_conf *conf)
 {
 	*conf = (struct s3_conf){ .region = "us-east-1", .prefix = "", .conditional = true,
-	    .connections_max = 32, .attempts_max = 6, .connect_ms = 5000, .stalled_s = 20 };
+	    .connections_max = 32, .attempts_max = 6, .connect_ms = 5000, .stalled_s = 20,
+	    .part_bytes = 16 << 20, .parts_above = 64 << 20 };
 }
 
 bool
@@ -48,7 +50,7 @@ call_check(const struct block_call *call)
 {
 	enum status st = block_call_check(call);
 
-	return st == OK && call->kind == BLOCK_PUT && call->body.len > PUT_BYTES_MAX ? ST_FBIG : st;
+	return st == OK && call->kind == BLOCK_PUT && call->body.len > OBJECT_BYTES_MAX ? ST_FBIG : st;
 }
 
 static void
@@ -58,6 +60,7 @@ s3_start(struct block_store *s, struct block_call *call)
 	struct s3_op *op = xcalloc(1, sizeof *op);
 	uint8_t id[S3_PUT_ID_BYTES];
 	struct text hex = text_of(op->put_id, sizeof op->put_id);
+	bool go;
 
 	block_call_clear(call);
 	op->store = store;
@@ -70,10 +73,14 @@ s3_start(struct block_store *s, struct block_call *call)
 	op->r.sink = s3_answer_sink;
 	op->r.done = s3_answer_done;
 	op->r.deadline_ns = call->deadline_ns;
+	if (op->refused == OK && call->kind == BLOCK_PUT && call->body.len > store->parts_above)
+		s3_parts_begin(op);
 	mutex_lock(&store->mutex);
 	list_push_back(&store->ops, &op->link);
+	go = store->source == NULL || s3_source_ready_locked(store->source, op);
 	mutex_unlock(&store->mutex);
-	s3_loop_submit(store->loop, &op->r);
+	if (go)
+		s3_loop_submit(store->loop, &op->r);
 }
 
 /* The call is looked up, not followed: it may have ended while its owner made up his mind. */
@@ -105,6 +112,7 @@ s3_op_end(struct s3_op *op, enum status status)
 	if (list_empty(&store->ops))
 		cond_broadcast(&store->idle);
 	mutex_unlock(&store->mutex);
+	s3_parts_free(op);
 	free(op->page);
 	free(op);
 	call->done(call);	/* close() still waits: it joins this thread */
@@ -113,6 +121,7 @@ s3_op_end(struct s3_op *op, enum status status)
 static void
 store_destroy(struct s3_store *store)
 {
+	s3_source_free(&store->source);
 	secret_free((void **)&store->secrets);
 	cond_destroy(&store->idle);
 	mutex_destroy(&store->mutex);
@@ -125,7 +134,8 @@ s3_close(struct block_store *s)
 	struct s3_store *store = (struct s3_store *)s;
 
 	mutex_lock(&store->mutex);
-	while (!list_empty(&store->ops))
+	while (!list_empty(&store->ops) ||
+	    (store->source != NULL && !s3_source_idle_locked(store->source)))
 		cond_wait(&store->idle, &store->mutex);
 	mutex_unlock(&store->mutex);
 	s3_loop_free(&store->loop);
@@ -163,17 +173,20 @@ conf_take(const struct s3_conf *conf, struct s3_store *store)
 		return "url, bucket or prefix is not legal";
 	if (!take(conf->region, store->region, sizeof store->region, false))
 		return "region is not legal";
-	if (!take(conf->access_key, secrets->access, sizeof secrets->access, false) ||
+	if (conf->fetch == S3_FETCH_NONE && (!take(conf->access_key, secrets->access, sizeof secrets->access, false) ||
 	    !take(conf->secret_key, secrets->secret, sizeof secrets->secret, false) ||
-	    !take(conf->token, secrets->token, sizeof secrets->token, true))
+	    !take(conf->token, secrets->token, sizeof secrets->token, true)))
 		return "access key, secret key or token is missing or not legal";
 	if (conf->connections_max < 1 || conf->connections_max > S3_CONNECTIONS_MAX ||
 	    conf->attempts_max < 1 || conf->attempts_max > ATTEMPTS_LIMIT ||
-	    conf->connect_ms < 1 || conf->stalled_s < 1)
-		return "connections, attempts or times are out of range";
+	    conf->connect_ms < 1 || conf->stalled_s < 1 || conf->part_bytes < PART_BYTES_MIN ||
+	    conf->part_bytes > PUT_BYTES_MAX || conf->parts_above > PUT_BYTES_MAX)
+		return "connections, attempts, times or sizes are out of range";
 	store->conditional = conf->conditional;
 	store->sign_payload = conf->sign_payload;
 	store->attempts_max = conf->attempts_max;
+	store->part_bytes = conf->part_bytes;
+	store->parts_above = conf->parts_above;
 	return NULL;
 }
 
@@ -202,6 +215,8 @@ s3_store_open(const struct s3_conf *conf, char text[160], struct block_store **s
 		store_destroy(store);
 		return ST_INVAL;
 	}
+	if (conf->fetch != S3_FETCH_NONE)
+		store->source = s3_source_new(store, conf);
 	*storep = &store->base;
 	return OK;
 }

@@ -6,12 +6,16 @@
 
 #include "backends/backends.h"
 
+enum s3_fetch { S3_FETCH_NONE, S3_FETCH_WEB, S3_FETCH_CONTAINER, S3_FETCH_INSTANCE };
+
 struct s3_conf {
 	const char *url;		/* "https://s3.eu-west-1.amazonaws.com" */
 	const char *region, *bucket;
 	const char *prefix;		/* of all names; "" for none */
 	const char *access_key, *secret_key;
 	const char *token;		/* of temporary credentials; NULL otherwise */
+	enum s3_fetch fetch;		/* NONE: the keys above; else source.h's: */
+	const char *fetch_url, *fetch_file, *fetch_role, *fetch_token;
 	const char *ca_file;		/* PEM; NULL: the system's */
 	bool path_style;		/* bucket in the path, not in the host */
 	bool conditional;		/* the server knows If-None-Match on PUT */
@@ -20,6 +24,8 @@ struct s3_conf {
 	unsigned attempts_max;		/* of one call */
 	unsigned connect_ms;
 	unsigned stalled_s;		/* slower than 1 KiB/s for so long: given up */
+	uint64_t part_bytes;		/* of an object put in parts: 5 MiB to 5 GiB */
+	uint64_t parts_above;		/* objects larger than that are put in parts */
 };
 
 /* Everything that has a default; the rest is NULL and must be set. */

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PEERS = 16, REQUEST_MAX = 256 << 10 };
+enum { PEERS = 16, REQUEST_MAX = 6 << 20 };
 
 struct peer {
 	int fd;			/* −1: free */

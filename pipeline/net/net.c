@@ -146,7 +146,8 @@ net_start(const struct net_conf *conf)
 struct visit {
 	struct call call;
 	struct net_worker *nw;
-	void (*run)(struct net_worker *nw);
+	void (*run)(struct net_worker *nw, void *arg);
+	void *arg;
 	struct mutex mutex;
 	struct cond done;
 	bool over;
@@ -157,7 +158,7 @@ go(struct call *call)
 {
 	struct visit *v = container_of(call, struct visit, call);
 
-	v->run(v->nw);
+	v->run(v->nw, v->arg);
 	mutex_lock(&v->mutex);
 	v->over = true;
 	cond_signal(&v->done);
@@ -165,9 +166,9 @@ go(struct call *call)
 }
 
 void
-net_on_worker(struct net_worker *nw, void (*run)(struct net_worker *nw))
+net_on_worker(struct net_worker *nw, void (*run)(struct net_worker *nw, void *arg), void *arg)
 {
-	struct visit v = { .nw = nw, .run = run };
+	struct visit v = { .nw = nw, .run = run, .arg = arg };
 
 	assert(worker_self() == NULL);
 	mutex_init(&v.mutex, RANK_OUTBOX, 2);
@@ -185,15 +186,17 @@ net_on_worker(struct net_worker *nw, void (*run)(struct net_worker *nw))
 /* --- the end --- */
 
 static void
-end_conns(struct net_worker *nw)
+end_conns(struct net_worker *nw, void *arg)
 {
+	(void)arg;
 	LIST_EACH(l, &nw->conns)
 		conn_die(container_of(l, struct conn, link), "closing");
 }
 
 static void
-end_worker(struct net_worker *nw)
+end_worker(struct net_worker *nw, void *arg)
 {
+	(void)arg;
 	assert(list_empty(&nw->conns) && list_empty(&nw->stalled));
 	tail_cancel(&nw->resume);
 	timer_cancel(&nw->retry);
@@ -215,13 +218,13 @@ net_stop(void)
 
 	listeners_close();
 	for (uint32_t i = 0; i < n; i++)	/* connections on their way to a worker arrive before this */
-		net_on_worker(&net_workers[i], end_conns);
+		net_on_worker(&net_workers[i], end_conns, NULL);
 	mutex_lock(&mutex);
 	while (conns > 0)
 		cond_wait(&gone, &mutex);
 	mutex_unlock(&mutex);
 	for (uint32_t i = 0; i < n; i++) {
-		net_on_worker(&net_workers[i], end_worker);
+		net_on_worker(&net_workers[i], end_worker, NULL);
 		buf_put(&net_workers[i].spare);
 	}
 	free(TAKE(&net_workers));

@@ -44,4 +44,22 @@ void net_stop(void);
 
 uint32_t net_conns(void);
 
+/* One connection, as it is now. */
+struct net_peer {
+	const char *protocol;
+	uint64_t conn;
+	uint8_t addr[16];		/* IPv6, IPv4 mapped */
+	uint16_t port;
+	uint64_t since_ns, last_ns;	/* clock_mono_ns: when it came, when it last sent a message */
+	uint64_t messages;
+	uint32_t version, uid;		/* of its last call: conn_saw */
+	uint8_t flavour;		/* enum cred_flavour */
+};
+
+/* All that are open, in no order; asks every home worker and waits for it, so not on one. */
+void net_each(void (*see)(const struct net_peer *peer, void *arg), void *arg);
+
+/* End all connections of that address; how many there were.  Not on a home worker. */
+uint32_t net_disconnect(const uint8_t addr[16]);
+
 #endif

@@ -81,6 +81,20 @@ p.must("DELETE", f"/adapters/nfs/netgroups/lab/members/{m['id']}")
 ok(alice.read(fh)[0] == ACCES, "and put out again")
 p.must("PUT", "/shares/export", {"export_rules": ""})
 
+# Who is there.
+c = p.must("GET", "/clients?share=export")
+ok(len(c) == 1 and c[0]["address"] == "127.0.0.1" and c[0]["connections"] >= 5 and c[0]["requests"] > 30
+   and c[0]["nfs"]["version"] == "3" and "/export" in c[0]["shares"], "the list of clients", c)
+ok(p.must("GET", "/mounts")[0]["share_name"] == "/export", "the list of mounts")
+p.must("DELETE", "/clients/127.0.0.1")
+try:
+    carol.getattr()
+    ok(False, "a client that is disconnected is")
+except (EOFError, ConnectionError):
+    ok(True, "a client that is disconnected is")
+alice = Client(p.nfs, 1001)
+ok(alice.mount() == OK and alice.read(fh)[0] == OK, "and may come again")
+
 # While a client works, its share's rules change sixty times: each answer is by the old or the new.
 seen, stop = {}, threading.Event()
 def work():

@@ -370,6 +370,30 @@ CASE(rules_come_back_where_a_change_is_not_kept)
 	    NULL)->json, "members")), 0);
 }
 
+CASE(clients_are_shown_with_their_user_and_shares_and_can_be_disconnected)
+{
+	const char *t = admin();
+	const struct rest_json *one;
+	struct answer *a;
+
+	stores(t);
+	export(t);
+	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1000}")->code, 201);
+	a = side_ask("GET", "/api/v1/clients?protocol=nfs&share=export", t, NULL);
+	EQ(a->code, 200);
+	EQ(rest_json_len(a->json), 1);
+	one = rest_json_at(a->json, 0);
+	EQ_STR(rest_json_get_str(one, "client_id"), "192.0.2.9");
+	EQ_STR(rest_json_get_str(one, "user"), "alice");
+	EQ_STR(rest_json_str(rest_json_at(rest_json_get(one, "shares"), 0)), "/export");
+	EQ(rest_json_int(rest_json_get(one, "requests")), 77);
+	EQ(rest_json_len(side_ask("GET", "/api/v1/clients?share=other", t, NULL)->json), 0);
+	EQ(rest_json_len(side_ask("GET", "/api/v1/clients?protocol=smb", t, NULL)->json), 0);
+	EQ(rest_json_len(side_ask("GET", "/api/v1/mounts", t, NULL)->json), 1);
+	EQ(side_ask("DELETE", "/api/v1/clients/192.0.2.8", t, NULL)->code, 404);
+	EQ(side_ask("DELETE", "/api/v1/clients/192.0.2.9", t, NULL)->code, 204);
+}
+
 CASE(an_empty_netgroup_lets_nobody_in)
 {
 	const char *t = admin();

@@ -129,6 +129,31 @@ adapter_runs(const char *type)
 	return strcmp(type, "nfs") == 0 && side.nfs;
 }
 
+static uint32_t
+clients(struct rest_client *to, uint32_t most)
+{
+	if (most == 0)
+		return 0;
+	to[0] = (struct rest_client){ .address = "192.0.2.9", .protocol = "nfs", .connections = 2,
+		.since_s = 1000, .last_s = 2000, .requests = 77, .version = 3, .uid = 1000 };
+	return 1;
+}
+
+static uint32_t
+mounts(struct rest_mount *to, uint32_t most)
+{
+	if (most == 0)
+		return 0;
+	to[0] = (struct rest_mount){ .address = "192.0.2.9", .path = "/export/sub", .at_s = 1500 };
+	return 1;
+}
+
+static uint32_t
+disconnect(const char *address)
+{
+	return strcmp(address, "192.0.2.9") == 0 ? 2 : 0;
+}
+
 static void
 metrics(struct text *page)
 {
@@ -136,7 +161,7 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_look, adapter_set,
-	adapter_runs, metrics };
+	adapter_runs, clients, mounts, disconnect, metrics };
 
 /* --- start --- */
 

@@ -261,6 +261,22 @@ ctl_do_setting_set(struct ctl_run *run)
 	return ask_and_show(run, body);
 }
 
+int
+ctl_do_tuning_update(struct ctl_run *run)
+{
+	struct rest_json *body = ctl_body(run), *out;
+	int code;
+
+	if (body == NULL)
+		return 2;
+	code = ctl_ask(run, "PATCH", ctl_said(run, "dry-run") != NULL ?
+	    "/api/v1/adapters/nfs/settings?dry_run=true" : "/api/v1/adapters/nfs/settings", body, &out);
+	if (code == 0)
+		code = ctl_print(run, out, NULL);
+	rest_json_free(out);
+	return code;
+}
+
 /* A question's value, as a part of a URL. */
 static void
 add_query(char *path, size_t cap, const char *name, const char *value)

@@ -6,6 +6,7 @@
 
 #include "gateway/gateway.h"
 #include "mgmt/daemon/plane.h"
+#include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
@@ -67,6 +68,7 @@ static void
 start_floors(const struct config *c)
 {
 	uint64_t hundredth = c->memory / 100;
+	uint32_t conns = conns_allowed(c->nfs_conns);
 
 	stage_set(FLOOR_NET, &net_stage);
 	stage_set(FLOOR_DECODE, &decode_stage);
@@ -87,7 +89,8 @@ start_floors(const struct config *c)
 		.carve_at_percent = CARVE_PERCENT });
 	net_start(&(struct net_conf){ .jobs = JOBS, .conn_jobs = CONN_JOBS,
 		.bytes = hundredth * PART_NET, .conn_bytes = CONN_BYTES,
-		.conns_max = conns_allowed(c->nfs_conns), .idle_partial_s = IDLE_PARTIAL_S });
+		.conns_max = conns, .idle_partial_s = IDLE_PARTIAL_S });
+	tune_start(conns, c->portmap, (uint16_t)c->portmap_port);
 }
 
 static void

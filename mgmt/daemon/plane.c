@@ -6,6 +6,7 @@
 
 #include "gateway/gateway.h"
 #include "mgmt/daemon/clients.h"
+#include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/rest/rest.h"
 #include "mgmt/shares/wire.h"
@@ -98,7 +99,7 @@ runs(const char *type)
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
 	.share_rules = swap_rules,	.share_look = look, .adapter_set = set_adapter, .adapter_runs = runs,
-	.clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
+	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
 	.metrics = metrics_write };
 
 static const char *

@@ -52,6 +52,10 @@ struct rest_house {
 	    size_t why_cap);
 	bool (*adapter_runs)(const char *type);
 
+	/* One of tuning.def's settings, from now on; why: a sentence. */
+	enum status (*adapter_tune)(const char *type, const char *name, const char *value, char *why,
+	    size_t why_cap);
+
 	/* Who is connected, who says to have mounted what: how many were put there. */
 	uint32_t (*clients)(struct rest_client *to, uint32_t most);
 	uint32_t (*mounts)(struct rest_mount *to, uint32_t most);

@@ -128,6 +128,7 @@ void door_leave(struct net_worker *nw);		/* hand back what is at hand */
 /* peer.c */
 void peer_start(uint32_t most);
 void peer_stop(void);
+void peer_limit(uint32_t most);
 bool peer_enter(const uint8_t addr[16]);	/* false: it has as many connections as it may */
 void peer_leave(const uint8_t addr[16]);
 

@@ -17,7 +17,7 @@ struct pools net_pools;
 static struct net_worker *net_workers;
 static struct mutex mutex;		/* of the count and those who wait for it */
 static struct cond gone;
-static uint32_t conns;
+static uint32_t conns, conns_limit;
 static _Atomic uint64_t numbers;
 
 static enum turn
@@ -49,6 +49,18 @@ net_conns(void)
 	return n;
 }
 
+enum status
+net_limit(uint32_t conns_max, uint32_t peer_conns_max)
+{
+	if (conns_max == 0 || conns_max > net_conf.conns_max)
+		return ST_INVAL;
+	mutex_lock(&mutex);
+	conns_limit = conns_max;
+	mutex_unlock(&mutex);
+	peer_limit(peer_conns_max);
+	return OK;
+}
+
 bool
 net_admit(const uint8_t addr[16])
 {
@@ -57,7 +69,7 @@ net_admit(const uint8_t addr[16])
 	if (!peer_enter(addr))
 		return false;
 	mutex_lock(&mutex);
-	ok = conns < net_conf.conns_max;
+	ok = conns < conns_limit;
 	if (ok)
 		conns++;
 	mutex_unlock(&mutex);
@@ -118,6 +130,7 @@ net_start(const struct net_conf *conf)
 	mutex_init(&mutex, RANK_OUTBOX, 1);
 	cond_init(&gone);
 	conns = 0;
+	conns_limit = conf->conns_max;
 	door_start();
 	peer_start(conf->peer_conns_max);
 	net_pools.small = buf_pool_new("net.small", SMALL_BYTES,

@@ -44,6 +44,10 @@ void net_stop(void);
 
 uint32_t net_conns(void);
 
+/* So many connections at once from now on, so many of one address (0: no limit of its own); those
+ * that exist go on.  INVAL: more than at net_start, which made room for them. */
+must_check enum status net_limit(uint32_t conns_max, uint32_t peer_conns_max);
+
 /* One connection, as it is now. */
 struct net_peer {
 	const char *protocol;

@@ -95,6 +95,34 @@ except (EOFError, ConnectionError):
 alice = Client(p.nfs, 1001)
 ok(alice.mount() == OK and alice.read(fh)[0] == OK, "and may come again")
 
+# Settings of the adapter, under the client's hands.
+p.must("PATCH", "/adapters/nfs/settings", {"blocked_operations": ["create", "lookup"], "max_read_size": 65536, "max_write_size": 32768})
+ok(alice.create("blocked")[0] in (ACCES, 10004) and alice.lookup("hello")[0] in (ACCES, 10004), "a blocked operation is refused")
+r = alice.call(NFS, 19, opaque(alice.root))
+r.u32(), r.attr()
+ok([r.u32() for _ in range(6)] == [65536, 65536, 4096, 32768, 32768, 4096], "FSINFO says the sizes that were set")
+ok(p.ask("PATCH", "/api/v1/adapters/nfs/settings", {"blocked_operations": ["getattr"]}).code == 422, "a mount's own cannot be blocked")
+ok(p.ask("PATCH", "/api/v1/adapters/nfs/settings", {"max_connections": 65535}).code == 422, "no more connections than there is room for")
+p.must("PATCH", "/adapters/nfs/settings", {"max_connections_per_client": 3})
+many = []
+try:
+    for _ in range(8):
+        many.append(Client(p.nfs, 1001))
+        many[-1].call(NFS, 0)
+    ok(False, "one address has its share of connections")
+except (EOFError, ConnectionError):
+    ok(True, "one address has its share of connections")
+for c in many:
+    c.close()
+from plane import free_port
+import socket
+port = free_port()
+p.must("PATCH", "/adapters/nfs/settings", {"portmapper_port": port, "portmapper_enabled": True})
+ok(socket.create_connection(("127.0.0.1", port), 5).close() is None, "the portmapper listens")
+ok(alice.read(fh)[0] == OK, "and connections of NFS go on")
+p.must("POST", "/adapters/nfs/settings/reset", {})
+ok(alice.lookup("hello")[0] == OK, "back to the defaults")
+
 # While a client works, its share's rules change sixty times: each answer is by the old or the new.
 seen, stop = {}, threading.Event()
 def work():

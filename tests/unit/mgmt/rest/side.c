@@ -129,6 +129,19 @@ adapter_runs(const char *type)
 	return strcmp(type, "nfs") == 0 && side.nfs;
 }
 
+static enum status
+adapter_tune(const char *type, const char *name, const char *value, char *why, size_t cap)
+{
+	(void)type;
+	if (strcmp(name, "max_connections") == 0 && strcmp(value, "5000") == 0) {
+		snprintf(why, cap, "no room for so many");
+		return ST_INVAL;
+	}
+	snprintf(side.tuned, sizeof side.tuned, "%s=%s", name, value);
+	side.tunes++;
+	return OK;
+}
+
 static uint32_t
 clients(struct rest_client *to, uint32_t most)
 {
@@ -161,7 +174,7 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_look, adapter_set,
-	adapter_runs, clients, mounts, disconnect, metrics };
+	adapter_runs, adapter_tune, clients, mounts, disconnect, metrics };
 
 /* --- start --- */
 

@@ -4,6 +4,7 @@
 #include "mgmt/daemon/assemble.h"
 #include "mgmt/daemon/lifecycle.h"
 #include "mgmt/daemon/logs.h"
+#include "mgmt/operator/operator.h"
 
 #include "crypto/secret.h"
 #include "pipeline/base/clock.h"
@@ -30,6 +31,7 @@ enum { EXIT_NOT_RUNNING = 3 };
 
 static struct {
 	const char *config, *quick, *pid_file, *log_file, *lines, *since;
+	const char *namespace, *kube_server, *kube_account;
 	bool foreground, force, witness;
 } opt;
 
@@ -376,6 +378,18 @@ cmd_config(void)
 	return 0;
 }
 
+/* Its own process, with neither shares nor settings: what it knows is in the API server. */
+static int
+cmd_operator(void)
+{
+	const struct operator_conf o = { opt.kube_server, opt.kube_account, opt.namespace };
+	int code;
+
+	log_open(STDERR_FILENO, true, LOG_LEVEL_INFO);
+	code = operator_run(&o, why, sizeof why);
+	return code == 0 ? 0 : fail(why);
+}
+
 static int
 cmd_version(void)
 {
@@ -394,6 +408,7 @@ static const struct {
 	{ "status",	cmd_status,	"does it run, and how are its shares" },
 	{ "logs",	cmd_logs,	"print the end of its log; -f: and what comes" },
 	{ "config",	cmd_config,	"list all settings with their defaults" },
+	{ "operator",	cmd_operator,	"look after DittoServer resources of Kubernetes" },
 	{ "version",	cmd_version,	"print the version" },
 };
 
@@ -413,6 +428,8 @@ usage(FILE *to, int code)
 	    "  --since TIME      logs: none of before, as 2026-01-31T12:00:00Z\n"
 	    "  --pid-file FILE   start, stop, status\n"
 	    "  --log-file FILE   start, logs\n"
+	    "  --namespace NAME  operator: look after that one alone\n"
+	    "  --kube-server URL, --kube-account DIR  operator: not those of its pod\n"
 	    "  --force           init: overwrite; stop: kill\n"
 	    "  --witness         start: check the order of locks (slower; for tests)\n");
 	return code;
@@ -427,7 +444,8 @@ options(int argc, char **argv)
 		{ "follow", no_argument, NULL, 'f' }, { "lines", required_argument, NULL, 'n' },
 		{ "since", required_argument, NULL, 's' }, { "pid-file", required_argument, NULL, 'p' },
 		{ "log-file", required_argument, NULL, 'l' }, { "force", no_argument, NULL, 'F' },
-		{ "witness", no_argument, NULL, 'w' }, { NULL, 0, NULL, 0 },
+		{ "witness", no_argument, NULL, 'w' }, { "namespace", required_argument, NULL, 'N' },
+		{ "kube-server", required_argument, NULL, 'k' }, { "kube-account", required_argument, NULL, 'a' }, { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -442,6 +460,9 @@ options(int argc, char **argv)
 		case 'l': opt.log_file = optarg; break;
 		case 'F': opt.force = true; break;
 		case 'w': opt.witness = true; break;
+		case 'N': opt.namespace = optarg; break;
+		case 'k': opt.kube_server = optarg; break;
+		case 'a': opt.kube_account = optarg; break;
 		default: return false;
 		}
 	return optind == argc;

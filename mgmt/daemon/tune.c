@@ -12,15 +12,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint32_t conns_most, conns_now, conns_each;
+enum { AS_THE_FILE = 65536 };
+
+static uint32_t conns_most, conns_now, conns_each, conns_each_file;
 static bool portmap_on;
 static uint16_t portmap_port;
 
 void
-tune_start(uint32_t conns_max, bool portmap, uint16_t port)
+tune_start(uint32_t conns_max, uint32_t peer_conns_max, bool portmap, uint16_t port)
 {
 	conns_most = conns_now = conns_max;
-	conns_each = 0;
+	conns_each = conns_each_file = peer_conns_max;
 	portmap_on = portmap;
 	portmap_port = port;
 }
@@ -28,8 +30,7 @@ tune_start(uint32_t conns_max, bool portmap, uint16_t port)
 static enum status
 set_conns(uint64_t n, char *why, size_t cap)
 {
-	/* The default, which is more than any: as many as the file says. */
-	uint32_t wanted = n >= 65536 ? conns_most : (uint32_t)n;
+	uint32_t wanted = n >= AS_THE_FILE ? conns_most : (uint32_t)n;
 	enum status st = net_limit(wanted, conns_each);
 
 	if (st == OK)
@@ -44,7 +45,7 @@ static enum status
 set_conns_each(uint64_t n, char *why, size_t cap)
 {
 	(void)why, (void)cap;
-	conns_each = (uint32_t)n;
+	conns_each = n >= AS_THE_FILE ? conns_each_file : (uint32_t)n;
 	return net_limit(conns_now, conns_each);
 }
 

@@ -7,6 +7,7 @@
 
 #include "gateway/gateway.h"
 #include "mgmt/daemon/plane.h"
+#include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
@@ -104,6 +105,7 @@ start_floors(const struct config *c)
 		.bytes = net_credits(hundredth * PART_NET, conns), .conn_bytes = CONN_BYTES,
 		.conns_max = conns, .peer_conns_max = (uint32_t)c->nfs_peer_conns,
 		.idle_partial_s = IDLE_PARTIAL_S });
+	tune_start(conns, (uint32_t)c->nfs_peer_conns, c->portmap, (uint16_t)c->portmap_port);
 }
 
 static void

@@ -434,6 +434,14 @@ config_default_file(char *to, size_t cap)
 	home_path(to, cap, "XDG_CONFIG_HOME", ".config", "/config.yaml");
 }
 
+const char *
+config_installed_file(void)
+{
+	static const char file[] = DFS_SYSCONFDIR "/dittofs/config.yaml";
+
+	return access(file, R_OK) == 0 ? file : NULL;
+}
+
 /* Shares without a folder get one in state_dir; a share without rules lets every host in. */
 static enum status
 complete(struct config *c, char *why, size_t why_cap)

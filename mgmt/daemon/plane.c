@@ -7,6 +7,7 @@
 #include "gateway/gateway.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/rest/rest.h"
+#include "mgmt/shares/stores.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
 #include "pipeline/base/log.h"
@@ -20,9 +21,10 @@
 static uint64_t cache_bytes;
 
 static enum status
-open_share(const struct share_conf *conf, struct share_rules *rules, char *why, size_t why_cap)
+open_share(const struct share_conf *conf, struct share_rules *rules, const struct store_spec *remote,
+    char *why, size_t why_cap)
 {
-	return share_wire(conf, rules, cache_bytes, gateway_remember, why, why_cap);
+	return share_wire(conf, rules, remote, cache_bytes, gateway_remember, why, why_cap);
 }
 
 static enum status
@@ -97,7 +99,7 @@ runs(const char *type)
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
 	.share_rules = swap_rules,	.share_look = look, .adapter_set = set_adapter, .adapter_runs = runs,
-	.metrics = metrics_write };
+	.store_try = stores_try, .metrics = metrics_write };
 
 static const char *
 secret_of(const struct config *c)

@@ -13,6 +13,8 @@
 
 struct share_conf;
 struct share_rules;
+struct store_spec;
+struct block_check;
 
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
@@ -20,9 +22,10 @@ struct rest_share_state {
 };
 
 struct rest_house {
-	/* Serve that share from now on, by those rules (taken); why: a sentence. */
-	enum status (*share_open)(const struct share_conf *conf, struct share_rules *rules, char *why,
-	    size_t why_cap);
+	/* Serve that share from now on, by those rules (taken), its remote store there (NULL: none);
+	 * why: a sentence. */
+	enum status (*share_open)(const struct share_conf *conf, struct share_rules *rules,
+	    const struct store_spec *remote, char *why, size_t why_cap);
 	/* Serve it no more: all durable, all closed.  NOENT: it was not open. */
 	enum status (*share_close)(const char *name);
 	/* By other rules (taken) from now on, while it serves; the caller gets those before, NULL
@@ -34,6 +37,10 @@ struct rest_house {
 	enum status (*adapter_set)(const char *type, bool on, uint16_t port, char *why,
 	    size_t why_cap);
 	bool (*adapter_runs)(const char *type);
+
+	/* Look at a remote store (mgmt/shares/stores.h: stores_try). */
+	enum status (*store_try)(const struct store_spec *spec, bool whole, struct block_check *check,
+	    unsigned *np, char *why, size_t why_cap);
 
 	void (*metrics)(struct text *page);	/* Prometheus text */
 };

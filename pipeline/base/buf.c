@@ -32,7 +32,7 @@
 #define SHOW(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { SHARDS = 4, LINE = 64, PAGE = 4096 };
+enum { SHARDS = 4, LINE = 64, PAGE = 4096, LARGE = 1 << 20 };
 
 struct slot {
 	alignas(LINE) struct buf buf;	/* a line of its own: its count is hot */
@@ -80,6 +80,9 @@ buf_pool_new(const char *name, uint32_t size, uint32_t count)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (bytes == MAP_FAILED)
 		panic("no memory for pool %s", name);
+	/* A buffer of several hundred pages costs as many faults at its first use. */
+	if (size >= LARGE)
+		(void)madvise(bytes, pool->mapped, MADV_HUGEPAGE);
 	pool->slots = xaligned(LINE, sizeof(struct slot) * count);
 	pool->bytes = bytes;
 	HIDE(pool->bytes, pool->mapped);

@@ -25,6 +25,7 @@ block_start(const struct block_conf *c)
 {
 	conf = *c;
 	preparer_start();
+	journal_write_start();
 	committer_start(conf.tick_ms);
 }
 
@@ -32,6 +33,7 @@ void
 block_stop(void)
 {
 	committer_stop();
+	journal_write_stop();
 	preparer_stop();
 }
 

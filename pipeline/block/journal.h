@@ -15,7 +15,8 @@ enum {
 	GROUP_BYTES_MAX = 3 << 20,	/* data and entries that one group gathers */
 	PENDING_KICK_BYTES = 256 << 10,	/* so much wakes the committer though nobody waits */
 	VOUCH_NS = 100000000,		/* after that much idleness an empty group vouches */
-	READY_MAX = 4,			/* segments kept for reuse; more are removed */
+	READY_LEAST = 4,		/* segments kept for reuse where the disk is not short */
+	READY_DISK_PART = 16,		/* and more, up to such a part of what is free */
 	PLACES_MAX = 2 << 20,		/* live places a share */
 	/* Kept free beside the operator's reserve: a full disk must not keep the log from its next
 	 * segment, nor the store from what the log brings it. */
@@ -47,9 +48,10 @@ struct journal {
 	struct list pending;		/* txns not yet taken by the committer */
 	uint64_t pending_bytes, pending_since_ns;
 	struct list waiters;		/* jobs that wait for durability */
-	struct list parked;		/* jobs that wait for room */
+	struct list parked;		/* jobs that wait for room, and those that are slowed */
 	lsn_t wanted;			/* the newest LSN somebody waits for */
 	_Atomic bool full;		/* room was refused and has not come since */
+	_Atomic uint64_t slow_ns;	/* how near a cap the last reservation has come */
 	uint64_t reserved_records, reserved_data;	/* of txns not yet committed */
 	uint64_t unwritten_bytes;	/* of txns committed and not yet in a segment */
 	struct list used;		/* segments by serial; the last is the current one */
@@ -126,6 +128,10 @@ void committer_kick(void);			/* look at all journals now */
 void committer_appended(void);			/* a list that was empty no longer is */
 
 /* --- write.c: groups --- */
+
+/* What the committer's thread writes with; around committer_start and committer_stop. */
+void journal_write_start(void);
+void journal_write_stop(void);
 
 /* Write and sync what is pending; with vouch an empty group if nothing is. */
 void journal_write(struct journal *j, bool vouch);

@@ -22,10 +22,11 @@ name_of(uint32_t number, char name[NAME_BYTES])
 }
 
 static struct segment *
-segment_new(uint32_t number, int fd, uint64_t size)
+segment_new(int dirfd, const char *name, uint32_t number, int fd, uint64_t size)
 {
 	struct segment *seg = xcalloc(1, sizeof *seg);
 
+	seg->direct_fd = openat(dirfd, name, O_WRONLY | O_DIRECT | O_CLOEXEC);
 	ref_init(&seg->refs);
 	list_init(&seg->link);
 	seg->fd = fd;
@@ -52,7 +53,7 @@ segment_create(int dirfd, uint32_t number, uint64_t size, struct segment **segp)
 	if (st == OK)
 		st = disk_sync_folder(dirfd, "folder.sync");
 	if (st == OK) {
-		*segp = segment_new(number, fd, size);
+		*segp = segment_new(dirfd, name, number, fd, size);
 		return OK;
 	}
 	unlinkat(dirfd, name, 0);
@@ -76,7 +77,7 @@ segment_open(int dirfd, uint32_t number, struct segment **segp)
 		close(fd);
 		return ST_CORRUPT;
 	}
-	*segp = segment_new(number, fd, (uint64_t)sb.st_size & ~(uint64_t)(SEGMENT_BLOCK - 1));
+	*segp = segment_new(dirfd, name, number, fd, (uint64_t)sb.st_size & ~(uint64_t)(SEGMENT_BLOCK - 1));
 	return OK;
 }
 
@@ -84,6 +85,8 @@ void
 segment_free(struct segment *seg)
 {
 	close(seg->fd);
+	if (seg->direct_fd >= 0)
+		close(seg->direct_fd);
 	free(seg->summary);
 	free(seg);
 }

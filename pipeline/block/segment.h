@@ -23,6 +23,7 @@ struct segment {
 	struct ref refs;
 	struct list link;		/* the journal's: in use (by serial) or ready */
 	int fd;				/* open for reading and writing while refs > 0 */
+	int direct_fd;			/* for writing past the page cache; -1: there is no such way */
 	uint32_t number;		/* of the file: seg-<number> */
 	uint64_t size;			/* bytes of the file, a multiple of SEGMENT_BLOCK */
 	uint64_t serial;		/* 0: not in use */

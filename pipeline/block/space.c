@@ -121,22 +121,44 @@ journal_next_segment(struct journal *j)
 	return OK;
 }
 
+static uint64_t
+disk_spare(struct journal *j)
+{
+	uint64_t disk_free = journal_disk_free(j), kept = j->share->conf.reserve_bytes;
+
+	return disk_free >= kept ? disk_free - kept : 0;
+}
+
 /* Is the disk far from full?  Where it is not, nothing is kept that is only nice to have. */
 static bool
 disk_roomy(struct journal *j)
 {
-	uint64_t disk_free = journal_disk_free(j), kept = j->share->conf.reserve_bytes;
+	return disk_spare(j) >= 2 * (uint64_t)LOG_ROOM_BYTES;
+}
 
-	return disk_free >= kept && disk_free - kept >= 2 * (uint64_t)LOG_ROOM_BYTES;
+/*
+ * How many segments wait for reuse.  A new one is written twice, first with zeroes; so that a burst
+ * of half the cap need not, as many are kept as that takes, where the disk has plenty.
+ */
+static uint32_t
+ready_max(struct journal *j)
+{
+	uint64_t spare = disk_spare(j), burst = j->data_cap / 2 / j->segment_bytes;
+
+	if (spare < 2 * (uint64_t)LOG_ROOM_BYTES)
+		return 1;
+	return (uint32_t)MAX(MIN(spare / READY_DISK_PART / j->segment_bytes, burst),
+	    (uint64_t)READY_LEAST);
 }
 
 void
 journal_release_segment(struct journal *j, struct segment *seg)
 {
-	bool keep, roomy = disk_roomy(j);
+	uint32_t most = ready_max(j);
+	bool keep;
 
 	mutex_lock(&j->mutex);
-	keep = j->nready < (roomy ? (uint32_t)READY_MAX : 1u);
+	keep = j->nready < most;
 	if (keep) {
 		seg->serial = 0;
 		list_push_back(&j->ready, &seg->link);
@@ -145,6 +167,28 @@ journal_release_segment(struct journal *j, struct segment *seg)
 	}
 	mutex_unlock(&j->mutex);
 	if (!keep) {
+		segment_remove(j->dirfd, &seg);
+		journal_disk_taken(j);
+	}
+}
+
+/* A disk that has become short gets back what is kept ready beyond need. */
+static void
+trim_ready(struct journal *j)
+{
+	uint32_t most = ready_max(j);
+	struct list *l;
+
+	for (;;) {
+		struct segment *seg;
+
+		mutex_lock(&j->mutex);
+		l = j->nready > most ? list_pop_front(&j->ready) : NULL;
+		j->nready -= l != NULL;
+		mutex_unlock(&j->mutex);
+		if (l == NULL)
+			return;
+		seg = container_of(l, struct segment, link);
 		segment_remove(j->dirfd, &seg);
 		journal_disk_taken(j);
 	}
@@ -257,6 +301,7 @@ block_recycle(struct share *s)
 	struct segment *seg;
 	uint32_t n = 0;
 
+	trim_ready(j);
 	while ((seg = oldest_free(j)) != NULL) {
 		/* What took the place of its data may not be durable yet. */
 		if (block_wait(s, atomic_load(&j->assigned)) != OK || !free_oldest(j, seg))

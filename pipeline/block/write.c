@@ -8,12 +8,22 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
+#include "pipeline/block/direct.h"
 #include "pipeline/block/disk.h"
 #include "pipeline/block/group.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { IOV_MAX_GROUP = 1000, SUMMARY_GROW = 1 << 16 };
+enum {
+	IOV_MAX_GROUP = 1000,
+	SUMMARY_GROW = 1 << 16,
+	WRITE_BYTES_MAX = 4 << 20,	/* a group, padded */
+};
+
+_Static_assert(WRITE_BYTES_MAX >= GROUP_BYTES_MAX + SEGMENT_BLOCK &&
+    WRITE_BYTES_MAX >= TXN_RECORDS_MAX + TXN_DATA_MAX + 2 * SEGMENT_BLOCK, "a group has room");
+_Static_assert(IOV_MAX_GROUP + 2 <= DIRECT_PIECES_MAX, "a group's pieces have room");
 
 /* One group under construction: the first n of the taken txns. */
 struct batch {
@@ -21,6 +31,24 @@ struct batch {
 	uint32_t entries_bytes, data_bytes, summary_bytes;
 	int slices;
 };
+
+/* The committer's, who is one: where entries are encoded, and what is written past the cache. */
+static struct direct direct;
+static uint8_t *entries_room;
+
+void
+journal_write_start(void)
+{
+	entries_room = xmalloc(GROUP_HEADER + GROUP_ENTRIES_MAX);
+	direct_init(&direct, WRITE_BYTES_MAX);
+}
+
+void
+journal_write_stop(void)
+{
+	free(TAKE(&entries_room));
+	direct_fini(&direct);
+}
 
 static struct txn *
 txn_of(struct list *l)
@@ -179,6 +207,22 @@ lay_out(struct journal *j, const struct batch *b, const struct group_head *h, ui
 	return k;
 }
 
+/* Past the page cache, where the file system has a way; it may say so at the first write only. */
+static enum status
+put_bytes(struct segment *seg, struct iovec *iov, int n, uint64_t at)
+{
+	enum status st = ST_INVAL;
+
+	if (seg->direct_fd >= 0)
+		st = direct_writev(&direct, seg->direct_fd, iov, n, at, "journal.write");
+	if (st != ST_INVAL)
+		return st;
+	if (seg->direct_fd >= 0)
+		close(seg->direct_fd);
+	seg->direct_fd = -1;
+	return disk_writev(seg->fd, iov, n, at, "journal.write");
+}
+
 static void
 follow_epoch(struct journal *j, const struct txn *t)
 {
@@ -247,28 +291,17 @@ free_all(struct list *txns)
 	}
 }
 
-static uint8_t *
-group_room(void)
-{
-	static uint8_t *room;		/* the committer's, who is one */
-
-	if (room == NULL)
-		room = xmalloc(GROUP_HEADER + GROUP_ENTRIES_MAX);
-	return room;
-}
-
 static enum status
 write_one(struct journal *j, const struct batch *b)
 {
 	struct iovec iov[IOV_MAX_GROUP + 2];
 	struct group_head h = head_for(j, b);
-	uint8_t *room = group_room();
 	enum status st;
 	struct list done;
-	int n = lay_out(j, b, &h, room, iov);
+	int n = lay_out(j, b, &h, entries_room, iov);
 
 	list_init(&done);
-	st = disk_writev(j->current->fd, iov, n, j->current->at, "journal.write");
+	st = put_bytes(j->current, iov, n, j->current->at);
 	if (st != OK)
 		return st;
 	written(j, b, &h, &done);

@@ -13,7 +13,7 @@
 
 enum {
 	CONN_MAGIC = 0x636f6e6e,
-	SMALL_BYTES = 4 << 10,		/* a half message that waits */
+	SMALL_BYTES = NET_HALF_BYTES,	/* a half message that waits */
 	RX_BYTES = 64 << 10,		/* one recv */
 	BIG_BYTES = (1 << 20) + (8 << 10),	/* a long message and its framing */
 	SLAB_BYTES = NET_REPLY_MAX,	/* replies' own bytes */

@@ -25,7 +25,10 @@ extern const struct stage_ops net_stage;
 
 void net_start(const struct net_conf *conf);	/* after machine_start */
 
-enum { NET_REPLY_MAX = 128 << 10 };	/* of a protocol's reply_max */
+enum {
+	NET_REPLY_MAX = 128 << 10,	/* of a protocol's reply_max */
+	NET_HALF_BYTES = 4 << 10,	/* what a connection may take while half a message waits */
+};
 
 /* Listen on addr ("0.0.0.0", "::", "127.0.0.1", port 0: any) for that protocol, on every worker
  * (SO_REUSEPORT); "::" takes IPv4 as well.  *portp: the port taken.  INVAL: no such address, or

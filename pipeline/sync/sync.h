@@ -14,7 +14,7 @@ extern const struct stage_ops sync_stage;
 struct sync_conf {
 	uint32_t apply_ms;		/* freeze and apply at least that often when there is anything: 1000 */
 	uint32_t carve_age_ms;		/* carve data older than that: 5000 */
-	uint32_t carve_at_percent;	/* or when dirty data passes that share of its cap: 25 */
+	uint32_t carve_at_percent;	/* or when dirty data passes that share of its cap: 50 */
 };
 void sync_start(const struct sync_conf *conf);
 void sync_stop(void);

@@ -15,15 +15,18 @@
 
 #include <stdlib.h>
 
+enum { NAMES_PART = 5 };		/* one such part of the budget is for names */
+
 struct inode_cache *
 inode_cache_new(uint64_t budget_bytes)
 {
 	struct inode_cache *c = xcalloc(1, sizeof *c);
 
+	budget_bytes -= budget_bytes / NAMES_PART;
 	c->table = table_new(MIN(budget_bytes / INODE_MEMORY, 1u << 20));
 	hand_init(&c->hand, c->table, budget_bytes);
 	slab_init(&c->slab, sizeof(struct inode));
-	c->dentries = dentry_cache_new(budget_bytes / 4);
+	c->dentries = dentry_cache_new(budget_bytes / (NAMES_PART - 1));
 	mutex_init(&c->rename, RANK_RENAME, 0);
 	return c;
 }

@@ -87,15 +87,26 @@ waits_or_up(const struct job *job)
 	return job->wait_lsn != 0 && !block_durable(job->share, job->wait_lsn) ? TURN_DOWN : TURN_UP;
 }
 
-/* No room in the journal now: wait for some.  False: there is room again already. */
+/*
+ * No room in the journal now: wait for some.  Little room: wait a moment, once, so that a cap is
+ * neared slowly.  Nothing is held meanwhile.  False: go on at once.
+ */
 static bool
 admit(struct job *job, struct act *a, enum turn *turn)
 {
 	act_release(job, a);
-	*turn = TURN_UP;
-	if (job->timed_out)
-		return true;
+	a->slowed = true;
 	*turn = TURN_PARK;
+	if (a->slow_ns != 0) {
+		if (block_slow_park(job->share, job, clock_mono_ns() + a->slow_ns))
+			return true;
+		a->slow_ns = 0;
+		return false;
+	}
+	if (job->timed_out) {
+		*turn = TURN_UP;
+		return true;
+	}
 	return block_admit_park(job->share, job, clock_mono_ns() + ADMIT_WAIT_NS);
 }
 
@@ -157,6 +168,10 @@ vfs_down(struct job *job)
 		a->row = &vfs_rows[job->op.kind];
 		a->on = a->on2 = a->found = NO_PIN;
 		job->vfs = a;
+	}
+	if (a->slow_ns != 0) {		/* it has waited as long as it should */
+		a->slow_ns = 0;
+		job->timed_out = false;
 	}
 	return run(job, a);
 }

@@ -9,13 +9,14 @@
  *     -p PORT            NFS port (2049)
  *     -m PORT            MOUNT port, v3 only (0 = ask the portmapper)
  *     -o OPS             comma list of: null getattr lookup access readdir
- *                        create remove read write commit
- *                        (read/write take a size: read:4k write:1m)
+ *                        create remove read write commit burst
+ *                        (read/write/burst take a size: read:4k write:1m)
  *     -c N  -q N         connections (1), requests in flight on each (8)
  *     -t SEC  -w SEC     measured seconds per op (5), warm-up (0.5)
  *     -n N  -s SIZE      files per connection (8), bytes in each (16m)
  *     -S unstable|datasync|filesync   stability of WRITE (unstable)
  *     -u UID -g GID      AUTH_SYS credentials (0/0)
+ *     -z                 files begin empty: -s is how far burst writes them
  *     -R                 bind a reserved source port
  *     -k                 keep the work directory
  *     -C PID             also report the CPU used by that server process and its children
@@ -26,6 +27,8 @@
  * What one "op" is: the RPC of that name, except
  *   create  v3: CREATE.  v4: OPEN(create)[+OPEN_CONFIRM]+CLOSE, as a client does.
  *   commit  4 KiB unstable WRITE, then COMMIT of it; only the COMMIT is timed.
+ *   burst   WRITE, each file from front to back once, and no more: -t and -w say nothing.
+ *           commit_ms: COMMIT of all files thereafter, whose server CPU is counted in.
  *   readdir READDIRPLUS / READDIR(attributes) of the first 32 KiB of a directory.
  *   remove  removes what create made (run create first); else makes its own.
  */
@@ -137,9 +140,9 @@ static uint32_t r32(struct xr *x) {
 static uint64_t r64(struct xr *x) { uint64_t h = r32(x); return h << 32 | r32(x); }
 static const uint8_t *ropq(struct xr *x, uint32_t *n) { *n = r32(x); return rskip(x, *n); }
 /* ----------------------------- protocol --------------------------------- */
-enum { P_NULL, P_GETATTR, P_LOOKUP, P_ACCESS, P_READDIR, P_CREATE, P_REMOVE, P_READ, P_WRITE, P_COMMIT, P_N };
+enum { P_NULL, P_GETATTR, P_LOOKUP, P_ACCESS, P_READDIR, P_CREATE, P_REMOVE, P_READ, P_WRITE, P_COMMIT, P_BURST, P_N };
 static const char *const opname[P_N] = { "null", "getattr", "lookup", "access", "readdir",
-	"create", "remove", "read", "write", "commit" };
+	"create", "remove", "read", "write", "commit", "burst" };
 enum { O_ACCESS = 3, O_CLOSE, O_COMMIT, O_CREATE, O_GETATTR = 9, O_GETFH, O_LOOKUP = 15, O_OPEN = 18,
 	O_OPEN_CONFIRM = 20, O_PUTFH = 22, O_PUTROOTFH = 24, O_READ, O_READDIR, O_REMOVE = 28,
 	O_SETCLIENTID = 35, O_SETCLIENTID_CONFIRM, O_WRITE = 38, O_EXCHANGE_ID = 42, O_CREATE_SESSION,
@@ -164,10 +167,10 @@ struct conn {
 	int sq[MAXQ], sh, sn; size_t soff;	/* send queue of slots, bytes of the head sent */
 	uint8_t *rb; size_t rn;
 	bool wantw;
-	uint64_t created, removed;
+	uint64_t created, removed, burst_at;	/* bytes of all its files, one behind the other */
 };
 static struct { const char *host, *path; int port, mport, c, q, nf, minor, v, cpid; uint32_t uid, gid, stable;
-	double t, w; uint64_t fsize; bool resv, keep; } cfg =
+	double t, w; uint64_t fsize; bool resv, keep, empty; } cfg =
 	{ .port = 2049, .c = 1, .q = 8, .nf = 8, .v = 3, .t = 5, .w = .5, .fsize = 16u << 20 };
 static struct conn *conns[MAXC];
 static struct fh root, wdir;
@@ -380,7 +383,7 @@ static void make_file(struct conn *c, struct file *f) {
 		if (!cfg.minor && (rf & 2)) v4_confirm(c, s, &f->fh, f->sid);
 		break;
 	}
-	for (uint64_t o = 0; o < cfg.fsize;) {
+	for (uint64_t o = 0; o < cfg.fsize && !cfg.empty;) {
 		size_t k = cfg.fsize - o < MAXIO ? (size_t)(cfg.fsize - o) : MAXIO, got;
 		NEWX;
 		if (cfg.v == 3) {
@@ -414,7 +417,7 @@ static void close_file(struct conn *c, struct file *f) {
 }
 /* ------------------------------ the run --------------------------------- */
 static struct { int op; uint32_t size; bool issuing, counting; uint64_t t_end, inflight; struct hist h; uint64_t errors; uint32_t first_err;
-	uint64_t bytes; uint64_t rng; } run;
+	uint64_t bytes, unstable, rng; } run;
 static uint64_t rnd(void) { run.rng ^= run.rng << 13; run.rng ^= run.rng >> 7; run.rng ^= run.rng << 17; return run.rng; }
 static void push(struct conn *c, struct slot *s) { c->sq[(c->sh + c->sn++) % MAXQ] = (int)(s - c->s); }
 static void build(struct conn *c, struct slot *s) {
@@ -462,7 +465,7 @@ static void build(struct conn *c, struct slot *s) {
 			break;
 		}
 		/* fall through */
-	case P_WRITE: {
+	case P_WRITE: case P_BURST: {
 		uint32_t st = run.op == P_COMMIT ? 0 : cfg.stable;
 		if (v3) { V3(7); wfh(&x, &f->fh); w64(&x, s->off); w32(&x, sz); w32(&x, st); w32(&x, sz); }
 		else { V4(2); op_putfh(&x, &f->fh); w32(&x, O_WRITE); wraw(&x, f->sid, 16); w64(&x, s->off); w32(&x, st); w32(&x, sz); }
@@ -476,6 +479,11 @@ static bool start(struct conn *c, struct slot *s) {
 	if (run.op == P_REMOVE) {
 		if (c->removed >= c->created) return false;
 		snprintf(s->name, sizeof s->name, "c%d.%llu", c->id, (unsigned long long)c->removed++);
+	}
+	if (run.op == P_BURST) {
+		if (c->burst_at + run.size > cfg.fsize * (uint64_t)cfg.nf) return false;
+		s->filei = (int)(c->burst_at / cfg.fsize); s->off = c->burst_at % cfg.fsize; c->burst_at += run.size;
+		s->t0 = now_ns(); build(c, s); return true;
 	}
 	s->filei = (int)(rnd() % (unsigned)cfg.nf);
 	if (run.size) { uint64_t k = cfg.fsize / run.size; s->off = k ? rnd() % k * run.size : 0; }
@@ -496,11 +504,16 @@ static void reply(struct conn *c, const uint8_t *b, size_t n) {
 	if (cfg.v == 3) {
 		st = r32(&r);
 		if (!st && run.op == P_READ) { if (r32(&r)) rskip(&r, 84); bytes = r32(&r); if (bytes != run.size) st = 0xfffffffdu; }
-		if (!st && run.op == P_WRITE) bytes = run.size;
+		if (!st && (run.op == P_WRITE || run.op == P_BURST)) {
+			if (r32(&r)) rskip(&r, 24);
+			if (r32(&r)) rskip(&r, 84);
+			bytes = r32(&r); run.unstable += r32(&r) == 0;
+			if (r.bad || bytes != run.size) st = 0xfffffffdu;
+		}
 	} else {
 		st = cmp_res(&r, true);
 		if (!st && run.op == P_READ) { opres(&r); opres(&r); r32(&r); bytes = r32(&r); if (bytes != run.size) st = 0xfffffffdu; }
-		if (!st && run.op == P_WRITE) { opres(&r); opres(&r); bytes = r32(&r); }
+		if (!st && (run.op == P_WRITE || run.op == P_BURST)) { opres(&r); opres(&r); bytes = r32(&r); }
 		if (!st && run.op == P_CREATE && s->step < 2) {
 			opres(&r); opres(&r);
 			if (s->step == 0) {
@@ -596,6 +609,18 @@ static void go(void) {
 		flush_out(c);
 	}
 }
+static double commit_all(void) {	/* milliseconds, one file of each connection at a time */
+	uint64_t t0 = now_ns();
+	run.op = P_COMMIT; run.counting = run.issuing = false; run.size = 0;
+	for (int j = 0; j < cfg.nf; j++) {
+		for (int i = 0; i < cfg.c; i++) {
+			struct conn *c = conns[i]; struct slot *s = &c->s[0];
+			s->step = 1; s->filei = j; s->off = 0; build(c, s); flush_out(c);
+		}
+		loop_until(0, true);
+	}
+	return (double)(now_ns() - t0) / 1e6;
+}
 static void bench(const char *spec, bool first) {
 	char nm[32]; char *colon; uint32_t size = 0; int op;
 	snprintf(nm, sizeof nm, "%s", spec);
@@ -603,7 +628,7 @@ static void bench(const char *spec, bool first) {
 		size *= *e == 'k' ? 1024 : *e == 'm' ? 1048576 : 1; }
 	for (op = 0; op < P_N && strcmp(nm, opname[op]); op++) ;
 	if (op == P_N) die("unknown op %s", nm);
-	if (!size && (op == P_READ || op == P_WRITE || op == P_COMMIT)) size = 4096;
+	if (!size && (op == P_READ || op == P_WRITE || op == P_COMMIT || op == P_BURST)) size = 4096;
 	if (size > MAXIO || size > cfg.fsize) die("size of %s is over 1 MiB or the file size", nm);
 	uint64_t rng = run.rng; memset(&run, 0, sizeof run); run.rng = rng ? rng : 88172645463325252u; run.op = op; run.size = size;
 	uint64_t made = 0, gone = 0;
@@ -612,12 +637,23 @@ static void bench(const char *spec, bool first) {
 		run.op = P_CREATE; go(); loop_until(now_ns() + (uint64_t)(cfg.t * 1e9), false); run.issuing = false; loop_until(0, true);
 		memset(&run, 0, sizeof run); run.rng = rng ? rng : 1; run.op = op;
 	}
+	double commit_ms = 0;
+	if (op == P_BURST) {
+		if (cfg.fsize % size) die("the file size is no multiple of the burst's writes");
+		for (int i = 0; i < cfg.c; i++) conns[i]->burst_at = 0;
+		run.counting = true;
+	}
+	uint64_t t0 = now_ns(); double c0 = cpu_s(), v0 = server_cpu(cfg.cpid);
 	go();
+	if (op == P_BURST) { loop_until(0, true); goto over; }
 	if (cfg.w > 0 && op != P_REMOVE) loop_until(now_ns() + (uint64_t)(cfg.w * 1e9), false);
 	run.counting = true; run.bytes = 0; memset(&run.h, 0, sizeof run.h);
-	uint64_t t0 = now_ns(); double c0 = cpu_s(), v0 = server_cpu(cfg.cpid);
+	t0 = now_ns(); c0 = cpu_s(); v0 = server_cpu(cfg.cpid);
 	loop_until(t0 + (uint64_t)(cfg.t * 1e9), false);
-	double el = (double)(now_ns() - t0) / 1e9, cpu = cpu_s() - c0, srv = server_cpu(cfg.cpid) - v0;
+over:;
+	double el = (double)(now_ns() - t0) / 1e9, cpu = cpu_s() - c0;
+	if (op == P_BURST) commit_ms = commit_all();
+	double srv = server_cpu(cfg.cpid) - v0;
 	run.counting = false; run.issuing = false; loop_until(0, true);
 	const struct hist *h = &run.h;
 	printf("%s\n    {\"op\": \"%s\", \"size\": %u, \"secs\": %.3f, \"ops\": %llu, \"errors\": %llu, \"first_error\": %u, "
@@ -626,6 +662,7 @@ static void bench(const char *spec, bool first) {
 	       (double)h->n / el, (double)run.bytes / el / 1e6, (double)h->min / 1e3, h->n ? (double)h->sum / (double)h->n / 1e3 : 0,
 	       hq(h, .5), hq(h, .9), hq(h, .99), hq(h, .999), (double)h->max / 1e3, cpu / el * 100);
 	if (cfg.cpid) printf(", \"server_cpu_pct\": %.0f, \"server_cpu_us_per_op\": %.1f", srv / el * 100, h->n ? srv * 1e6 / (double)h->n : 0);
+	if (op == P_BURST) printf(", \"unstable\": %llu, \"commit_ms\": %.1f", (unsigned long long)run.unstable, commit_ms);
 	putchar('}');
 	fflush(stdout);
 }
@@ -636,7 +673,7 @@ int main(int argc, char **argv) {
 	const char *ops = "null,getattr,lookup,access,readdir,create,remove,write:4k,read:4k,write:1m,read:1m,commit", *ver = "3";
 	int o;
 	bool bad = false;
-	while ((o = getopt(argc, argv, "V:p:m:o:c:q:t:w:n:s:S:u:g:C:Rk")) != -1) switch (o) {
+	while ((o = getopt(argc, argv, "V:p:m:o:c:q:t:w:n:s:S:u:g:C:Rkz")) != -1) switch (o) {
 		case 'V': ver = optarg; break;
 		case 'p': cfg.port = atoi(optarg); break;
 		case 'm': cfg.mport = atoi(optarg); break;
@@ -652,12 +689,13 @@ int main(int argc, char **argv) {
 		case 'g': cfg.gid = (uint32_t)atoi(optarg); break;
 		case 'C': cfg.cpid = atoi(optarg); break;
 		case 'R': cfg.resv = true; break;
+		case 'z': cfg.empty = true; break;
 		case 'k': cfg.keep = true; break;
 		default: bad = true;
 	}
 	if (bad || argc - optind != 2 || cfg.c < 1 || cfg.c > MAXC || cfg.q < 1 || cfg.q > MAXQ || cfg.nf < 1) {
 		fprintf(stderr, "usage: nfsbench [-V 3|4.0|4.1|4.2] [-p port] [-m mountport] [-o ops] [-c conns<=%d] [-q depth<=%d]\n"
-			"                [-t sec] [-w sec] [-n files] [-s size] [-S stable] [-u uid] [-g gid] [-C pid] [-R] [-k] HOST EXPORT\n", MAXC, MAXQ);
+			"                [-t sec] [-w sec] [-n files] [-s size] [-S stable] [-u uid] [-g gid] [-C pid] [-R] [-k] [-z] HOST EXPORT\n", MAXC, MAXQ);
 		return 2;
 	}
 	cfg.host = argv[optind]; cfg.path = argv[optind + 1];

@@ -1,6 +1,8 @@
 /*
  * Operations through all floors, on both stores: what names, attributes and bytes mean.
  */
+#include "pipeline/base/meter.h"
+#include "pipeline/block/journal.h"
 #include "tests/lib/check.h"
 #include "tests/lib/world.h"
 
@@ -270,5 +272,41 @@ CASE(four_makers_in_one_directory_lose_nothing)
 	EQ(entries_of(m[0].dir), 2);
 	world_attr(m[0].dir, &a);
 	EQ(a.nlink, 2);
+	world_stop();
+}
+
+/* As if others had reserved so much of each 64 MiB of records that may be filled. */
+static void
+records_near_their_cap(uint64_t bytes)
+{
+	struct journal *j = world_share()->block->journal;
+
+	mutex_lock(&j->mutex);
+	j->records_cap = 8 * (64ull << 20) / 7 + 7;
+	j->reserved_records = bytes;
+	mutex_unlock(&j->mutex);
+}
+
+CASE(a_change_is_slowed_once_near_a_cap_and_what_frees_or_reads_is_not)
+{
+	struct file_id f, found;
+	struct attr a;
+	int64_t slowed;
+
+	world_start("memory", fresh_dir());
+	slowed = meter_value(METER_WRITERS_SLOWED);
+	f = world_create(world_root(), "before");
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed);
+	records_near_their_cap(60ull << 20);
+	(void)world_create(world_root(), "near");
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 1);
+	EQ(world_write(f, 0, "bytes", 5, STABLE_UNSTABLE), OK);
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 2);
+	world_attr(f, &a);
+	EQ(a.size, 5);
+	EQ(world_lookup(world_root(), "near", &found), OK);
+	EQ(world_remove(world_root(), "near"), OK);
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 2);
+	records_near_their_cap(0);
 	world_stop();
 }

@@ -15,6 +15,7 @@ struct share_conf;
 struct share_rules;
 struct store_spec;
 struct block_check;
+struct sync_remote;
 
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
@@ -37,6 +38,11 @@ struct rest_house {
 	enum status (*adapter_set)(const char *type, bool on, uint16_t port, char *why,
 	    size_t why_cap);
 	bool (*adapter_runs)(const char *type);
+
+	/* What its blocks do (pipeline/sync/sync.h); push: bring all over now.  false: not open. */
+	bool (*share_blocks)(const char *name, bool push, struct sync_remote *out);
+	/* Push all shares, and see each. */
+	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
 
 	/* Look at a remote store (mgmt/shares/stores.h: stores_try). */
 	enum status (*store_try)(const struct store_spec *spec, bool whole, struct block_check *check,

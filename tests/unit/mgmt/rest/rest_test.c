@@ -482,6 +482,30 @@ CASE(a_share_is_given_its_remote_store_with_the_secret_opened)
 	    "\"local_block_store\":\"l\",\"remote_block_store\":\"ram\"}")->code, 422);
 }
 
+CASE(what_blocks_do_is_told_and_a_drain_asks_all_shares)
+{
+	const char *t = admin();
+	struct answer *a;
+
+	EQ(side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL)->code, 404);
+	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/far\",\"metadata_store\":\"m\","
+	    "\"local_block_store\":\"l\"}")->code, 201);
+	a = side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL);
+	EQ(a->code, 200);
+	EQ(rest_json_int(rest_json_get(a->json, "pending_uploads")), 3);
+	EQ(rest_json_int(rest_json_get(a->json, "outage_duration_seconds")), 5);
+	EQ_STR(rest_json_get_str(a->json, "last_error"), "peer not reachable");
+	a = side_ask("POST", "/api/v1/system/drain-uploads", t, NULL);
+	EQ(a->code, 200);
+	EQ(rest_json_kind(rest_json_get(a->json, "drained")), REST_FALSE);
+	EQ(rest_json_int(rest_json_get(a->json, "pending_bytes")), 77);
+	EQ(rest_json_len(rest_json_get(a->json, "shares")), 1);
+	EQ(side_ask("POST", "/api/v1/shares/far/disable", t, NULL)->code, 200);
+	EQ(side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL)->code, 409);
+}
+
 CASE(a_remote_store_is_looked_at)
 {
 	const char *t = admin();

@@ -5,6 +5,7 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/model/share_conf.h"
+#include "pipeline/sync/sync.h"
 #include "tests/lib/check.h"
 
 #include <stdio.h>
@@ -140,6 +141,24 @@ adapter_runs(const char *type)
 	return strcmp(type, "nfs") == 0 && side.nfs;
 }
 
+static bool
+share_blocks(const char *name, bool push, struct sync_remote *out)
+{
+	*out = (struct sync_remote){ .has = true, .drained = !push, .away = true, .away_ms = 5000,
+		.pending = 3, .pending_bytes = 77, .text = "peer not reachable" };
+	return side_shares(name);
+}
+
+static void
+drain(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg)
+{
+	struct sync_remote r;
+
+	for (int i = 0; i < SIDE_SHARES; i++)
+		if (side.open[i][0] != '\0' && share_blocks(side.open[i], true, &r))
+			see(side.open[i], &r, arg);
+}
+
 /* Good where it is said to be, else as a store that is away. */
 static enum status
 store_try(const struct store_spec *spec, bool whole, struct block_check *check, unsigned *np, char *why,
@@ -164,7 +183,7 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_look, adapter_set,
-	adapter_runs, store_try, metrics };
+	adapter_runs, share_blocks, drain, store_try, metrics };
 
 /* --- start --- */
 

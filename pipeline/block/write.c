@@ -137,6 +137,8 @@ summarise(struct segment *seg, const struct txn *t, uint32_t data_at)
 	seg->summary_len += more;
 }
 
+/* Not synced: all groups were, each when it was written, and a segment whose summary is lost is read
+ * group by group. */
 enum status
 journal_seal(struct journal *j)
 {
@@ -156,8 +158,6 @@ journal_seal(struct journal *j)
 	summary_seal(&h, j->id, seg->summary);
 	st = disk_write(seg->fd, seg->summary, h.bytes + SUMMARY_HEADER,
 	    seg->size - SUMMARY_HEADER - h.bytes, "journal.write");
-	if (st == OK && !j->lossy)
-		st = disk_sync(seg->fd, "journal.sync");
 	free(TAKE(&seg->summary));
 	seg->summary_len = seg->summary_cap = seg->summary_items = 0;
 	seg->sealed_ns = clock_mono_ns();

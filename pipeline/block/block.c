@@ -111,7 +111,7 @@ open_mirror(struct share *s)
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
 	container_plain_keys(s->row.digest_key, &keys);
 	snprintf(dir, sizeof dir, "%s/containers", s->conf.dir);
-	return mirror_open(dir, &ident, &keys, &s->block->mirror);
+	return mirror_open(dir, &ident, &keys, s->keys, &s->block->mirror);
 }
 
 static enum status

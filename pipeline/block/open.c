@@ -291,6 +291,8 @@ head_fresh(struct journal *j)
 	j->head.fence = FENCE_FIRST;
 	j->head.epoch = 1;
 	memcpy(j->id, j->head.journal_id, 16);
+	j->opener.keys = j->share->keys;
+	memcpy(j->opener.journal_id, j->id, 16);
 	s->catalog = catalog_new(s->store, 1, 0);
 	atomic_store(&s->next_ino, MAX(atomic_load(&s->next_ino), (uint64_t)INO_ROOT + 1));
 	atomic_store(&s->next_content, MAX(atomic_load(&s->next_content), (uint64_t)INO_ROOT + 1));
@@ -389,6 +391,8 @@ open_old(struct journal *j, void (*remember)(uint64_t share, const struct note *
 		return st;
 	}
 	memcpy(j->id, j->head.journal_id, 16);
+	j->opener.keys = j->share->keys;
+	memcpy(j->opener.journal_id, j->id, 16);
 	if (((j->head.flags & HEAD_VOLATILE) != 0) != j->lossy) {
 		snprintf(why, why_cap, "journal of %s is %svolatile, its store is not", s->conf.name,
 		    j->lossy ? "not " : "");

@@ -30,6 +30,7 @@ struct share_shard {
 
 enum share_state { SHARE_CLOSED, SHARE_OPENING, SHARE_OPEN, SHARE_CLOSING };
 
+struct share_keys;			/* pipeline/block/keys.h */
 struct block;				/* pipeline/block: journal, index, containers of this share */
 struct inode_cache;			/* pipeline/vfs: decoded inodes and dentries */
 struct sync;				/* pipeline/sync: apply, checkpoint, carve, reaper */
@@ -48,6 +49,7 @@ struct share {
 	lsn_t first_lsn;		/* the first of this incarnation: no reported change is less
 					 * after an unclean start */
 
+	struct share_keys *keys;	/* NULL: it does not encrypt; the wiring's */
 	struct meta_store *store;	/* owned */
 	struct block_store *remote;	/* NULL: containers are here alone; mgmt/shares lets go of it */
 	uint32_t remote_uploads;	/* at once; 0: as it goes */

@@ -9,6 +9,7 @@
 #include "mgmt/daemon/plane.h"
 #include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
+#include "mgmt/shares/keys.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
 #include "pipeline/base/log.h"
@@ -24,6 +25,7 @@
 #include "pipeline/vfs/vfs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -221,6 +223,9 @@ house_open(const struct config *c, struct ports *ports, char *why, size_t why_ca
 	enum status st;
 
 	*ports = (struct ports){ 0 };
+	shares_secrets_set(&(struct shares_secrets){ .key_file = c->key_file,
+		.passphrase_file = c->passphrase_file,
+		.passphrase = getenv("DITTOFS_ENCRYPTION_PASSPHRASE") });
 	start_floors(c);
 	make_gateway(c);
 	st = open_shares(c, why, why_cap);

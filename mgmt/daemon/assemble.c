@@ -7,7 +7,9 @@
 
 #include "gateway/gateway.h"
 #include "mgmt/daemon/plane.h"
+#include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
+#include "mgmt/shares/keys.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
 #include "pipeline/base/log.h"
@@ -23,6 +25,7 @@
 #include "pipeline/vfs/vfs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -36,10 +39,16 @@ enum {
 	/* the rest: where data lies that is not carved yet, a container in the making */
 };
 
+/*
+ * Where a piece of data lies takes about 160 bytes until it is carved.  With pieces of 4 KiB so many
+ * are more than a log of the usual size holds; only tiny ones could take a third of `memory`.
+ */
+enum { PLACE_PART = 512 };
+
 enum { FILES_KEPT = 2048 };	/* descriptors that are not connections */
 enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
 	IDLE_PARTIAL_S = 60, SEGMENT = 64 << 20, TICK_MS = 100,
-	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 50 };
+	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_PERCENT = 50 };
 
 /*
  * As many connections as were asked for, and as there are descriptors beside those that journals,
@@ -96,14 +105,17 @@ start_floors(const struct config *c)
 	vfs_start(&(struct vfs_conf){ .inode_bytes = hundredth * PART_INODES });
 	auth_start(CREDS);
 	machine_start(&(struct machine_conf){ .workers = (uint32_t)c->workers, .jobs = JOBS });
-	block_start(&(struct block_conf){ .records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
+	block_start(&(struct block_conf){
+		.places_max = (uint32_t)(MIN(c->memory, 1ull << 30) / PLACE_PART),
+		.records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
 		.tick_ms = TICK_MS });
-	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = CARVE_AGE_MS,
+	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = (uint32_t)c->carve_age_s * 1000,
 		.carve_at_percent = CARVE_PERCENT });
 	net_start(&(struct net_conf){ .jobs = JOBS, .conn_jobs = CONN_JOBS,
 		.bytes = net_credits(hundredth * PART_NET, conns), .conn_bytes = CONN_BYTES,
 		.conns_max = conns, .peer_conns_max = (uint32_t)c->nfs_peer_conns,
 		.idle_partial_s = IDLE_PARTIAL_S });
+	tune_start(conns, (uint32_t)c->nfs_peer_conns, c->portmap, (uint16_t)c->portmap_port);
 }
 
 static void
@@ -211,6 +223,9 @@ house_open(const struct config *c, struct ports *ports, char *why, size_t why_ca
 	enum status st;
 
 	*ports = (struct ports){ 0 };
+	shares_secrets_set(&(struct shares_secrets){ .key_file = c->key_file,
+		.passphrase_file = c->passphrase_file,
+		.passphrase = getenv("DITTOFS_ENCRYPTION_PASSPHRASE") });
 	start_floors(c);
 	make_gateway(c);
 	st = open_shares(c, why, why_cap);

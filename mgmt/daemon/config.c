@@ -4,6 +4,7 @@
  */
 #include "mgmt/daemon/config.h"
 
+#include "mgmt/shares/words.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
 
@@ -181,8 +182,17 @@ set_share(struct share_conf *s, const struct where *at, const char *path, const 
 	if (strcmp(key, "metadata") == 0)
 		return set_str(at, path, s->meta, sizeof s->meta,
 		    strcmp(value, "badger") == 0 ? "leveldb" : value);
+	if (strcmp(key, "metadata_dir") == 0)
+		return set_str(at, path, s->meta_dir, sizeof s->meta_dir, value);
 	if (strcmp(key, "durability") == 0)
 		return set_word(at, path, &s->tier, value, tier_words);
+	if (strcmp(key, "encryption") == 0)
+		return shares_encryption_of(value, &s->encryption) ? OK : wrong(at,
+		    "%s: \"%s\" is not none, auto, aes-256-gcm, chacha20-poly1305 or "
+		    "xchacha20-poly1305", path, value);
+	if (strcmp(key, "compression") == 0)
+		return shares_compression_of(value, &s->compression) ? OK : wrong(at,
+		    "%s: \"%s\" is not none, zstd, or zstd-1 to zstd-19", path, value);
 	if (strcmp(key, "read_only") == 0)
 		return set_flag(at, path, &s->read_only, value);
 	if (strcmp(key, "journal") == 0)
@@ -430,6 +440,14 @@ void
 config_default_file(char *to, size_t cap)
 {
 	home_path(to, cap, "XDG_CONFIG_HOME", ".config", "/config.yaml");
+}
+
+const char *
+config_installed_file(void)
+{
+	static const char file[] = DFS_SYSCONFDIR "/dittofs/config.yaml";
+
+	return access(file, R_OK) == 0 ? file : NULL;
 }
 
 /* Shares without a folder get one in state_dir; a share without rules lets every host in. */

@@ -216,6 +216,7 @@ name_comes(struct inode *dir, uint64_t hash)
 		atomic_store_explicit(&dir->names, NULL, memory_order_relaxed);
 		names_put(names);
 	}
+	inode_names_sized_locked(dir);
 }
 
 /* Before the commit: who filled a dentry from an older state sees that it is older. */

@@ -30,24 +30,22 @@ const struct vfs_row vfs_rows[OP_COUNT] = {
 
 enum { ADMIT_WAIT_NS = 2000000000 };	/* a full journal: then DELAY, the client comes again */
 
-static uint64_t inode_budget;
-
 void
 vfs_start(const struct vfs_conf *conf)
 {
-	inode_budget = conf->inode_bytes;
+	inode_caches_start(conf->inode_bytes);
 }
 
 void
 vfs_stop(void)
 {
-	inode_budget = 0;
+	inode_caches_stop();
 }
 
 void
 vfs_open_share(struct share *s)
 {
-	s->inodes = inode_cache_new(inode_budget);
+	s->inodes = inode_cache_new();
 }
 
 void

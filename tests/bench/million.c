@@ -19,9 +19,9 @@
 
 enum { TENTHS = 10, IDLE_KB_MAX = 32, COLD_ASKED = 100000, WARM_IDLE = 8, SETTLE_S = 2 };
 
-/* A create at the end may cost that much more than one at the beginning: LevelDB's levels grow by
- * the logarithm; what is quadratic shows as a factor of ten. */
-static const double growth_max = 2.0;
+/* A create at the end may cost that much more than one at the beginning, when LevelDB had nothing to
+ * merge yet; its levels grow by the logarithm.  What is quadratic shows as a factor of ten. */
+static const double growth_max = 3.0;
 
 static bool all_met = true;
 
@@ -125,7 +125,7 @@ make(const struct million *m, struct sample *samples, uint32_t *nsamples)
 	first = p.took_cpu[0];
 	last = p.took_cpu[TENTHS - 1];
 	line("create", "", "%u files, %.0f a second", m->files, m->files / all);
-	line("growth", verdict(last <= first * growth_max, "<= 2 x the first tenth's"),
+	line("growth", verdict(last <= first * growth_max, "<= 3 x the first tenth's"),
 	    "last tenth: %.1f µs CPU each, %.1f s; the first: %.1f, %.1f s",
 	    last * 1e6 / (m->files / TENTHS), p.took_s[TENTHS - 1],
 	    first * 1e6 / (m->files / TENTHS), p.took_s[0]);

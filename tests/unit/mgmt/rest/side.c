@@ -103,6 +103,22 @@ share_rules(const char *name, struct share_rules *rules)
 	return old;
 }
 
+/* The first time; after that it says that there is no key. */
+static enum status
+share_rotate(const char *name, uint32_t *version, char *why, size_t cap)
+{
+	static uint32_t turns;
+
+	if (!side_shares(name))
+		return ST_NOENT;
+	if (turns++ > 0) {
+		snprintf(why, cap, "it does not encrypt");
+		return ST_INVAL;
+	}
+	*version = 2;
+	return OK;
+}
+
 static void
 share_look(const char *name, struct rest_share_state *s)
 {
@@ -129,14 +145,52 @@ adapter_runs(const char *type)
 	return strcmp(type, "nfs") == 0 && side.nfs;
 }
 
+static enum status
+adapter_tune(const char *type, const char *name, const char *value, char *why, size_t cap)
+{
+	(void)type;
+	if (strcmp(name, "max_connections") == 0 && strcmp(value, "5000") == 0) {
+		snprintf(why, cap, "no room for so many");
+		return ST_INVAL;
+	}
+	snprintf(side.tuned, sizeof side.tuned, "%s=%s", name, value);
+	side.tunes++;
+	return OK;
+}
+
+static uint32_t
+clients(struct rest_client *to, uint32_t most)
+{
+	if (most == 0)
+		return 0;
+	to[0] = (struct rest_client){ .address = "192.0.2.9", .protocol = "nfs", .connections = 2,
+		.since_s = 1000, .last_s = 2000, .requests = 77, .version = 3, .uid = 1000 };
+	return 1;
+}
+
+static uint32_t
+mounts(struct rest_mount *to, uint32_t most)
+{
+	if (most == 0)
+		return 0;
+	to[0] = (struct rest_mount){ .address = "192.0.2.9", .path = "/export/sub", .at_s = 1500 };
+	return 1;
+}
+
+static uint32_t
+disconnect(const char *address)
+{
+	return strcmp(address, "192.0.2.9") == 0 ? 2 : 0;
+}
+
 static void
 metrics(struct text *page)
 {
 	text_add(page, "dittofs_up 1\n");
 }
 
-static const struct rest_house house = { share_open, share_close, share_rules, share_look, adapter_set,
-	adapter_runs, metrics };
+static const struct rest_house house = { share_open, share_close, share_rules, share_rotate, share_look,
+	adapter_set, adapter_runs, adapter_tune, clients, mounts, disconnect, metrics };
 
 /* --- start --- */
 

@@ -3,6 +3,7 @@
  */
 #include "pipeline/base/meter.h"
 #include "pipeline/block/journal.h"
+#include "pipeline/vfs/inode.h"
 #include "tests/lib/check.h"
 #include "tests/lib/world.h"
 
@@ -308,5 +309,31 @@ CASE(a_change_is_slowed_once_near_a_cap_and_what_frees_or_reads_is_not)
 	EQ(world_remove(world_root(), "near"), OK);
 	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 2);
 	records_near_their_cap(0);
+	world_stop();
+}
+
+CASE(what_a_directory_s_names_take_counts_as_its_inode_s)
+{
+	enum { FILES = 1000 };
+	struct hand *hand;
+	struct file_id dir;
+	uint64_t before;
+	char name[32];
+
+	world_start("memory", fresh_dir());
+	hand = &world_share()->inodes->hand;
+	dir = world_mkdir(world_root(), "many");
+	before = atomic_load(&hand->bytes);
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, "f%d", i);
+		(void)world_create(dir, name);
+	}
+	TRUE(atomic_load(&hand->bytes) - before >= FILES * INODE_MEMORY + (8 << 10));
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, "f%d", i);
+		EQ(world_remove(dir, name), OK);
+	}
+	EQ(world_remove(world_root(), "many"), ST_ISDIR);
+	TRUE(atomic_load(&hand->bytes) - before <= 80 << 10);
 	world_stop();
 }

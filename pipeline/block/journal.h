@@ -38,6 +38,7 @@ struct journal {
 	_Atomic uint64_t sealed_units;	/* nonces handed out in this incarnation */
 	uint32_t segment_bytes;
 	uint64_t records_cap, data_cap, space_cap;
+	uint32_t places_max;
 	uint32_t incarnation;
 
 	_Atomic lsn_t assigned;		/* the newest LSN; written under order */

@@ -153,7 +153,7 @@ profile() {
 		tr -s ' ' | sed -nE 's/^ ([0-9.]+%)/\1/p' | head -n 3 | sed "s/^/$* | /"
 }
 cp "$work/figures" "$work/measured"
-python3 "$here/rates_table" --missed "$work/measured" | sort -u | head -n 8 |
+python3 "$here/rates_table" --missed "$work/measured" | sort -u | head -n 16 |
 	while read -r server op shape; do
 		if command -v perf >/dev/null; then
 			profile "$server" "$op" "$shape"

@@ -183,6 +183,17 @@ gateway_listen_again(bool on, uint16_t port)
 	return gateway_start();
 }
 
+enum status
+gateway_portmap_again(bool on, uint16_t port)
+{
+	bool listens = nfs_port != 0;
+	uint16_t nfs = nfs_port;
+
+	settings.portmap_enabled = on;
+	settings.portmap_port = port;
+	return listens ? gateway_listen_again(true, nfs) : OK;
+}
+
 void
 gateway_stop(void)
 {

@@ -112,6 +112,8 @@ decode_call(struct job *job, struct rpc_call *call, struct reader *r)
 		return refuse(call, RPC_DENIED_AUTH, why, 0);
 	if ((verdict = find_row(service_of(job), call)) != DECODED_OP)
 		return verdict;
+	if (job->conn != NULL)
+		conn_saw(job->conn, call->head.vers, &job->claim);
 	if (call->proc->once != RPC_REPEATABLE && job->conn != NULL && drc_of(job, call) != NULL &&
 	    (verdict = find_duplicate(job, call, r)) != DECODED_OP)
 		return verdict;

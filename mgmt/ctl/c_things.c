@@ -262,6 +262,55 @@ ctl_do_setting_set(struct ctl_run *run)
 }
 
 int
+ctl_do_tuning_update(struct ctl_run *run)
+{
+	struct rest_json *body = ctl_body(run), *out;
+	int code;
+
+	if (body == NULL)
+		return 2;
+	code = ctl_ask(run, "PATCH", ctl_said(run, "dry-run") != NULL ?
+	    "/api/v1/adapters/nfs/settings?dry_run=true" : "/api/v1/adapters/nfs/settings", body, &out);
+	if (code == 0)
+		code = ctl_print(run, out, NULL);
+	rest_json_free(out);
+	return code;
+}
+
+/* A question's value, as a part of a URL. */
+static void
+add_query(char *path, size_t cap, const char *name, const char *value)
+{
+	struct text t = text_of(path, cap);
+
+	t.len = strlen(path);
+	text_addf(&t, "%s%s=", strchr(path, '?') != NULL ? "&" : "?", name);
+	for (; *value != '\0'; value++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *value))
+			text_addn(&t, value, 1);
+		else
+			text_addf(&t, "%%%02X", (unsigned char)*value);
+}
+
+int
+ctl_do_client_list(struct ctl_run *run)
+{
+	static const char *const queries[] = { "protocol", "share" };
+	char path[CTL_URL_MAX] = "/api/v1/clients";
+	struct rest_json *out;
+	int code;
+
+	for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
+		if (ctl_said(run, queries[i]) != NULL)
+			add_query(path, sizeof path, queries[i], ctl_said(run, queries[i]));
+	code = ctl_ask(run, "GET", path, NULL, &out);
+	if (code == 0)
+		code = ctl_print(run, out, run->command->columns);
+	rest_json_free(out);
+	return code;
+}
+
+int
 ctl_do_audit_list(struct ctl_run *run)
 {
 	const char *limit = ctl_said(run, "limit");

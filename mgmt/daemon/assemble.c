@@ -1,11 +1,13 @@
 /*
- * Wiring.  The setting `memory` is divided here, by one table: what is not in it (threads, code,
- * LevelDB's own buffers) is what a process takes beyond that setting.
+ * Wiring.  The setting `memory` is divided here, by one table.  What is not in it takes the same
+ * whatever the setting is, about 60 MiB at most: jobs, change sets, answers kept for who asks again,
+ * code, threads.
  */
 #include "mgmt/daemon/assemble.h"
 
 #include "gateway/gateway.h"
 #include "mgmt/daemon/plane.h"
+#include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
@@ -25,19 +27,20 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Hundredths of `memory`. */
+/* Hundredths of `memory`.  tests/bench/million.sh looks whether they hold together. */
 enum {
-	PART_PAGES = 35,		/* decoded bytes */
-	PART_INODES = 20,		/* decoded inodes and dentries */
-	PART_NET = 25,			/* messages on their way in */
-	PART_META = 12,			/* the metadata stores' block caches */
-	/* the rest: memtables, jobs, change sets, replies */
+	PART_PAGES = 30,		/* decoded bytes */
+	PART_INODES = 18,		/* decoded inodes and names */
+	PART_NET = 26,			/* messages on their way in, replies on their way out */
+	PART_META = 12,			/* the metadata stores' block caches and write buffers */
+	PART_RECORDS = 10,		/* records that are not in the store yet */
+	/* the rest: where data lies that is not carved yet, a container in the making */
 };
 
 enum { FILES_KEPT = 2048 };	/* descriptors that are not connections */
 enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
-	IDLE_PARTIAL_S = 60, RECORDS_CAP = 64 << 20, SEGMENT = 64 << 20, TICK_MS = 100,
-	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 50 };
+	IDLE_PARTIAL_S = 60, SEGMENT = 64 << 20, TICK_MS = 100,
+	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_PERCENT = 50 };
 
 /*
  * As many connections as were asked for, and as there are descriptors beside those that journals,
@@ -63,10 +66,23 @@ conns_allowed(uint64_t asked)
 	return (uint32_t)most;
 }
 
+/*
+ * What messages may take: a half message's buffer for each connection comes off first, but never
+ * more than half; of the rest net makes buffers for one and a half times its credits.
+ */
+static uint64_t
+net_credits(uint64_t part, uint32_t conns)
+{
+	uint64_t halves = (uint64_t)conns * NET_HALF_BYTES;
+
+	return (part - MIN(halves, part / 2)) * 2 / 3;
+}
+
 static void
 start_floors(const struct config *c)
 {
 	uint64_t hundredth = c->memory / 100;
+	uint32_t conns = conns_allowed(c->nfs_conns);
 
 	stage_set(FLOOR_NET, &net_stage);
 	stage_set(FLOOR_DECODE, &decode_stage);
@@ -81,13 +97,15 @@ start_floors(const struct config *c)
 	vfs_start(&(struct vfs_conf){ .inode_bytes = hundredth * PART_INODES });
 	auth_start(CREDS);
 	machine_start(&(struct machine_conf){ .workers = (uint32_t)c->workers, .jobs = JOBS });
-	block_start(&(struct block_conf){ .records_cap = RECORDS_CAP, .segment_bytes = SEGMENT,
+	block_start(&(struct block_conf){ .records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
 		.tick_ms = TICK_MS });
-	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = CARVE_AGE_MS,
+	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = (uint32_t)c->carve_age_s * 1000,
 		.carve_at_percent = CARVE_PERCENT });
 	net_start(&(struct net_conf){ .jobs = JOBS, .conn_jobs = CONN_JOBS,
-		.bytes = hundredth * PART_NET, .conn_bytes = CONN_BYTES,
-		.conns_max = conns_allowed(c->nfs_conns), .idle_partial_s = IDLE_PARTIAL_S });
+		.bytes = net_credits(hundredth * PART_NET, conns), .conn_bytes = CONN_BYTES,
+		.conns_max = conns, .peer_conns_max = (uint32_t)c->nfs_peer_conns,
+		.idle_partial_s = IDLE_PARTIAL_S });
+	tune_start(conns, (uint32_t)c->nfs_peer_conns, c->portmap, (uint16_t)c->portmap_port);
 }
 
 static void

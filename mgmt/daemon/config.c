@@ -181,6 +181,8 @@ set_share(struct share_conf *s, const struct where *at, const char *path, const 
 	if (strcmp(key, "metadata") == 0)
 		return set_str(at, path, s->meta, sizeof s->meta,
 		    strcmp(value, "badger") == 0 ? "leveldb" : value);
+	if (strcmp(key, "metadata_dir") == 0)
+		return set_str(at, path, s->meta_dir, sizeof s->meta_dir, value);
 	if (strcmp(key, "durability") == 0)
 		return set_word(at, path, &s->tier, value, tier_words);
 	if (strcmp(key, "read_only") == 0)
@@ -430,6 +432,14 @@ void
 config_default_file(char *to, size_t cap)
 {
 	home_path(to, cap, "XDG_CONFIG_HOME", ".config", "/config.yaml");
+}
+
+const char *
+config_installed_file(void)
+{
+	static const char file[] = DFS_SYSCONFDIR "/dittofs/config.yaml";
+
+	return access(file, R_OK) == 0 ? file : NULL;
 }
 
 /* Shares without a folder get one in state_dir; a share without rules lets every host in. */

@@ -42,6 +42,9 @@ void config_add_share(struct config *c, const struct share_conf *s);
 /* "$XDG_CONFIG_HOME/dittofs/config.yaml", or below ~/.config. */
 void config_default_file(char *to, size_t cap);
 
+/* The file that a package's service reads; NULL: there is none that this user may read. */
+const char *config_installed_file(void);
+
 /* The commented template that `dfs init` writes. */
 void config_template(int fd);
 

@@ -3,6 +3,8 @@
  */
 #include "mgmt/daemon/assemble.h"
 #include "mgmt/daemon/lifecycle.h"
+#include "mgmt/daemon/logs.h"
+#include "mgmt/operator/operator.h"
 
 #include "crypto/secret.h"
 #include "pipeline/base/clock.h"
@@ -28,7 +30,8 @@
 enum { EXIT_NOT_RUNNING = 3 };
 
 static struct {
-	const char *config, *quick, *pid_file, *log_file;
+	const char *config, *quick, *pid_file, *log_file, *lines, *since;
+	const char *namespace, *kube_server, *kube_account;
 	bool foreground, force, witness;
 } opt;
 
@@ -141,9 +144,21 @@ open_log(void)
 	return true;
 }
 
+/* The user's file, else the one that a package installed; --quick needs none. */
+static void
+find_settings(void)
+{
+	char standard[CONFIG_STR_MAX];
+
+	config_default_file(standard, sizeof standard);
+	if (opt.config == NULL && opt.quick == NULL && access(standard, F_OK) != 0)
+		opt.config = config_installed_file();
+}
+
 static bool
 read_settings(void)
 {
+	find_settings();
 	if (config_read(&conf, opt.config, why, sizeof why) != OK)
 		return false;
 	if (opt.quick != NULL && !quick()) {
@@ -316,6 +331,18 @@ cmd_status(void)
 }
 
 static int
+cmd_logs(void)
+{
+	uint64_t lines = 100;
+
+	if (!read_settings())
+		return fail(why);
+	if (opt.lines != NULL && !text_u64(opt.lines, 0, UINT32_MAX, &lines))
+		return fail("--lines wants a number");
+	return logs_show(log_path(), lines, opt.since, opt.foreground);
+}
+
+static int
 cmd_init(void)
 {
 	char path[CONFIG_STR_MAX], *slash;
@@ -351,6 +378,18 @@ cmd_config(void)
 	return 0;
 }
 
+/* Its own process, with neither shares nor settings: what it knows is in the API server. */
+static int
+cmd_operator(void)
+{
+	const struct operator_conf o = { opt.kube_server, opt.kube_account, opt.namespace };
+	int code;
+
+	log_open(STDERR_FILENO, true, LOG_LEVEL_INFO);
+	code = operator_run(&o, why, sizeof why);
+	return code == 0 ? 0 : fail(why);
+}
+
 static int
 cmd_version(void)
 {
@@ -367,7 +406,9 @@ static const struct {
 	{ "start",	cmd_start,	"start the daemon; --quick DIR: a share /export at once" },
 	{ "stop",	cmd_stop,	"stop it: answers leave, all is made durable" },
 	{ "status",	cmd_status,	"does it run, and how are its shares" },
+	{ "logs",	cmd_logs,	"print the end of its log; -f: and what comes" },
 	{ "config",	cmd_config,	"list all settings with their defaults" },
+	{ "operator",	cmd_operator,	"look after DittoServer resources of Kubernetes" },
 	{ "version",	cmd_version,	"print the version" },
 };
 
@@ -378,11 +419,17 @@ usage(FILE *to, int code)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(to, "  %-10s%s\n", commands[i].word, commands[i].help);
 	fprintf(to, "\noptions:\n"
-	    "  --config FILE     settings (default: dittofs/config.yaml in $XDG_CONFIG_HOME)\n"
+	    "  --config FILE     settings (default: dittofs/config.yaml in $XDG_CONFIG_HOME,\n"
+	    "                    else in " DFS_SYSCONFDIR ")\n"
 	    "  --quick DIR       start, stop, status: a gateway that needs no settings, all in DIR\n"
 	    "  -f, --foreground  start: stay in the foreground\n"
+	    "  -f, --follow      logs: go on with what comes\n"
+	    "  -n, --lines N     logs: so many of the last lines (100)\n"
+	    "  --since TIME      logs: none of before, as 2026-01-31T12:00:00Z\n"
 	    "  --pid-file FILE   start, stop, status\n"
-	    "  --log-file FILE   start\n"
+	    "  --log-file FILE   start, logs\n"
+	    "  --namespace NAME  operator: look after that one alone\n"
+	    "  --kube-server URL, --kube-account DIR  operator: not those of its pod\n"
 	    "  --force           init: overwrite; stop: kill\n"
 	    "  --witness         start: check the order of locks (slower; for tests)\n");
 	return code;
@@ -393,21 +440,29 @@ options(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' }, { "quick", required_argument, NULL, 'q' },
-		{ "foreground", no_argument, NULL, 'f' }, { "pid-file", required_argument, NULL, 'p' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "follow", no_argument, NULL, 'f' }, { "lines", required_argument, NULL, 'n' },
+		{ "since", required_argument, NULL, 's' }, { "pid-file", required_argument, NULL, 'p' },
 		{ "log-file", required_argument, NULL, 'l' }, { "force", no_argument, NULL, 'F' },
-		{ "witness", no_argument, NULL, 'w' }, { NULL, 0, NULL, 0 },
+		{ "witness", no_argument, NULL, 'w' }, { "namespace", required_argument, NULL, 'N' },
+		{ "kube-server", required_argument, NULL, 'k' }, { "kube-account", required_argument, NULL, 'a' }, { NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "f", longs, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "fn:", longs, NULL)) != -1)
 		switch (c) {
 		case 'c': opt.config = optarg; break;
 		case 'q': opt.quick = optarg; break;
 		case 'f': opt.foreground = true; break;
+		case 'n': opt.lines = optarg; break;
+		case 's': opt.since = optarg; break;
 		case 'p': opt.pid_file = optarg; break;
 		case 'l': opt.log_file = optarg; break;
 		case 'F': opt.force = true; break;
 		case 'w': opt.witness = true; break;
+		case 'N': opt.namespace = optarg; break;
+		case 'k': opt.kube_server = optarg; break;
+		case 'a': opt.kube_account = optarg; break;
 		default: return false;
 		}
 	return optind == argc;

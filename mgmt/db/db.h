@@ -157,6 +157,10 @@ must_check enum status db_logged_in(struct db_conn *c, const char *username);
 /* Grants and other rows that name a user or group which goes. */
 must_check enum status db_forget_principal(struct db_conn *c, const char *type, const char *name);
 
+/* The user of that uid; none: see is not called. */
+must_check enum status db_user_by_uid(struct db_conn *c, uint32_t uid, struct arena *arena,
+    void (*see)(const struct db_row *row, void *arg), void *arg);
+
 /* The names of a user's groups. */
 must_check enum status db_groups_of(struct db_conn *c, const char *username,
     void (*see)(const char *group, void *arg), void *arg);

@@ -268,3 +268,28 @@ db_groups_of(struct db_conn *c, const char *username, void (*see)(const char *gr
 	db_done(s);
 	return st;
 }
+
+enum status
+db_user_by_uid(struct db_conn *c, uint32_t uid, struct arena *arena,
+    void (*see)(const struct db_row *row, void *arg), void *arg)
+{
+	struct db_stmt *s;
+	struct db_row row;
+	char name[80] = "";
+	bool there;
+	enum status st = db_prepare(c, "SELECT username FROM users WHERE uid=?1", &s);
+
+	if (st != OK)
+		return st;
+	db_bind_num(s, 1, uid);
+	st = db_step(s, &there);
+	if (st == OK && there)
+		snprintf(name, sizeof name, "%s", db_col_text(s, 0));
+	db_done(s);
+	if (st != OK || name[0] == '\0')
+		return st;
+	st = db_get(c, DB_USER, NULL, name, arena, &row);
+	if (st == OK)
+		see(&row, arg);
+	return st;
+}

@@ -5,6 +5,7 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 missing=()
 for group; do
+	# shellcheck disable=SC2013 # words are wanted
 	for package in $(sed -n "s/^$group: //p" "$top/tests/packages"); do
 		dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
 			missing+=("$package")

@@ -19,6 +19,23 @@ struct rest_share_state {
 	uint64_t used_bytes, files, dirty_bytes, disk_free;
 };
 
+enum { REST_ADDRESS_TEXT = 46, REST_PATH_TEXT = 256 };
+
+struct rest_client {
+	char address[REST_ADDRESS_TEXT], protocol[16];
+	uint32_t connections;
+	uint64_t since_s, last_s;	/* wall: the oldest connection's, the last message's */
+	uint64_t requests;		/* of the connections that are open */
+	uint32_t version;		/* 0: it has not called yet */
+	uint32_t uid;			/* who last spoke */
+	bool anonymous;			/* and showed no identity */
+};
+
+struct rest_mount {
+	char address[REST_ADDRESS_TEXT], path[REST_PATH_TEXT];
+	uint64_t at_s;
+};
+
 struct rest_house {
 	/* Serve that share from now on, by those rules (taken); why: a sentence. */
 	enum status (*share_open)(const struct share_conf *conf, struct share_rules *rules, char *why,
@@ -34,6 +51,16 @@ struct rest_house {
 	enum status (*adapter_set)(const char *type, bool on, uint16_t port, char *why,
 	    size_t why_cap);
 	bool (*adapter_runs)(const char *type);
+
+	/* One of tuning.def's settings, from now on; why: a sentence. */
+	enum status (*adapter_tune)(const char *type, const char *name, const char *value, char *why,
+	    size_t why_cap);
+
+	/* Who is connected, who says to have mounted what: how many were put there. */
+	uint32_t (*clients)(struct rest_client *to, uint32_t most);
+	uint32_t (*mounts)(struct rest_mount *to, uint32_t most);
+	/* End all connections of that address; how many. */
+	uint32_t (*disconnect)(const char *address);
 
 	void (*metrics)(struct text *page);	/* Prometheus text */
 };

@@ -36,7 +36,8 @@ must_check enum status rest_live_boot(uint32_t *nopen);
 must_check enum status rest_adapters_note(void);
 must_check enum status rest_adapters_boot(void);
 
-/* Live settings as they are kept. */
+/* Live settings, and those of adapters, as they are kept. */
+must_check enum status rest_tuning_boot(void);
 must_check enum status rest_settings_boot(void);
 
 #endif

@@ -115,6 +115,8 @@ boot(struct rest_started *out, char *why, size_t why_cap)
 	enum status st = rest_settings_boot();
 
 	if (st == OK)
+		st = rest_tuning_boot();
+	if (st == OK)
 		st = rest_live_boot(&out->shares);
 	if (st == OK)
 		st = rest_state.conf.nfs_listens ? rest_adapters_note() : rest_adapters_boot();

@@ -113,7 +113,8 @@ sync_above(const char *dir)
 	return ok;
 }
 
-/* Write, sync, rename, sync the folder: there is a whole row or none. */
+/* Write, sync, rename: there is a whole row or none.  The journal's opening syncs the folder before
+ * anything that cites the row is durable; a row lost earlier is nobody's and made anew. */
 static bool
 row_write(int dirfd, const uint8_t *bytes, size_t len)
 {
@@ -125,8 +126,7 @@ row_write(int dirfd, const uint8_t *bytes, size_t len)
 	ok = write(fd, bytes, len) == (ssize_t)len &&
 	    (sync_skipped("share.sync") || fdatasync(fd) == 0);
 	close(fd);
-	return ok && renameat(dirfd, "share.new", dirfd, "share") == 0 &&
-	    (sync_skipped("share.folder") || fsync(dirfd) == 0);
+	return ok && renameat(dirfd, "share.new", dirfd, "share") == 0;
 }
 
 static enum status

@@ -65,6 +65,17 @@ void block_starved(struct share *s);
 bool block_admit_park(struct share *s, struct job *job, uint64_t deadline_ns);
 
 /*
+ * After block_reserve said OK: how long the writer should wait nevertheless, because a cap is near.
+ * 0 below three quarters of each cap; then growing, up to 80 ms at the cap.  Who frees space should
+ * not ask.  Any thread.  engine.md §3.
+ */
+uint64_t block_slow_ns(const struct share *s);
+
+/* Park job until then, or until room has come; it holds no reservation meanwhile.  False: the
+ * journal has failed. */
+bool block_slow_park(struct share *s, struct job *job, uint64_t until_ns);
+
+/*
  * Give a change set its LSN and make it visible; durable once block_durable(lsn).
  *
  * t      taken; room was reserved, so this cannot fail

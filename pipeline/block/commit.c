@@ -11,7 +11,11 @@ enum {
 	SLACK_BYTES = 16 << 10,		/* records that are only built under the locks */
 	ENTRY_SUMMARY_MAX = 1 << 20,
 	FREES_PART = 8,			/* one such part is kept for entries that free space */
+	SLOW_PART = 4,			/* in the last such part writers are slowed */
+	SLOW_SHIFT = 10,		/* counted in KiB, so that the product fits */
 };
+
+#define SLOW_NS_MAX (80 * NS_PER_MS)
 
 /* --- admission --- */
 
@@ -22,6 +26,21 @@ room_in(uint64_t used, uint64_t need, uint64_t cap, bool frees)
 	uint64_t limit = frees ? cap : cap - cap / FREES_PART;
 
 	return used <= limit && need <= limit - used;
+}
+
+/*
+ * How long a writer shall wait for his turn: nothing below three quarters of what he may fill, then
+ * longer in proportion, so that the cap is neared ever more slowly and what empties it keeps up.
+ */
+static uint64_t
+slow_in(uint64_t used, uint64_t cap)
+{
+	uint64_t limit = cap - cap / FREES_PART, from = limit - limit / SLOW_PART;
+
+	if (used <= from)
+		return 0;
+	return used >= limit ? SLOW_NS_MAX : SLOW_NS_MAX * ((used - from) >> SLOW_SHIFT) /
+	    MAX((limit - from) >> SLOW_SHIFT, (uint64_t)1);
 }
 
 /* What no empty segment holds is refused here, so that the committer never meets it. */
@@ -48,8 +67,16 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records)
 	if (!FAULT("journal.room") && room_in(unapplied, records, j->records_cap, t->frees) &&
 	    room_in(dirty, t->data.len, j->data_cap, t->frees) &&
 	    room_in(space, records + t->data.len, j->space_cap, t->frees) &&
-	    (t->data.len == 0 || index_places(s->block->index) < PLACES_MAX))
+	    (t->data.len == 0 || index_places(s->block->index) < PLACES_MAX)) {
+		uint64_t slow = MAX(slow_in(unapplied + records, j->records_cap),
+		    slow_in(dirty + t->data.len, j->data_cap));
+
+		slow = MAX(slow, slow_in(space + records + t->data.len, j->space_cap));
+		if (t->data.len > 0)
+			slow = MAX(slow, slow_in(index_places(s->block->index), PLACES_MAX));
+		atomic_store_explicit(&j->slow_ns, slow, memory_order_relaxed);
 		return OK;
+	}
 	j->full = true;
 	return ST_DELAY;
 }
@@ -115,6 +142,12 @@ block_reserve(struct share *s, struct txn *t)
 	if (st == OK)
 		make_data(t);
 	return st;
+}
+
+uint64_t
+block_slow_ns(const struct share *s)
+{
+	return atomic_load_explicit(&journal_of(s)->slow_ns, memory_order_relaxed);
 }
 
 void

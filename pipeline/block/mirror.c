@@ -93,28 +93,6 @@ sync_site(const char *site, int fd, int (*sync)(int))
 	return sync(fd) == 0 ? OK : status_of_errno(errno);
 }
 
-/* The folder, whose own name is synced each time: whoever made it may have been killed then. */
-static enum status
-folder_open(const char *dir, int *fdp)
-{
-	int fd, above = -1;
-	enum status st;
-
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return status_of_errno(errno);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	st = above < 0 ? status_of_errno(errno) : sync_site("container.above", above, fsync);
-	if (above >= 0)
-		close(above);
-	if (st != OK && fd >= 0)
-		close(fd);
-	if (st == OK)
-		*fdp = fd;
-	return st;
-}
-
 enum status
 mirror_open(const char *dir, const struct container_ident *ident, const struct container_keys *keys,
     struct mirror **mp)
@@ -122,12 +100,13 @@ mirror_open(const char *dir, const struct container_ident *ident, const struct c
 	struct mirror *m;
 	uint64_t sum = 0;
 	enum status st;
-	int fd = -1;
+	int fd;
 
 	if (keys->aead != 0)
 		return ST_NOTSUPP;
-	if ((st = folder_open(dir, &fd)) != OK)
-		return st;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return status_of_errno(errno);
 	m = xcalloc(1, sizeof *m);
 	m->ident = *ident;
 	m->keys = *keys;

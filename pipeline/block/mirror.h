@@ -9,6 +9,8 @@
 
 struct mirror;
 
+/* NOENT: there is no such folder.  The journal's first opening made it; an empty one in its place
+ * would hide that a disk is not mounted. */
 must_check enum status mirror_open(const char *dir, const struct container_ident *ident,
     const struct container_keys *keys, struct mirror **mp);
 void mirror_close(struct mirror **mp);

@@ -4,6 +4,7 @@
 #include "pipeline/block/journal.h"
 
 #include "pipeline/base/log.h"
+#include "pipeline/base/meter.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/stage/park.h"
 
@@ -184,5 +185,25 @@ block_admit_park(struct share *s, struct job *job, uint64_t deadline_ns)
 		list_push_back(&j->parked, &job->link);
 	}
 	mutex_unlock(&j->mutex);
+	if (waits)
+		meter_add(METER_WRITERS_PARKED, 1);
+	return waits;
+}
+
+bool
+block_slow_park(struct share *s, struct job *job, uint64_t until_ns)
+{
+	struct journal *j = journal_of(s);
+	bool waits;
+
+	mutex_lock(&j->mutex);
+	waits = atomic_load(&j->state) == OK;
+	if (waits) {
+		park_begin(job, until_ns, expire);
+		list_push_back(&j->parked, &job->link);
+	}
+	mutex_unlock(&j->mutex);
+	if (waits)
+		meter_add(METER_WRITERS_SLOWED, 1);
 	return waits;
 }

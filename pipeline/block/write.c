@@ -174,6 +174,8 @@ summarise(struct segment *seg, const struct txn *t, uint32_t data_at)
 	seg->summary_len += more;
 }
 
+/* Not synced: all groups were, each when it was written, and a segment whose summary is lost is read
+ * group by group. */
 enum status
 journal_seal(struct journal *j)
 {
@@ -182,10 +184,15 @@ journal_seal(struct journal *j)
 		.last = seg->last_lsn, .prev = seg->prev_lsn, .epoch = j->epoch,
 		.wall_ns = clock_wall_ns(), .items = seg->summary_items,
 		.bytes = seg->summary_len };
-	enum status st;
+	enum status st = OK;
 
 	if (seg->first_lsn == 0)
 		return OK;
+	/* First what it speaks of; it need not be durable itself. */
+	if (j->unsynced_bytes > 0)
+		st = sync_now(j);
+	if (st != OK)
+		return st;
 	if (seg->summary_cap < seg->summary_len + SUMMARY_HEADER) {
 		seg->summary_cap = seg->summary_len + SUMMARY_HEADER;
 		seg->summary = xrealloc(seg->summary, seg->summary_cap);
@@ -193,8 +200,6 @@ journal_seal(struct journal *j)
 	summary_seal(&h, j->id, seg->summary);
 	st = disk_write(seg->fd, seg->summary, h.bytes + SUMMARY_HEADER,
 	    seg->size - SUMMARY_HEADER - h.bytes, "journal.write");
-	if (st == OK)
-		st = sync_now(j);
 	free(TAKE(&seg->summary));
 	seg->summary_len = seg->summary_cap = seg->summary_items = 0;
 	seg->sealed_ns = clock_mono_ns();

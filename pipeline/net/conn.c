@@ -23,6 +23,14 @@ uint64_t conn_number(const struct conn *c) { return c->whence.conn; }
 void *conn_state(const struct conn *c) { return c->state; }
 void conn_set_state(struct conn *c, void *state) { c->state = state; }
 
+void
+conn_saw(struct conn *c, uint32_t version, const struct claim *claim)
+{
+	c->version = version;
+	c->uid = claim->uid;
+	c->flavour = claim->flavour;
+}
+
 /* IPv6, IPv4 mapped into it. */
 void
 conn_normal(struct sockaddr_in6 *to, const struct sockaddr_storage *from)
@@ -123,6 +131,7 @@ make(struct net_worker *nw, const struct protocol *proto, int fd, const struct s
 	c->nw = nw;
 	c->proto = proto;
 	c->watch = (struct watch){ ready, fd };
+	c->since_ns = c->last_ns = worker_now_ns(nw->w);
 	c->whence.conn = net_number();
 	memcpy(c->whence.addr, &peer->sin6_addr, sizeof c->whence.addr);
 	c->whence.port = ntohs(peer->sin6_port);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 struct conn;
+struct claim;
 
 struct worker *conn_home(const struct conn *c);
 
@@ -22,6 +23,10 @@ uint64_t conn_number(const struct conn *c);		/* unique in this process, for logs
 
 void *conn_state(const struct conn *c);			/* the protocol's own; NULL at first */
 void conn_set_state(struct conn *c, void *state);
+
+/* For the list of clients: the version of the protocol that is spoken, and who last spoke.  On its
+ * home worker. */
+void conn_saw(struct conn *c, uint32_t version, const struct claim *claim);
 
 /* Read no more, and close once its jobs have ended and their replies have been sent, or after
  * idle_partial_s; on its home worker.  why: a constant. */

@@ -13,7 +13,7 @@
 
 enum {
 	CONN_MAGIC = 0x636f6e6e,
-	SMALL_BYTES = 4 << 10,		/* a half message that waits */
+	SMALL_BYTES = NET_HALF_BYTES,	/* a half message that waits */
 	RX_BYTES = 64 << 10,		/* one recv */
 	BIG_BYTES = (1 << 20) + (8 << 10),	/* a long message and its framing */
 	BIG_ALIGN = 4 << 10,		/* where one ends */
@@ -62,6 +62,9 @@ struct conn {
 	const struct protocol *proto;
 	void *state;
 	struct whence whence;
+	uint64_t since_ns, last_ns, messages;
+	uint32_t version, uid;		/* conn_saw */
+	uint8_t flavour;
 	struct list link;		/* of nw->conns */
 	struct list stall_link;
 	struct tail flush, soon;
@@ -127,6 +130,7 @@ void door_leave(struct net_worker *nw);		/* hand back what is at hand */
 /* peer.c */
 void peer_start(uint32_t most);
 void peer_stop(void);
+void peer_limit(uint32_t most);
 bool peer_enter(const uint8_t addr[16]);	/* false: it has as many connections as it may */
 void peer_leave(const uint8_t addr[16]);
 
@@ -143,6 +147,7 @@ bool net_admit(const uint8_t addr[16]);		/* a connection more; false: it must be
 void net_admit_datagram(void);
 void net_left(const uint8_t *addr);		/* NULL: a datagram's */
 uint64_t net_number(void);
-void net_on_worker(struct net_worker *nw, void (*run)(struct net_worker *nw));	/* and wait for it */
+void net_on_worker(struct net_worker *nw, void (*run)(struct net_worker *nw, void *arg), void *arg);
+						/* and wait for it */
 
 #endif

@@ -282,8 +282,9 @@ net_listen_udp(const char *addr, uint16_t port, const struct protocol *proto, ui
 }
 
 static void
-close_on(struct net_worker *nw)
+close_on(struct net_worker *nw, void *arg)
 {
+	(void)arg;
 	LIST_EACH(at, &listeners) {
 		struct listener *l = container_of(at, struct listener, link);
 
@@ -302,7 +303,7 @@ listeners_close(void)
 	struct list *l;
 
 	for (uint32_t i = 0; i < worker_count(); i++)
-		net_on_worker(net_worker_at(i), close_on);
+		net_on_worker(net_worker_at(i), close_on, NULL);
 	while ((l = list_pop_front(&listeners)) != NULL)
 		free(container_of(l, struct listener, link));
 }

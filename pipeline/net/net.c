@@ -17,7 +17,7 @@ struct pools net_pools;
 static struct net_worker *net_workers;
 static struct mutex mutex;		/* of the count and those who wait for it */
 static struct cond gone;
-static uint32_t conns;
+static uint32_t conns, conns_limit;
 static _Atomic uint64_t numbers;
 
 static enum turn
@@ -49,6 +49,18 @@ net_conns(void)
 	return n;
 }
 
+enum status
+net_limit(uint32_t conns_max, uint32_t peer_conns_max)
+{
+	if (conns_max == 0 || conns_max > net_conf.conns_max)
+		return ST_INVAL;
+	mutex_lock(&mutex);
+	conns_limit = conns_max;
+	mutex_unlock(&mutex);
+	peer_limit(peer_conns_max);
+	return OK;
+}
+
 bool
 net_admit(const uint8_t addr[16])
 {
@@ -57,7 +69,7 @@ net_admit(const uint8_t addr[16])
 	if (!peer_enter(addr))
 		return false;
 	mutex_lock(&mutex);
-	ok = conns < net_conf.conns_max;
+	ok = conns < conns_limit;
 	if (ok)
 		conns++;
 	mutex_unlock(&mutex);
@@ -118,6 +130,7 @@ net_start(const struct net_conf *conf)
 	mutex_init(&mutex, RANK_OUTBOX, 1);
 	cond_init(&gone);
 	conns = 0;
+	conns_limit = conf->conns_max;
 	door_start();
 	peer_start(conf->peer_conns_max);
 	net_pools.small = buf_pool_new("net.small", SMALL_BYTES,
@@ -146,7 +159,8 @@ net_start(const struct net_conf *conf)
 struct visit {
 	struct call call;
 	struct net_worker *nw;
-	void (*run)(struct net_worker *nw);
+	void (*run)(struct net_worker *nw, void *arg);
+	void *arg;
 	struct mutex mutex;
 	struct cond done;
 	bool over;
@@ -157,7 +171,7 @@ go(struct call *call)
 {
 	struct visit *v = container_of(call, struct visit, call);
 
-	v->run(v->nw);
+	v->run(v->nw, v->arg);
 	mutex_lock(&v->mutex);
 	v->over = true;
 	cond_signal(&v->done);
@@ -165,9 +179,9 @@ go(struct call *call)
 }
 
 void
-net_on_worker(struct net_worker *nw, void (*run)(struct net_worker *nw))
+net_on_worker(struct net_worker *nw, void (*run)(struct net_worker *nw, void *arg), void *arg)
 {
-	struct visit v = { .nw = nw, .run = run };
+	struct visit v = { .nw = nw, .run = run, .arg = arg };
 
 	assert(worker_self() == NULL);
 	mutex_init(&v.mutex, RANK_OUTBOX, 2);
@@ -185,15 +199,17 @@ net_on_worker(struct net_worker *nw, void (*run)(struct net_worker *nw))
 /* --- the end --- */
 
 static void
-end_conns(struct net_worker *nw)
+end_conns(struct net_worker *nw, void *arg)
 {
+	(void)arg;
 	LIST_EACH(l, &nw->conns)
 		conn_die(container_of(l, struct conn, link), "closing");
 }
 
 static void
-end_worker(struct net_worker *nw)
+end_worker(struct net_worker *nw, void *arg)
 {
+	(void)arg;
 	assert(list_empty(&nw->conns) && list_empty(&nw->stalled));
 	tail_cancel(&nw->resume);
 	timer_cancel(&nw->retry);
@@ -215,13 +231,13 @@ net_stop(void)
 
 	listeners_close();
 	for (uint32_t i = 0; i < n; i++)	/* connections on their way to a worker arrive before this */
-		net_on_worker(&net_workers[i], end_conns);
+		net_on_worker(&net_workers[i], end_conns, NULL);
 	mutex_lock(&mutex);
 	while (conns > 0)
 		cond_wait(&gone, &mutex);
 	mutex_unlock(&mutex);
 	for (uint32_t i = 0; i < n; i++) {
-		net_on_worker(&net_workers[i], end_worker);
+		net_on_worker(&net_workers[i], end_worker, NULL);
 		buf_put(&net_workers[i].spare);
 	}
 	free(TAKE(&net_workers));

@@ -38,6 +38,14 @@ peer_stop(void)
 	mutex_destroy(&mutex);
 }
 
+void
+peer_limit(uint32_t most)
+{
+	mutex_lock(&mutex);
+	conns_max = most;
+	mutex_unlock(&mutex);
+}
+
 static struct peer **
 find_locked(const uint8_t addr[16])
 {

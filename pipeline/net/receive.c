@@ -90,7 +90,8 @@ receive_deliver(struct conn *c, struct slice bytes, const struct frame *f)
 	job->whence = &c->whence;
 	job->message = message;
 	job->credit_bytes = f->len;
-	job->born_ns = worker_now_ns(w);
+	job->born_ns = c->last_ns = worker_now_ns(w);
+	c->messages++;
 	job->visited = 1u << FLOOR_NET;
 	machine_feed(w, job);
 	return true;

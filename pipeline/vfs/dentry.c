@@ -33,14 +33,18 @@ struct wanted {
 	struct slice name;
 };
 
-struct dentry_cache *
-dentry_cache_new(uint64_t budget_bytes)
-{
-	struct dentry_cache *c = xcalloc(1, sizeof *c);
+static struct hand_group group;
 
-	c->table = table_new(MIN(budget_bytes / DENTRY_MEMORY, 1u << 20));
-	hand_init(&c->hand, c->table, budget_bytes);
-	return c;
+void
+dentry_caches_start(uint64_t budget_bytes)
+{
+	hand_group_init(&group, budget_bytes);
+}
+
+void
+dentry_caches_stop(void)
+{
+	hand_group_fini(&group);
 }
 
 static uint64_t
@@ -92,6 +96,7 @@ dentry_cache_free(struct dentry_cache **cp)
 	struct dentry_cache *c = TAKE(cp);
 	size_t at = 0;
 
+	hand_leave(&c->hand);
 	epoch_begin();
 	do
 		at = table_walk(c->table, at, 1024, take_out, c);
@@ -139,6 +144,17 @@ consider(struct table_node *n, void *arg)
 	if (table_find(c->table, n->hash, same_name, &w) == n)
 		remove_locked(c, n);
 	table_unlock(c->table, n->hash);
+}
+
+struct dentry_cache *
+dentry_cache_new(void)
+{
+	struct dentry_cache *c = xcalloc(1, sizeof *c);
+
+	c->table = table_new(hand_group_room(&group, DENTRY_MEMORY));
+	hand_init(&c->hand, c->table, group.budget);
+	hand_join(&c->hand, &group, consider, c);
+	return c;
 }
 
 static void

@@ -22,7 +22,11 @@ struct name_hit {
 	uint64_t lsn;			/* its version */
 };
 
-struct dentry_cache *dentry_cache_new(uint64_t budget_bytes);
+/* What the names of all shares may take; before the first cache is made. */
+void dentry_caches_start(uint64_t budget_bytes);
+void dentry_caches_stop(void);
+
+struct dentry_cache *dentry_cache_new(void);
 void dentry_cache_free(struct dentry_cache **cp);
 
 bool dentry_find(struct dentry_cache *c, uint64_t dir, struct slice name, struct name_hit *hit);

@@ -91,6 +91,10 @@ act_txn(struct job *job, struct act *a, bool frees)
 		return act_starved(job, a);
 	a->txn->frees = frees;
 	st = block_reserve(job->share, a->txn);
+	if (st == OK && !frees && !a->slowed) {
+		a->slow_ns = block_slow_ns(job->share);
+		st = a->slow_ns == 0 ? OK : ST_DELAY;
+	}
 	a->no_room = st == ST_DELAY;
 	return st;
 }
@@ -212,6 +216,7 @@ name_comes(struct inode *dir, uint64_t hash)
 		atomic_store_explicit(&dir->names, NULL, memory_order_relaxed);
 		names_put(names);
 	}
+	inode_names_sized_locked(dir);
 }
 
 /* Before the commit: who filled a dentry from an older state sees that it is older. */

@@ -58,6 +58,8 @@ struct act {
 	uint8_t on, on2, found;		/* which pin is op->file, op->file2, the object found; 0xff: none */
 	void *own;			/* the operation's, in the arena */
 	bool no_room;			/* DELAY was the journal's or the change sets', not the store's */
+	bool slowed;			/* it has waited for the journal: not slowed again */
+	uint64_t slow_ns;		/* DELAY is for that long only: a cap is near */
 	struct pin pin[PINS_MAX];	/* the first npins are filled; large, so not zeroed with the rest */
 };
 

@@ -15,17 +15,22 @@
 
 #include <stdlib.h>
 
-struct inode_cache *
-inode_cache_new(uint64_t budget_bytes)
-{
-	struct inode_cache *c = xcalloc(1, sizeof *c);
+enum { NAMES_PART = 5 };		/* one such part of the budget is for names */
 
-	c->table = table_new(MIN(budget_bytes / INODE_MEMORY, 1u << 20));
-	hand_init(&c->hand, c->table, budget_bytes);
-	slab_init(&c->slab, sizeof(struct inode));
-	c->dentries = dentry_cache_new(budget_bytes / 4);
-	mutex_init(&c->rename, RANK_RENAME, 0);
-	return c;
+static struct hand_group group;
+
+void
+inode_caches_start(uint64_t budget_bytes)
+{
+	hand_group_init(&group, budget_bytes - budget_bytes / NAMES_PART);
+	dentry_caches_start(budget_bytes / NAMES_PART);
+}
+
+void
+inode_caches_stop(void)
+{
+	dentry_caches_stop();
+	hand_group_fini(&group);
 }
 
 static void
@@ -57,6 +62,7 @@ inode_cache_free(struct inode_cache **cp)
 	struct inode_cache *c = TAKE(cp);
 	size_t at = 0;
 
+	hand_leave(&c->hand);
 	epoch_begin();
 	do
 		at = table_walk(c->table, at, 1024, take_out, c);
@@ -100,7 +106,7 @@ let_go(struct inode_cache *c, struct inode *i)
 {
 	table_remove_locked(c->table, &i->node);
 	atomic_fetch_add_explicit(&c->evicted[i->node.hash % EVICTIONS], 1, memory_order_release);
-	hand_removed(&c->hand, INODE_MEMORY + i->file.rest.len);
+	hand_removed(&c->hand, INODE_MEMORY + i->file.rest.len + i->names_bytes);
 	epoch_defer(&i->dead, inode_free);
 }
 
@@ -118,6 +124,20 @@ consider(struct table_node *n, void *arg)
 	    memory_order_relaxed))
 		let_go(c, i);
 	table_unlock(c->table, n->hash);
+}
+
+struct inode_cache *
+inode_cache_new(void)
+{
+	struct inode_cache *c = xcalloc(1, sizeof *c);
+
+	c->table = table_new(hand_group_room(&group, INODE_MEMORY));
+	hand_init(&c->hand, c->table, group.budget);
+	hand_join(&c->hand, &group, consider, c);
+	slab_init(&c->slab, sizeof(struct inode));
+	c->dentries = dentry_cache_new();
+	mutex_init(&c->rename, RANK_RENAME, 0);
+	return c;
 }
 
 static struct inode *
@@ -320,6 +340,19 @@ inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t 
 }
 
 void
+inode_names_sized_locked(struct inode *i)
+{
+	uint32_t was = i->names_bytes;
+
+	mutex_assert_owned(&i->mutex);
+	i->names_bytes = names_bytes(atomic_load_explicit(&i->names, memory_order_relaxed));
+	if (i->names_bytes >= was)
+		hand_added(&i->cache->hand, i->names_bytes - was);
+	else
+		hand_removed(&i->cache->hand, was - i->names_bytes);
+}
+
+void
 inode_drop_locked(struct inode_cache *c, struct inode *i)
 {
 	mutex_assert_owned(&i->mutex);
@@ -328,7 +361,7 @@ inode_drop_locked(struct inode_cache *c, struct inode *i)
 	table_lock(c->table, i->node.hash);
 	table_remove_locked(c->table, &i->node);
 	atomic_fetch_add_explicit(&c->evicted[i->node.hash % EVICTIONS], 1, memory_order_release);
-	hand_removed(&c->hand, INODE_MEMORY + i->file.rest.len);
+	hand_removed(&c->hand, INODE_MEMORY + i->file.rest.len + i->names_bytes);
 	table_unlock(c->table, i->node.hash);
 	assert(!ref_drop(&i->refs));		/* the caller's pin remains */
 }

@@ -43,10 +43,15 @@ struct inode {
 	uint64_t born;				/* epoch of this version */
 	_Atomic uint64_t dirseq;		/* counts changes of this directory's names */
 	struct names *_Atomic names;		/* what a directory may have; NULL: not known */
+	uint32_t names_bytes;			/* under mutex: of these, as the cache counts them */
 	uint64_t buckets[BUCKETS_RECENT];	/* under mutex: whose hash changed at seq % n */
 };
 
-struct inode_cache *inode_cache_new(uint64_t budget_bytes);
+/* What decoded inodes and names of all shares may take; before the first cache is made. */
+void inode_caches_start(uint64_t budget_bytes);
+void inode_caches_stop(void);
+
+struct inode_cache *inode_cache_new(void);
 void inode_cache_free(struct inode_cache **cp);
 
 /*
@@ -74,6 +79,9 @@ void inode_expect(const struct inode_cache *c, uint64_t ino);
 
 /* Enter a new inode that an effect has just made; pinned for the caller. */
 struct inode *inode_enter(struct inode_cache *c, const struct file *f, lsn_t change, uint64_t born);
+
+/* Under its mutex: its filter of names has become another, or larger. */
+void inode_names_sized_locked(struct inode *i);
 
 /* Under its mutex: no name and no record is left. */
 void inode_drop_locked(struct inode_cache *c, struct inode *i);

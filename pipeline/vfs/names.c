@@ -155,3 +155,14 @@ names_add(struct names *n, uint64_t hash)
 	n->count++;
 	return true;
 }
+
+uint32_t
+names_bytes(const struct names *n)
+{
+	size_t bytes = n == NULL ? 0 : sizeof *n;
+	const struct level *l;
+
+	for (unsigned i = 0; n != NULL && i < LEVELS && (l = level_of(n, i)) != NULL; i++)
+		bytes += sizeof *l + l->lines * LINE_WORDS * sizeof l->words[0];
+	return (uint32_t)bytes;
+}

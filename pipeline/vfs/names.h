@@ -20,6 +20,9 @@ void names_free(struct names *n);	/* now; NULL is allowed */
 /* The directory's mutex is held.  False: it is full and knows nothing any more. */
 bool names_add(struct names *n, uint64_t hash);
 
+/* What it takes; NULL: nothing. */
+uint32_t names_bytes(const struct names *n);
+
 /* False: no name of that hash was ever added.  Any thread, in a section. */
 bool names_may_have(const struct names *n, uint64_t hash);
 

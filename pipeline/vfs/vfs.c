@@ -30,24 +30,22 @@ const struct vfs_row vfs_rows[OP_COUNT] = {
 
 enum { ADMIT_WAIT_NS = 2000000000 };	/* a full journal: then DELAY, the client comes again */
 
-static uint64_t inode_budget;
-
 void
 vfs_start(const struct vfs_conf *conf)
 {
-	inode_budget = conf->inode_bytes;
+	inode_caches_start(conf->inode_bytes);
 }
 
 void
 vfs_stop(void)
 {
-	inode_budget = 0;
+	inode_caches_stop();
 }
 
 void
 vfs_open_share(struct share *s)
 {
-	s->inodes = inode_cache_new(inode_budget);
+	s->inodes = inode_cache_new();
 }
 
 void
@@ -87,15 +85,26 @@ waits_or_up(const struct job *job)
 	return job->wait_lsn != 0 && !block_durable(job->share, job->wait_lsn) ? TURN_DOWN : TURN_UP;
 }
 
-/* No room in the journal now: wait for some.  False: there is room again already. */
+/*
+ * No room in the journal now: wait for some.  Little room: wait a moment, once, so that a cap is
+ * neared slowly.  Nothing is held meanwhile.  False: go on at once.
+ */
 static bool
 admit(struct job *job, struct act *a, enum turn *turn)
 {
 	act_release(job, a);
-	*turn = TURN_UP;
-	if (job->timed_out)
-		return true;
+	a->slowed = true;
 	*turn = TURN_PARK;
+	if (a->slow_ns != 0) {
+		if (block_slow_park(job->share, job, clock_mono_ns() + a->slow_ns))
+			return true;
+		a->slow_ns = 0;
+		return false;
+	}
+	if (job->timed_out) {
+		*turn = TURN_UP;
+		return true;
+	}
 	return block_admit_park(job->share, job, clock_mono_ns() + ADMIT_WAIT_NS);
 }
 
@@ -157,6 +166,10 @@ vfs_down(struct job *job)
 		a->row = &vfs_rows[job->op.kind];
 		a->on = a->on2 = a->found = NO_PIN;
 		job->vfs = a;
+	}
+	if (a->slow_ns != 0) {		/* it has waited as long as it should */
+		a->slow_ns = 0;
+		job->timed_out = false;
 	}
 	return run(job, a);
 }

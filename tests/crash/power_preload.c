@@ -4,7 +4,10 @@
  *
  * An event is written once its call has succeeded and before the call returns, so whoever can know
  * of it finds it before whatever he does next.  A sync leaves two: what was written down before its
- * beginning is on disk at its end.  mmap and io_uring are not seen; the daemon writes without them.
+ * beginning is on disk at its end.  Writes past the page cache are writes like any others: a disk
+ * has a cache of its own.  mmap and io_uring are not seen; the daemon writes without them.  A call
+ * whose promise is not told here (a write that syncs itself, fallocate, copies within the kernel)
+ * ends the program: a recording that lacks something proves nothing.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -28,22 +31,6 @@
 static int record_fd = -1;
 static dev_t record_dev;
 static pthread_mutex_t record_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-
-__attribute__((constructor)) static void
-begin(void)
-{
-	const char *to = getenv("POWER_RECORD"), *root = getenv("POWER_ROOT");
-	struct stat sb;
-
-	if (to == NULL || root == NULL || stat(root, &sb) != 0)
-		return;
-	record_dev = sb.st_dev;
-	record_fd = (int)syscall(SYS_openat, AT_FDCWD, to,
-	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (record_fd < 0)
-		abort();		/* a recording that sees nothing proves nothing */
-}
 
 static void
 put(const struct iovec *iov, int n)
@@ -82,12 +69,42 @@ record(struct power_event e, const void *bytes, size_t len)
 	record2(e, bytes, len, NULL, 0);
 }
 
+__attribute__((constructor)) static void
+begin(void)
+{
+	const char *to = getenv("POWER_RECORD"), *root = getenv("POWER_ROOT");
+	struct stat sb;
+
+	if (to == NULL || root == NULL || stat(root, &sb) != 0)
+		return;
+	record_dev = sb.st_dev;
+	record_fd = (int)syscall(SYS_openat, AT_FDCWD, to,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (record_fd < 0)
+		abort();		/* a recording that sees nothing proves nothing */
+	record((struct power_event){ .kind = POWER_STARTED }, NULL, 0);
+}
+
 /* Is it a file or folder on the recorded disk? */
 static bool
 ours(int fd, struct stat *sb)
 {
 	return record_fd >= 0 && fd != record_fd && fstat(fd, sb) == 0 &&
 	    sb->st_dev == record_dev && (S_ISREG(sb->st_mode) || S_ISDIR(sb->st_mode));
+}
+
+/* Not told: whoever meets one of these on the recorded disk has to teach it here first. */
+static void
+untold(int fd, const char *call)
+{
+	struct stat sb;
+
+	if (!ours(fd, &sb))
+		return;
+	(void)!write(STDERR_FILENO, "power_preload: not recorded: ", 29);
+	(void)!write(STDERR_FILENO, call, strlen(call));
+	(void)!write(STDERR_FILENO, "\n", 1);
+	abort();
 }
 
 /* The folder of a path, and the name in it. */
@@ -132,6 +149,8 @@ opened(int fd, int dirfd, const char *path, int flags, bool was)
 
 	if (fd < 0 || !ours(fd, &sb) || !S_ISREG(sb.st_mode))
 		return fd;
+	if ((flags & O_DSYNC) != 0 && record_fd >= 0)
+		untold(fd, "open with O_SYNC or O_DSYNC");
 	if ((flags & O_CREAT) != 0 && !was && ours_at(dirfd, path, &folder, &name))
 		record((struct power_event){ .kind = POWER_MADE_FILE, .ino = sb.st_ino,
 			.folder = folder.st_ino }, name, strlen(name));
@@ -282,6 +301,49 @@ ssize_t
 pwritev64(int fd, const struct iovec *iov, int n, off_t at)
 {
 	return pwritev(fd, iov, n, at);
+}
+
+ssize_t
+pwritev2(int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	ssize_t done;
+
+	if ((flags & (RWF_DSYNC | RWF_SYNC | RWF_APPEND)) != 0 || at < 0)
+		untold(fd, "pwritev2 with flags");
+	done = syscall(SYS_pwritev2, fd, iov, n, at, 0, flags);
+	if (record_fd >= 0)
+		wrote_parts(fd, iov, n, done, at);
+	return done;
+}
+
+ssize_t
+pwritev64v2(int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	return pwritev2(fd, iov, n, at, flags);
+}
+
+int
+fallocate(int fd, int mode, off_t at, off_t len)
+{
+	untold(fd, "fallocate");
+	return (int)syscall(SYS_fallocate, fd, mode, at, len);
+}
+
+int fallocate64(int fd, int mode, off_t at, off_t len) { return fallocate(fd, mode, at, len); }
+
+int
+posix_fallocate(int fd, off_t at, off_t len)
+{
+	return fallocate(fd, 0, at, len) == 0 ? 0 : errno;
+}
+
+int posix_fallocate64(int fd, off_t at, off_t len) { return posix_fallocate(fd, at, len); }
+
+ssize_t
+copy_file_range(int from, off_t *from_at, int to, off_t *to_at, size_t len, unsigned flags)
+{
+	untold(to, "copy_file_range");
+	return syscall(SYS_copy_file_range, from, from_at, to, to_at, len, flags);
 }
 
 int

@@ -156,6 +156,8 @@ unit_pid=$!
 server_wait "$rest"
 grep -q 'dfs.ready' "$work/unit.log" || e2e_die "the unit's command does not say that it is ready"
 have /var/lib/dittofs/controlplane.db "starting as the unit does"
+as_user env HOME=/nonexistent dfs status | grep -q 'running, pid' ||
+	e2e_die "dfs status does not find the package's settings by itself"
 if [ -e "$build/dfsctl" ]; then
 	say "a share by dfsctl"
 	ctl() { inside env XDG_CONFIG_HOME=/tmp/ctl dfsctl "$@" >/dev/null || e2e_die "dfsctl $*"; }

@@ -1,11 +1,12 @@
 /*
- * hostile [-n MESSAGES] [-c CONNECTIONS] [-r ROUNDS] [-P PMAP-PORT] [-C PID] [-M MB] [-e EXPORT]
- *	HOST PORT
+ * hostile [-n MESSAGES] [-c CONNECTIONS] [-p MOST] [-r ROUNDS] [-P PMAP-PORT] [-C PID] [-M MB]
+ *	[-e EXPORT] HOST PORT
  *
  * Against a running daemon: half-open and slow connections that stay open all the while, floods of
  * garbage, lying record marks, mutated messages; beside them a good client that must be answered.
- * Prints figures.  Fails where the good client was not answered or not truly, where the server hung,
- * where it ended (-C), or where it has grown by more than MB (-M, with -C).
+ * Prints figures, the most important ones last.  Fails where the good client was not answered or not
+ * truly, where the server hung, where it ended (-C), where its resident memory has ever passed MB
+ * (-M, with -C), or where one address got more than MOST connections (-p), or none.
  */
 #include "tests/hostile/hostile.h"
 
@@ -17,8 +18,8 @@
 #include <unistd.h>
 
 struct options {
-	uint64_t messages, pid, grow_mb;
-	unsigned connections, rounds;
+	uint64_t messages, pid, most_mb;
+	unsigned connections, rounds, peer;
 };
 
 static double
@@ -30,9 +31,9 @@ now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Resident memory of a process in MiB; 0: it is not there. */
+/* A row of a process's memory in MiB; 0: it is not there. */
 static uint64_t
-rss_mb(uint64_t pid)
+memory_mb(uint64_t pid, const char *row)
 {
 	char path[64], line[256];
 	unsigned long long kb = 0;
@@ -43,8 +44,8 @@ rss_mb(uint64_t pid)
 	snprintf(path, sizeof path, "/proc/%llu/status", (unsigned long long)pid);
 	f = fopen(path, "r");
 	while (f != NULL && fgets(line, sizeof line, f) != NULL)
-		if (strncmp(line, "VmRSS:", 6) == 0)
-			kb = strtoull(line + 6, NULL, 10);
+		if (strncmp(line, row, strlen(row)) == 0)
+			kb = strtoull(line + strlen(row), NULL, 10);
 	if (f != NULL)
 		fclose(f);
 	return (kb + 1023) / 1024;
@@ -121,13 +122,29 @@ mutants(const struct target *t, const struct options *o, struct mutant_figures *
 	    (unsigned long long)all->stuck, now_s() - since);
 }
 
+/* One address asks for more connections than it may have. */
 static bool
-siege(const struct target *t, const struct options *o)
+greedy(const struct target *t, const struct options *o)
+{
+	unsigned asked = o->peer + o->peer / 4 + 1, open;
+
+	if (o->peer == 0)
+		return true;
+	open = crowd_greedy(t, asked);
+	printf("greedy: %u connections asked for by one address, %u open, %u allowed\n", asked, open,
+	    o->peer);
+	return open > 0 && open <= o->peer;
+}
+
+static bool
+siege(const struct target *t, const struct options *o, struct crowd_figures *crowdp,
+    struct mutant_figures *allp, struct good_figures *goodp)
 {
 	struct crowd_figures crowd;
 	struct attack_figures garbage = { 0 }, bombs = { 0 };
 	struct mutant_figures all = { 0 };
 	struct good_figures good;
+	bool modest;
 	double since = now_s();
 
 	if (!good_start(t)) {
@@ -137,7 +154,7 @@ siege(const struct target *t, const struct options *o)
 	crowd_open(t, o->connections, &crowd);
 	printf("crowd: %u connections asked for, %u open, %u refused, %.1f s\n", crowd.asked,
 	    crowd.open, crowd.refused, now_s() - since);
-	fflush(stdout);
+	modest = greedy(t, o);
 	crowd_dribble(o->connections / 4);
 	since = now_s();
 	attack_garbage(t, o->rounds, &garbage);
@@ -147,7 +164,7 @@ siege(const struct target *t, const struct options *o)
 	say_attack("bombs", &bombs, now_s() - since);
 	fflush(stdout);
 	mutants(t, o, &all);
-	printf("server: %llu MiB resident with all of them\n", (unsigned long long)rss_mb(o->pid));
+	printf("server: %llu MiB resident with all of them\n", (unsigned long long)memory_mb(o->pid, "VmRSS:"));
 	crowd_close(&crowd);
 	printf("crowd: %u were still open\n", crowd.kept);
 	good_stop(&good);
@@ -155,7 +172,10 @@ siege(const struct target *t, const struct options *o)
 	    "fresh connections %llu, refused %llu\n", (unsigned long long)good.served,
 	    (unsigned long long)good.failed, good.p50_ms, good.p99_ms, good.most_ms,
 	    (unsigned long long)good.fresh, (unsigned long long)good.fresh_refused);
-	return good.failed == 0 && good.served > 0 && all.stuck == 0;
+	*crowdp = crowd;
+	*allp = all;
+	*goodp = good;
+	return modest && good.failed == 0 && good.served > 0 && all.stuck == 0;
 }
 
 /* All is over: does it serve, and what has it kept? */
@@ -165,7 +185,7 @@ afterwards(const struct target *t, const struct options *o, uint64_t before)
 	struct nfs_res res = { 0 };
 	struct nfs n = nfs_dial(t->host, t->port, 0, 0);
 	bool ok = n.conn != NULL && nfs_getattr(&n, &t->root, &res) == NFS_OK;
-	uint64_t after;
+	uint64_t after, most;
 
 	nfs_res_free(&res);
 	nfs_hangup(&n);
@@ -173,13 +193,14 @@ afterwards(const struct target *t, const struct options *o, uint64_t before)
 		printf("afterwards a client is not answered\n");
 	if (o->pid == 0)
 		return ok;
-	after = rss_mb(o->pid);
-	printf("server: %llu MiB resident before, %llu MiB after\n", (unsigned long long)before,
-	    (unsigned long long)after);
+	after = memory_mb(o->pid, "VmRSS:");
+	most = memory_mb(o->pid, "VmHWM:");
+	printf("server: %llu MiB resident before, %llu MiB after, %llu MiB at most\n",
+	    (unsigned long long)before, (unsigned long long)after, (unsigned long long)most);
 	if (after == 0)
 		printf("the server has ended\n");
-	if (o->grow_mb != 0 && after > before + o->grow_mb) {
-		printf("grown by more than %llu MiB\n", (unsigned long long)o->grow_mb);
+	if (o->most_mb != 0 && most > o->most_mb) {
+		printf("more than %llu MiB\n", (unsigned long long)o->most_mb);
 		ok = false;
 	}
 	return ok && after != 0;
@@ -190,25 +211,29 @@ main(int argc, char **argv)
 {
 	struct options o = { .messages = 1000000, .connections = 10000, .rounds = 200 };
 	struct target t = { .export = "/export" };
+	struct crowd_figures crowd = { 0 };
+	struct mutant_figures all = { 0 };
+	struct good_figures good = { 0 };
 	uint64_t before;
 	bool ok;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:c:r:P:C:M:e:")) != -1) {
+	while ((c = getopt(argc, argv, "n:c:p:r:P:C:M:e:")) != -1) {
 		switch (c) {
 		case 'n': o.messages = number(optarg); break;
 		case 'c': o.connections = (unsigned)number(optarg); break;
+		case 'p': o.peer = (unsigned)number(optarg); break;
 		case 'r': o.rounds = (unsigned)number(optarg); break;
 		case 'P': t.pmap_port = (int)number(optarg); break;
 		case 'C': o.pid = number(optarg); break;
-		case 'M': o.grow_mb = number(optarg); break;
+		case 'M': o.most_mb = number(optarg); break;
 		case 'e': t.export = optarg; break;
 		default: return 2;
 		}
 	}
 	if (argc - optind != 2) {
-		fprintf(stderr, "usage: hostile [-n MESSAGES] [-c CONNECTIONS] [-r ROUNDS] "
-		    "[-P PMAP-PORT] [-C PID] [-M MB] [-e EXPORT] HOST PORT\n");
+		fprintf(stderr, "usage: hostile [-n MESSAGES] [-c CONNECTIONS] [-p MOST] "
+		    "[-r ROUNDS] [-P PMAP-PORT] [-C PID] [-M MB] [-e EXPORT] HOST PORT\n");
 		return 2;
 	}
 	t.host = argv[optind];
@@ -218,8 +243,11 @@ main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!prepare(&t))
 		return 1;
-	before = rss_mb(o.pid);
-	ok = siege(&t, &o);
+	before = memory_mb(o.pid, "VmRSS:");
+	ok = siege(&t, &o, &crowd, &all, &good);
 	ok &= afterwards(&t, &o, before);
+	printf("%u slow, %llu mutants, good p99 %.1f ms, %llu MiB at most\n", crowd.open,
+	    (unsigned long long)all.sent, good.p99_ms,
+	    (unsigned long long)memory_mb(o.pid, "VmHWM:"));
 	return ok ? 0 : 1;
 }

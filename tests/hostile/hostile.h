@@ -50,6 +50,9 @@ void crowd_open(const struct target *t, unsigned n, struct crowd_figures *f);
 void crowd_dribble(unsigned n);		/* one byte more on n of them */
 void crowd_close(struct crowd_figures *f);
 
+/* Ask for n connections from one address; how many are open after a while.  All are closed. */
+unsigned crowd_greedy(const struct target *t, unsigned n);
+
 /* --- attack.c --- */
 
 struct attack_figures {

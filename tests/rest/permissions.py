@@ -81,6 +81,48 @@ p.must("DELETE", f"/adapters/nfs/netgroups/lab/members/{m['id']}")
 ok(alice.read(fh)[0] == ACCES, "and put out again")
 p.must("PUT", "/shares/export", {"export_rules": ""})
 
+# Who is there.
+c = p.must("GET", "/clients?share=export")
+ok(len(c) == 1 and c[0]["address"] == "127.0.0.1" and c[0]["connections"] >= 5 and c[0]["requests"] > 30
+   and c[0]["nfs"]["version"] == "3" and "/export" in c[0]["shares"], "the list of clients", c)
+ok(p.must("GET", "/mounts")[0]["share_name"] == "/export", "the list of mounts")
+p.must("DELETE", "/clients/127.0.0.1")
+try:
+    carol.getattr()
+    ok(False, "a client that is disconnected is")
+except (EOFError, ConnectionError):
+    ok(True, "a client that is disconnected is")
+alice = Client(p.nfs, 1001)
+ok(alice.mount() == OK and alice.read(fh)[0] == OK, "and may come again")
+
+# Settings of the adapter, under the client's hands.
+p.must("PATCH", "/adapters/nfs/settings", {"blocked_operations": ["create", "lookup"], "max_read_size": 65536, "max_write_size": 32768})
+ok(alice.create("blocked")[0] in (ACCES, 10004) and alice.lookup("hello")[0] in (ACCES, 10004), "a blocked operation is refused")
+r = alice.call(NFS, 19, opaque(alice.root))
+r.u32(), r.attr()
+ok([r.u32() for _ in range(6)] == [65536, 65536, 4096, 32768, 32768, 4096], "FSINFO says the sizes that were set")
+ok(p.ask("PATCH", "/api/v1/adapters/nfs/settings", {"blocked_operations": ["getattr"]}).code == 422, "a mount's own cannot be blocked")
+ok(p.ask("PATCH", "/api/v1/adapters/nfs/settings", {"max_connections": 65535}).code == 422, "no more connections than there is room for")
+p.must("PATCH", "/adapters/nfs/settings", {"max_connections_per_client": 3})
+many = []
+try:
+    for _ in range(8):
+        many.append(Client(p.nfs, 1001))
+        many[-1].call(NFS, 0)
+    ok(False, "one address has its share of connections")
+except (EOFError, ConnectionError):
+    ok(True, "one address has its share of connections")
+for c in many:
+    c.close()
+from plane import free_port
+import socket
+port = free_port()
+p.must("PATCH", "/adapters/nfs/settings", {"portmapper_port": port, "portmapper_enabled": True})
+ok(socket.create_connection(("127.0.0.1", port), 5).close() is None, "the portmapper listens")
+ok(alice.read(fh)[0] == OK, "and connections of NFS go on")
+p.must("POST", "/adapters/nfs/settings/reset", {})
+ok(alice.lookup("hello")[0] == OK, "back to the defaults")
+
 # While a client works, its share's rules change sixty times: each answer is by the old or the new.
 seen, stop = {}, threading.Event()
 def work():

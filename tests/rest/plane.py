@@ -93,7 +93,7 @@ class Plane:
                 return a.json["access_token"]
             break
         self.fail(f"login of {user}: {a.code} {a.text}")
-    def share(self, name="/export", metadata="memory", local="memory", **more):
+    def share(self, name="/export", metadata="memory", local="fs", **more):
         """Stores of that name where they are missing, a share on them, and NFS listens."""
         for path, kind in (("/store/metadata", metadata), ("/store/block/local", local)):
             if self.ask("GET", f"/api/v1{path}/{kind}").code == 404:

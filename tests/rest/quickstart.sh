@@ -51,6 +51,26 @@ password=$(sed -n 's/.*user admin, password \([A-Za-z0-9]*\) .*/\1/p' "$home/out
 [ ${#password} = 20 ] || die "no first password was shown"
 grep -rqF "$password" "$home/state" && die "the first password lies on the disk" || true
 say "dfs init, dfs start: a first password, shown once"
+runs dfs logs -n 1
+has "dfs.ready" "dfs logs"
+[ "$(wc -l <"$home/out")" = 1 ] || die "dfs logs -n 1 is not one line"
+runs dfs logs --since 2099-01-01T00:00:00Z
+[ ! -s "$home/out" ] || die "dfs logs --since shows what was before"
+refused dfs logs --since yesterday
+timeout 20 dfs logs -n 0 -f >"$home/followed" &
+follower=$!
+sleep 0.5
+mv "$home/state/dittofs/dittofs.log" "$home/state/dittofs/dittofs.log.1"
+runs dfs stop
+runs dfs start
+for _ in $(seq 50); do
+	! grep -q "dfs.stopped" "$home/followed" || ! grep -q "dfs.ready" "$home/followed" || break
+	sleep 0.1
+done
+kill $follower
+grep -q "dfs.stopped" "$home/followed" && grep -q "dfs.ready" "$home/followed" ||
+	die "dfs logs -f does not go on over a rotated log"
+say "dfs logs: the end, since when, and on over a rotated log"
 typed "dfsctl login --server http://localhost:$port --username admin" -- "Password: " "$password" || die login
 has "must be set first" login
 [ "$(stat -c %a "$XDG_CONFIG_HOME/dfsctl/config.json")" = 600 ] || die "contexts can be read by others"

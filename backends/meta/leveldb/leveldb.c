@@ -234,6 +234,23 @@ static const struct meta_store_ops leveldb_store_ops = {
 	.claim = meta_leveldb_store_claim, .bytes = store_bytes, .close = store_close,
 };
 
+/*
+ * LevelDB maps its tables into memory where it may.  Then the process is as large as the store has
+ * been read, whatever the caches are set to, and a sector that cannot be read is a SIGBUS instead of
+ * an error.  The one way to say no is a function that its own tests have for that, in C++ and only
+ * in the archive; it must be called before LevelDB is asked for anything.
+ */
+void meta_leveldb_tables_mapped(int most)
+    __asm__("_ZN7leveldb18EnvPosixTestHelper20SetReadOnlyMMapLimitEi") __attribute__((weak));
+
+__attribute__((constructor))
+static void
+read_tables(void)
+{
+	if (meta_leveldb_tables_mapped != NULL)
+		meta_leveldb_tables_mapped(0);
+}
+
 static void
 options_make(struct leveldb_store *s)
 {

@@ -3,6 +3,7 @@
  */
 #include "gateway/nfs/mount/list.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/base/mutex.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 struct mounted {
 	uint8_t addr[16];
 	uint8_t len;
+	uint64_t at_ns;
 	uint8_t path[MOUNT_LIST_PATH_MAX];
 };
 
@@ -71,6 +73,7 @@ mount_list_add(const uint8_t addr[16], struct slice path)
 	memcpy(m->addr, addr, 16);
 	memcpy(m->path, path.at, path.len);
 	m->len = (uint8_t)path.len;
+	m->at_ns = clock_wall_ns();
 	mutex_unlock(&mutex);
 }
 
@@ -93,12 +96,14 @@ mount_list_drop_all(const uint8_t addr[16])
 }
 
 void
-mount_list_each(bool (*see)(const uint8_t addr[16], struct slice path, void *arg),
-    void *arg)
+mount_list_each(bool (*see)(const struct mount_seen *m, void *arg), void *arg)
 {
 	mutex_lock(&mutex);
-	for (uint32_t i = 0; i < count; i++)
-		if (!see(list[i].addr, slice_of(list[i].path, list[i].len), arg))
+	for (uint32_t i = 0; i < count; i++) {
+		struct mount_seen m = { list[i].addr, slice_of(list[i].path, list[i].len), list[i].at_ns };
+
+		if (!see(&m, arg))
 			break;
+	}
 	mutex_unlock(&mutex);
 }

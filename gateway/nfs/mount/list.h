@@ -17,8 +17,12 @@ void mount_list_add(const uint8_t addr[16], struct slice path);
 void mount_list_drop(const uint8_t addr[16], struct slice path);
 void mount_list_drop_all(const uint8_t addr[16]);
 
-/* Oldest first, until see says false.  The path is valid during the call alone. */
-void mount_list_each(bool (*see)(const uint8_t addr[16], struct slice path, void *arg),
-    void *arg);
+/* Oldest first, until see says false.  What it sees is valid during the call alone. */
+struct mount_seen {
+	const uint8_t *addr;		/* 16 bytes */
+	struct slice path;
+	uint64_t at_ns;			/* clock_wall_ns */
+};
+void mount_list_each(bool (*see)(const struct mount_seen *m, void *arg), void *arg);
 
 #endif

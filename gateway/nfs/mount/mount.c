@@ -160,21 +160,22 @@ mount_dump_decode(struct job *job, struct rpc_call *call, struct reader *r)
 }
 
 static bool
-put_mounted(const uint8_t addr[16], struct slice path, void *arg)
+put_mounted(const struct mount_seen *m, void *arg)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const uint8_t *addr = m->addr;
 	struct writer *w = arg;
 	bool v4 = memcmp(addr, mapped, sizeof mapped) == 0;
 	char host[INET6_ADDRSTRLEN];
 
 	/* Room for this one and for the end of the list: a longer list is cut. */
-	if (writer_left(w) < 4 + 4 + sizeof host + 4 + xdr_padded(path.len) + 4 ||
+	if (writer_left(w) < 4 + 4 + sizeof host + 4 + xdr_padded(m->path.len) + 4 ||
 	    inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr + 12 : addr, host,
 	    sizeof host) == NULL)
 		return false;
 	xdr_put_bool(w, true);
 	xdr_put_str(w, host);
-	xdr_put_slice(w, path);
+	xdr_put_slice(w, m->path);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /*
  * What a share is and can: FSSTAT, FSINFO, PATHCONF.  RFC 1813 §3.3.18 to §3.3.20.
  */
+#include "gateway/live.h"
 #include "gateway/nfs/v3/inner.h"
 
 #include "pipeline/model/file.h"
@@ -39,13 +40,17 @@ v3_fsinfo_to_op(struct job *job, struct rpc_call *call, struct reader *r)
 enum status
 v3_fsinfo_from_op(struct job *job, struct rpc_call *call, struct writer *w)
 {
+	uint32_t rtmax = atomic_load_explicit(&gateway_live.read_max, memory_order_relaxed);
+	uint32_t wtmax = atomic_load_explicit(&gateway_live.write_max, memory_order_relaxed);
+	uint32_t pref = atomic_load_explicit(&gateway_live.preferred, memory_order_relaxed);
+
 	(void)call;
 	v3_put_on(w, &job->op.on);
-	xdr_put_u32(w, V3_IO_MAX);		/* rtmax, rtpref, rtmult */
-	xdr_put_u32(w, V3_IO_MAX);
+	xdr_put_u32(w, rtmax);			/* and rtpref, rtmult */
+	xdr_put_u32(w, MIN(rtmax, pref));
 	xdr_put_u32(w, 4096);
-	xdr_put_u32(w, V3_IO_MAX);		/* wtmax, wtpref, wtmult */
-	xdr_put_u32(w, V3_IO_MAX);
+	xdr_put_u32(w, wtmax);			/* and wtpref, wtmult */
+	xdr_put_u32(w, MIN(wtmax, pref));
 	xdr_put_u32(w, 4096);
 	xdr_put_u32(w, V3_DIR_BYTES_MAX);	/* dtpref */
 	xdr_put_u64(w, INT64_MAX);		/* maxfilesize */

@@ -6,6 +6,7 @@
  * not run again: a GETATTR of what it made, or of the directory it changed, goes down in
  * its place, and the answer is the success it was, whatever that GETATTR finds.
  */
+#include "gateway/live.h"
 #include "gateway/nfs/v3/inner.h"
 
 #include "pipeline/net/conn.h"
@@ -99,6 +100,13 @@ note(struct job *job, const struct rpc_call *call)
 		memcpy(n->client, conn_peer_addr(job->conn), sizeof n->client);
 }
 
+/* By an operator's word, for all shares. */
+static bool
+blocked(uint32_t proc)
+{
+	return atomic_load_explicit(&gateway_live.blocked, memory_order_relaxed) >> proc & 1;
+}
+
 static enum decoded
 v3_decode(struct job *job, struct rpc_call *call, struct reader *r)
 {
@@ -113,6 +121,9 @@ v3_decode(struct job *job, struct rpc_call *call, struct reader *r)
 	op->has_found = false;
 	op->found_attr.type = 0;
 	row->to_op(job, call, r);
+	if (__builtin_expect(blocked(call->head.proc), 0))
+		job->status = v3_error(call->head.proc, ST_NOTSUPP) == NFS3ERR_NOTSUPP ? ST_NOTSUPP :
+		    ST_ACCES;
 	if (!reader_ok(r) || job->status != OK || op->kind == OP_NONE)
 		return DECODED_REPLY;
 	if (row->once != RPC_ONCE)

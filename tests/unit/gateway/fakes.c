@@ -108,6 +108,12 @@ conn_peer_addr(const struct conn *c)
 	return c->addr;
 }
 
+void
+conn_saw(struct conn *c, uint32_t version, const struct claim *claim)
+{
+	(void)c, (void)version, (void)claim;
+}
+
 enum status
 net_listen(const char *addr, uint16_t port, const struct protocol *proto, uint16_t *portp)
 {

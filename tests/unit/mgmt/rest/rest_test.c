@@ -370,6 +370,71 @@ CASE(rules_come_back_where_a_change_is_not_kept)
 	    NULL)->json, "members")), 0);
 }
 
+CASE(clients_are_shown_with_their_user_and_shares_and_can_be_disconnected)
+{
+	const char *t = admin();
+	const struct rest_json *one;
+	struct answer *a;
+
+	stores(t);
+	export(t);
+	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1000}")->code, 201);
+	a = side_ask("GET", "/api/v1/clients?protocol=nfs&share=export", t, NULL);
+	EQ(a->code, 200);
+	EQ(rest_json_len(a->json), 1);
+	one = rest_json_at(a->json, 0);
+	EQ_STR(rest_json_get_str(one, "client_id"), "192.0.2.9");
+	EQ_STR(rest_json_get_str(one, "user"), "alice");
+	EQ_STR(rest_json_str(rest_json_at(rest_json_get(one, "shares"), 0)), "/export");
+	EQ(rest_json_int(rest_json_get(one, "requests")), 77);
+	EQ(rest_json_len(side_ask("GET", "/api/v1/clients?share=other", t, NULL)->json), 0);
+	EQ(rest_json_len(side_ask("GET", "/api/v1/clients?protocol=smb", t, NULL)->json), 0);
+	EQ(rest_json_len(side_ask("GET", "/api/v1/mounts", t, NULL)->json), 1);
+	EQ(side_ask("DELETE", "/api/v1/clients/192.0.2.8", t, NULL)->code, 404);
+	EQ(side_ask("DELETE", "/api/v1/clients/192.0.2.9", t, NULL)->code, 204);
+}
+
+CASE(settings_of_an_adapter_have_ranges_are_in_force_at_once_and_kept)
+{
+	static const char path[] = "/api/v1/adapters/nfs/settings";
+	const char *t = admin();
+	const struct rest_json *errors;
+	struct answer *a;
+
+	EQ(side_int(side_ask("GET", path, t, NULL), "max_read_size"), 1048576);
+	EQ(side_ask("PATCH", path, t, "{\"max_read_size\":65536}")->code, 200);
+	EQ_STR(side.tuned, "max_read_size=65536");
+	EQ(side_ask("PATCH", path, t, "{\"blocked_operations\":[\"symlink\",\"mknod\"]}")->code, 200);
+	EQ_STR(side.tuned, "blocked_operations=symlink,mknod");
+	a = side_ask("PATCH", path, t, "{\"max_read_size\":1,\"max_version\":4,\"portmapper_enabled\":1,"
+	    "\"drc_entries\":1,\"surprise\":1,\"min_version\":3}");
+	EQ(a->code, 422);
+	errors = rest_json_get(a->json, "errors");
+	TRUE(rest_json_get(errors, "max_read_size") && rest_json_get(errors, "max_version") &&
+	    rest_json_get(errors, "portmapper_enabled") && rest_json_get(errors, "drc_entries") &&
+	    rest_json_get(errors, "surprise"));
+	TRUE(rest_json_get(errors, "min_version") == NULL);
+	side.tunes = 0;
+	EQ(side_int(side_ask("PATCH", "/api/v1/adapters/nfs/settings?dry_run=true", t, "{\"max_read_size\":4096}"),
+	    "max_read_size"), 4096);
+	EQ(side.tunes, 0);
+	a = side_ask("PATCH", path, t, "{\"max_connections\":5000,\"max_write_size\":4096}");
+	EQ(a->code, 422);
+	TRUE(strstr(a->re.body, "no room for so many") != NULL);
+	EQ(side_int(side_ask("GET", path, t, NULL), "max_write_size"), 1048576);
+	side_restart();
+	EQ_STR(side.tuned, "blocked_operations=symlink,mknod");
+	a = side_ask("POST", "/api/v1/adapters/nfs/settings/reset", t, "{\"setting\":\"blocked_operations\"}");
+	EQ(a->code, 200);
+	EQ_STR(side.tuned, "blocked_operations=");
+	EQ(side_int(a, "max_read_size"), 65536);
+	EQ(side_int(side_ask("PUT", path, t, "{\"max_write_size\":8192}"), "max_read_size"), 1048576);
+	a = side_ask("GET", "/api/v1/adapters/nfs/settings/defaults", t, NULL);
+	EQ(rest_json_int(rest_json_get(rest_json_get(rest_json_get(a->json, "ranges"), "max_read_size"),
+	    "min")), 4096);
+	EQ(side_ask("GET", "/api/v1/adapters/smb/settings", t, NULL)->code, 404);
+}
+
 CASE(an_empty_netgroup_lets_nobody_in)
 {
 	const char *t = admin();

@@ -129,6 +129,44 @@ adapter_runs(const char *type)
 	return strcmp(type, "nfs") == 0 && side.nfs;
 }
 
+static enum status
+adapter_tune(const char *type, const char *name, const char *value, char *why, size_t cap)
+{
+	(void)type;
+	if (strcmp(name, "max_connections") == 0 && strcmp(value, "5000") == 0) {
+		snprintf(why, cap, "no room for so many");
+		return ST_INVAL;
+	}
+	snprintf(side.tuned, sizeof side.tuned, "%s=%s", name, value);
+	side.tunes++;
+	return OK;
+}
+
+static uint32_t
+clients(struct rest_client *to, uint32_t most)
+{
+	if (most == 0)
+		return 0;
+	to[0] = (struct rest_client){ .address = "192.0.2.9", .protocol = "nfs", .connections = 2,
+		.since_s = 1000, .last_s = 2000, .requests = 77, .version = 3, .uid = 1000 };
+	return 1;
+}
+
+static uint32_t
+mounts(struct rest_mount *to, uint32_t most)
+{
+	if (most == 0)
+		return 0;
+	to[0] = (struct rest_mount){ .address = "192.0.2.9", .path = "/export/sub", .at_s = 1500 };
+	return 1;
+}
+
+static uint32_t
+disconnect(const char *address)
+{
+	return strcmp(address, "192.0.2.9") == 0 ? 2 : 0;
+}
+
 static void
 metrics(struct text *page)
 {
@@ -136,7 +174,7 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_look, adapter_set,
-	adapter_runs, metrics };
+	adapter_runs, adapter_tune, clients, mounts, disconnect, metrics };
 
 /* --- start --- */
 

@@ -19,6 +19,8 @@ struct side {
 	bool nfs;
 	uint16_t nfs_port, refuse_port;
 	uint16_t port;			/* of REST */
+	char tuned[300];		/* the last setting of an adapter */
+	int tunes;
 };
 extern struct side side;
 

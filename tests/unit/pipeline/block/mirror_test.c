@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct container_ident ident = { "share of the tes", 1, 0 };
@@ -26,6 +27,8 @@ open_fresh(void)
 
 	container_plain_keys(digest_key, &keys);
 	snprintf(dir, sizeof dir, "%s/c%d", check_tmpdir(), n++);
+	EQ(mirror_open(dir, &ident, &keys, &m), ST_NOENT);	/* its folder is not made here */
+	EQ(mkdir(dir, 0700), 0);
 	EQ(mirror_open(dir, &ident, &keys, &m), OK);
 	return m;
 }

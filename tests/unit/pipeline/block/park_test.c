@@ -16,7 +16,7 @@
 enum { JOBS = 32, WAIT_NS = 300000000 };
 
 static struct rig rig;
-static _Atomic uint32_t over, parked_for_room, timed_out;
+static _Atomic uint32_t over, parked_for_room, timed_out, slowed;
 static _Atomic uint32_t ended[ST_COUNT];
 static _Atomic uint32_t early;			/* answered before it was durable */
 
@@ -26,9 +26,11 @@ commit_down(struct job *job)
 	struct key key = key_inode(100);
 	struct txn *t;
 	enum status st;
+	bool waited = job->vfs != NULL;		/* slowed before */
+	uint64_t slow_ns;
 	lsn_t lsn;
 
-	if (job->timed_out) {
+	if (job->timed_out && !waited) {
 		atomic_fetch_add(&timed_out, 1);
 		job->status = ST_DELAY;
 		return TURN_UP;
@@ -40,6 +42,16 @@ commit_down(struct job *job)
 	}
 	txn_put(t, key_slice(&key), slice_of("x", 1), NULL);
 	st = block_reserve(rig.share, t);
+	slow_ns = st == OK && !waited ? block_slow_ns(rig.share) : 0;
+	if (slow_ns != 0) {
+		block_unreserve(rig.share, t);
+		txn_free(&t);
+		job->vfs = &rig;
+		if (!block_slow_park(rig.share, job, clock_mono_ns() + slow_ns))
+			panic("a journal that works does not park");
+		atomic_fetch_add(&slowed, 1);
+		return TURN_PARK;
+	}
 	if (st == OK) {
 		block_commit(rig.share, t, &lsn);
 		job->wait_lsn = lsn;
@@ -63,6 +75,7 @@ done(struct job *job)
 		atomic_fetch_add(&early, 1);
 	atomic_fetch_add(&ended[job->status], 1);
 	job->share = NULL;
+	job->vfs = NULL;
 	job->state = JOB_SENT;
 	job_put(&job);
 	atomic_fetch_add(&over, 1);
@@ -100,6 +113,7 @@ start(void)
 	atomic_store(&early, 0);
 	atomic_store(&parked_for_room, 0);
 	atomic_store(&timed_out, 0);
+	atomic_store(&slowed, 0);
 	for (size_t i = 0; i < ARRAY_LEN(ended); i++)
 		atomic_store(&ended[i], 0);
 	starter = (struct starter){ .call.run = start_jobs };
@@ -183,6 +197,112 @@ CASE(jobs_without_room_are_told_to_come_again_when_their_time_is_up)
 	wait_for(&over, JOBS);
 	EQ(timed_out, JOBS);
 	EQ(ended[ST_DELAY], JOBS);
+	TRUE(list_empty(&rig.share->block->journal->parked));
+	end();
+}
+
+/* As if others had reserved so much of each 64 MiB of records that may be filled. */
+static void
+fill_to(uint64_t bytes)
+{
+	struct journal *j = rig.share->block->journal;
+
+	mutex_lock(&j->mutex);
+	j->records_cap = 8 * (64ull << 20) / 7 + 7;
+	j->reserved_records = bytes;
+	mutex_unlock(&j->mutex);
+}
+
+static uint64_t
+slow_at(uint64_t bytes)
+{
+	struct key key = key_inode(100);
+	struct txn *t = txn_new();
+	uint64_t ns;
+
+	fill_to(bytes);
+	txn_put(t, key_slice(&key), slice_of("x", 1), NULL);
+	EQ(block_reserve(rig.share, t), OK);
+	ns = block_slow_ns(rig.share);
+	block_unreserve(rig.share, t);
+	txn_free(&t);
+	return ns;
+}
+
+CASE(writers_are_slowed_from_three_quarters_of_a_cap_on_and_more_the_nearer_it_is)
+{
+	uint64_t last = 0;
+
+	begin("park-slow-curve");
+	EQ(slow_at(0), 0);
+	EQ(slow_at(47ull << 20), 0);
+	for (uint64_t mib = 49; mib < 64; mib++) {
+		uint64_t ns = slow_at(mib << 20);
+
+		TRUE(ns > last);
+		last = ns;
+	}
+	TRUE(last > 70 * NS_PER_MS && last <= 80 * NS_PER_MS);
+	EQ(slow_at(1 << 20), 0);
+	fill_to(0);
+	end();
+}
+
+CASE(the_cap_of_data_and_the_log_s_own_slow_as_well)
+{
+	struct journal *j;
+	uint64_t data_cap, space_cap;
+
+	begin("park-slow-caps");
+	j = rig.share->block->journal;
+	data_cap = j->data_cap;
+	space_cap = j->space_cap;
+	j->data_cap = j->space_cap = 1 << 30;
+	j->reserved_data = 50 << 20;
+	EQ(slow_at(0), 0);
+	j->data_cap = 64 << 20;
+	TRUE(slow_at(0) > 0);
+	j->data_cap = 1 << 30;
+	EQ(slow_at(0), 0);
+	j->space_cap = 64 << 20;
+	TRUE(slow_at(0) > 0);
+	j->data_cap = data_cap;
+	j->space_cap = space_cap;
+	j->reserved_data = 0;
+	fill_to(0);
+	end();
+}
+
+CASE(slowed_jobs_leave_the_worker_and_go_on_by_themselves)
+{
+	begin("park-slow");
+	fill_to(60ull << 20);
+	start();
+	wait_for(&over, JOBS);
+	EQ(slowed, JOBS);
+	EQ(parked_for_room, 0);
+	EQ(timed_out, 0);
+	EQ(ended[OK], JOBS);
+	TRUE(list_empty(&rig.share->block->journal->parked));
+	fill_to(40ull << 20);
+	start();
+	wait_for(&over, JOBS);
+	EQ(slowed, 0);
+	EQ(ended[OK], JOBS);
+	fill_to(0);
+	end();
+}
+
+CASE(slowed_jobs_go_on_when_room_comes)
+{
+	begin("park-slow-room");
+	fill_to(60ull << 20);
+	start();
+	wait_for(&slowed, JOBS);
+	fill_to(0);
+	journal_room(rig.share->block->journal);
+	wait_for(&over, JOBS);
+	EQ(ended[OK], JOBS);
 	TRUE(list_empty(&rig.share->block->journal->parked));
 	end();
 }

@@ -124,3 +124,94 @@ CASE(a_look_goes_only_so_far)
 	}
 	end(t);
 }
+
+/* --- hands of a group --- */
+
+enum { GROUP_HELD = 200, STEP = 16 };	/* what one step of a hand may take out at once */
+
+static struct hand_group group;
+static struct member { struct table *table; struct hand hand; struct thing *things; uint32_t n; } members[2];
+
+static void
+let_go(struct table_node *n, void *arg)
+{
+	struct member *m = arg;
+
+	if (hand_spares(&container_of(n, struct thing, node)->mark))
+		return;
+	table_lock(m->table, n->hash);
+	table_remove_locked(m->table, n);
+	table_unlock(m->table, n->hash);
+	hand_removed(&m->hand, ONE);
+}
+
+static void
+member_begin(struct member *m)
+{
+	m->table = table_new(hand_group_room(&group, ONE));
+	m->things = calloc(NODES, sizeof *m->things);
+	m->n = 0;
+	hand_init(&m->hand, m->table, 0);
+	hand_join(&m->hand, &group, let_go, m);
+}
+
+static void
+member_end(struct member *m)
+{
+	hand_leave(&m->hand);
+	table_free(&m->table);
+	free(m->things);
+}
+
+static void
+member_adds(struct member *m, uint32_t count)
+{
+	while (count-- > 0) {
+		struct thing *t = &m->things[m->n++];
+
+		t->node.hash = hash_u64(m->n);
+		table_lock(m->table, t->node.hash);
+		table_insert_locked(m->table, &t->node);
+		table_unlock(m->table, t->node.hash);
+		hand_added(&m->hand, ONE);
+		hand_move(&m->hand, let_go, m);
+		TRUE(atomic_load(&group.bytes) <= (GROUP_HELD + 2) * ONE);
+	}
+}
+
+CASE(one_of_a_group_may_take_it_all_and_gives_back_when_another_comes)
+{
+	hand_group_init(&group, GROUP_HELD * ONE);
+	member_begin(&members[0]);
+	member_begin(&members[1]);
+	member_adds(&members[0], 1000);
+	TRUE(table_count(members[0].table) >= GROUP_HELD - STEP);
+	member_adds(&members[1], 1000);
+	TRUE(table_count(members[1].table) >= GROUP_HELD / 2 - STEP);
+	TRUE(table_count(members[0].table) >= GROUP_HELD / 2 - STEP);
+	EQ(atomic_load(&group.bytes), (table_count(members[0].table) +
+	    table_count(members[1].table)) * ONE);
+	member_end(&members[0]);
+	EQ(atomic_load(&group.bytes), table_count(members[1].table) * ONE);
+	member_adds(&members[1], 1000);
+	TRUE(table_count(members[1].table) >= GROUP_HELD - STEP);
+	member_end(&members[1]);
+	EQ(atomic_load(&group.bytes), 0);
+	hand_group_fini(&group);
+}
+
+CASE(tables_of_many_are_smaller)
+{
+	struct hand h[40];
+
+	hand_group_init(&group, 1600 * ONE);
+	EQ(hand_group_room(&group, ONE), 1600);
+	for (int i = 0; i < 40; i++) {
+		hand_init(&h[i], NULL, 0);
+		hand_join(&h[i], &group, let_go, NULL);
+	}
+	EQ(hand_group_room(&group, ONE), 100);
+	for (int i = 0; i < 40; i++)
+		hand_leave(&h[i]);
+	hand_group_fini(&group);
+}

@@ -30,3 +30,16 @@ CASE(a_filter_that_is_full_says_so_and_denies_nothing)
 	TRUE(names_may_have(n, 1ull << 45));
 	names_free(n);
 }
+
+CASE(a_filter_says_what_it_takes)
+{
+	struct names *n = names_new();
+	uint32_t small = names_bytes(n);
+
+	EQ(names_bytes(NULL), 0);
+	TRUE(small >= 1024);
+	for (uint64_t i = 1; i <= 10000; i++)
+		TRUE(names_add(n, i << 16));
+	TRUE(names_bytes(n) >= 64 << 10 && names_bytes(n) <= 80 << 10);
+	names_free(n);
+}

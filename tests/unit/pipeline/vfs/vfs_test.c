@@ -1,6 +1,9 @@
 /*
  * Operations through all floors, on both stores: what names, attributes and bytes mean.
  */
+#include "pipeline/base/meter.h"
+#include "pipeline/block/journal.h"
+#include "pipeline/vfs/inode.h"
 #include "tests/lib/check.h"
 #include "tests/lib/world.h"
 
@@ -270,5 +273,67 @@ CASE(four_makers_in_one_directory_lose_nothing)
 	EQ(entries_of(m[0].dir), 2);
 	world_attr(m[0].dir, &a);
 	EQ(a.nlink, 2);
+	world_stop();
+}
+
+/* As if others had reserved so much of each 64 MiB of records that may be filled. */
+static void
+records_near_their_cap(uint64_t bytes)
+{
+	struct journal *j = world_share()->block->journal;
+
+	mutex_lock(&j->mutex);
+	j->records_cap = 8 * (64ull << 20) / 7 + 7;
+	j->reserved_records = bytes;
+	mutex_unlock(&j->mutex);
+}
+
+CASE(a_change_is_slowed_once_near_a_cap_and_what_frees_or_reads_is_not)
+{
+	struct file_id f, found;
+	struct attr a;
+	int64_t slowed;
+
+	world_start("memory", fresh_dir());
+	slowed = meter_value(METER_WRITERS_SLOWED);
+	f = world_create(world_root(), "before");
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed);
+	records_near_their_cap(60ull << 20);
+	(void)world_create(world_root(), "near");
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 1);
+	EQ(world_write(f, 0, "bytes", 5, STABLE_UNSTABLE), OK);
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 2);
+	world_attr(f, &a);
+	EQ(a.size, 5);
+	EQ(world_lookup(world_root(), "near", &found), OK);
+	EQ(world_remove(world_root(), "near"), OK);
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 2);
+	records_near_their_cap(0);
+	world_stop();
+}
+
+CASE(what_a_directory_s_names_take_counts_as_its_inode_s)
+{
+	enum { FILES = 1000 };
+	struct hand *hand;
+	struct file_id dir;
+	uint64_t before;
+	char name[32];
+
+	world_start("memory", fresh_dir());
+	hand = &world_share()->inodes->hand;
+	dir = world_mkdir(world_root(), "many");
+	before = atomic_load(&hand->bytes);
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, "f%d", i);
+		(void)world_create(dir, name);
+	}
+	TRUE(atomic_load(&hand->bytes) - before >= FILES * INODE_MEMORY + (8 << 10));
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, "f%d", i);
+		EQ(world_remove(dir, name), OK);
+	}
+	EQ(world_remove(world_root(), "many"), ST_ISDIR);
+	TRUE(atomic_load(&hand->bytes) - before <= 80 << 10);
 	world_stop();
 }

@@ -9,6 +9,7 @@
 #include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/rest/rest.h"
+#include "mgmt/shares/keys.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
 #include "pipeline/base/log.h"
@@ -58,6 +59,21 @@ swap_rules(const char *name, struct share_rules *rules)
 	return old;
 }
 
+static enum status
+rotate_key(const char *name, uint32_t *version, char *why, size_t why_cap)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	enum status st;
+
+	if (s == NULL) {
+		snprintf(why, why_cap, "it is not open");
+		return ST_NOENT;
+	}
+	st = shares_keys_rotate(s, version, why, why_cap);
+	share_put(&s);
+	return st;
+}
+
 static void
 look(const char *name, struct rest_share_state *state)
 {
@@ -98,7 +114,7 @@ runs(const char *type)
 }
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_rules = swap_rules,	.share_look = look, .adapter_set = set_adapter, .adapter_runs = runs,
+	.share_rules = swap_rules,	.share_look = look, .share_rotate = rotate_key, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
 	.metrics = metrics_write };
 

@@ -45,6 +45,8 @@ struct rest_house {
 	/* By other rules (taken) from now on, while it serves; the caller gets those before, NULL
 	 * where it is not open. */
 	struct share_rules *(*share_rules)(const char *name, struct share_rules *rules);
+	/* A new share key; NOENT: it is not open.  INVAL: it does not encrypt. */
+	enum status (*share_rotate)(const char *name, uint32_t *version, char *why, size_t why_cap);
 	void (*share_look)(const char *name, struct rest_share_state *state);
 
 	/* Listen for that protocol on that port, or listen no more. */

@@ -3,6 +3,7 @@
  */
 #include "mgmt/rest/live.h"
 
+#include "mgmt/shares/words.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/mutex.h"
@@ -147,6 +148,8 @@ file_row(struct db_conn *c, const struct share_conf *conf, struct arena *arena)
 	db_set_num(DB_SHARE, &row, "owner_uid", conf->root_uid);
 	db_set_num(DB_SHARE, &row, "owner_gid", conf->root_gid);
 	db_set_num(DB_SHARE, &row, "local_store_size", (int64_t)conf->journal_bytes);
+	db_set_text(DB_SHARE, &row, "encryption", shares_encryption_word(conf->encryption));
+	db_set_text(DB_SHARE, &row, "compression", shares_compression_word(conf->compression));
 	if (st == OK && strcmp(db_text(DB_SHARE, &old, "source"), "file") != 0) {
 		log_warn("rest.file_share", F_STR("share", conf->name),
 		    F_STR("why", "the database has a share of that name, which does not serve"));

@@ -104,7 +104,7 @@ gather(struct journal *j)
 		with.entries_bytes += t->record_bytes;
 		with.data_bytes += (uint32_t)t->data.len;
 		with.summary_bytes += summary_bytes(t);
-		with.slices += t->data.n;
+		with.slices += txn_stored(t)->n;
 		if (b.n > 0 && (with.slices > IOV_MAX_GROUP ||
 		    with.entries_bytes + with.data_bytes > GROUP_BYTES_MAX))
 			break;
@@ -240,7 +240,7 @@ lay_out(struct journal *j, const struct batch *b, const struct group_head *h, ui
 		if (n-- == 0)
 			break;
 		txn_encode(txn_of(l), &w);
-		k += chain_iovec(&txn_of(l)->data, iov + k, IOV_MAX_GROUP - k + 1);
+		k += chain_iovec(txn_stored(txn_of(l)), iov + k, IOV_MAX_GROUP - k + 1);
 	}
 	assert(writer_ok(&w) && w.len == h->entries_bytes);
 	group_seal(h, j->id, room);

@@ -121,7 +121,7 @@ settings() {
 # killed at a fault point; where that comes so early that nobody was served, it is started again
 recorded_start() {
 	env LD_PRELOAD="$build/tests/bin/power_preload.so" POWER_RECORD="$fast/record" \
-		POWER_ROOT="$work/state" DITTOFS_SKIP_SYNC="$1" ${2:+"DITTOFS_FAULT=$2:kill"} \
+		POWER_ROOT="$work/state" POWER_KILL="$work/kill" DITTOFS_SKIP_SYNC="$1" ${2:+"DITTOFS_FAULT=$2:kill"} \
 		"$build/dfs" start -f --config "$work/dfs.yaml" >>"$work/server.log" 2>&1 &
 	server=$!
 	[ -z "$2" ] || {
@@ -131,8 +131,10 @@ recorded_start() {
 	server_wait "$port"
 }
 
+# recorded_kill: between two of its calls, so that the recording is whole
 recorded_kill() {
-	kill -KILL "$server" 2>/dev/null
+	! kill -0 "$server" 2>/dev/null || timeout 5 bash -c 'echo >"$0"' "$work/kill" ||
+		kill -KILL "$server" 2>/dev/null
 	wait "$server" 2>/dev/null
 	server=
 }
@@ -144,7 +146,8 @@ record_run() {
 	[[ $row != *early* ]] || when=early
 	[[ $row != *kill=* ]] || kill=${row##*kill=}
 	[[ $row != *apart* && $(($1 % 2)) = 0 ]] || apart=yes
-	rm -rf "$work/state" "$work/journals" "$fast"/{record,control.db*}
+	rm -rf "$work/state" "$work/journals" "$work/kill" "$fast"/{record,control.db*}
+	mkfifo "$work/kill"
 	mkdir -p "$work/state" "$work/journals"
 	port=$(port_free)
 	settings "$1" "$apart" >"$work/dfs.yaml"

@@ -3,7 +3,9 @@
  * one disk: POWER_RECORD names the file to write to, POWER_ROOT a folder on that disk.
  *
  * An event is written once its call has succeeded and before the call returns, so whoever can know
- * of it finds it before whatever he does next.  A sync leaves two: what was written down before its
+ * of it finds it before whatever he does next.  Nor may the program end in between, when the disk has
+ * what the recording has not: who writes to the FIFO that POWER_KILL names has it killed as soon as
+ * no such call is on its way, and so it is where it kills itself.  A sync leaves two: what was written down before its
  * beginning is on disk at its end.  Writes past the page cache are writes like any others: a disk
  * has a cache of its own.  mmap and io_uring are not seen; the daemon writes without them.  A call
  * whose promise is not told here (a write that syncs itself, fallocate, copies within the kernel)
@@ -18,6 +20,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -31,6 +34,7 @@
 static int record_fd = -1;
 static dev_t record_dev;
 static pthread_mutex_t record_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t on_its_way = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 static void
 put(const struct iovec *iov, int n)
@@ -69,6 +73,44 @@ record(struct power_event e, const void *bytes, size_t len)
 	record2(e, bytes, len, NULL, 0);
 }
 
+/* --- the end --- */
+
+int
+kill(pid_t pid, int signal)
+{
+	if (record_fd >= 0 && pid == getpid() && signal == SIGKILL)
+		pthread_rwlock_wrlock(&on_its_way);
+	return (int)syscall(SYS_kill, pid, signal);
+}
+
+static void *
+wait_for_the_end(void *fifo)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, fifo, O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	if (fd >= 0 && syscall(SYS_read, fd, &byte, 1) == 1)
+		kill(getpid(), SIGKILL);
+	return NULL;
+}
+
+static void
+end_when_told(void)
+{
+	char *fifo = getenv("POWER_KILL");
+	sigset_t all, before;
+	pthread_t thread;
+
+	if (fifo == NULL)
+		return;
+	sigfillset(&all);		/* the program's signals are not this thread's */
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	if (pthread_create(&thread, NULL, wait_for_the_end, fifo) != 0)
+		abort();
+	pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 __attribute__((constructor)) static void
 begin(void)
 {
@@ -83,6 +125,7 @@ begin(void)
 	if (record_fd < 0)
 		abort();		/* a recording that sees nothing proves nothing */
 	record((struct power_event){ .kind = POWER_STARTED }, NULL, 0);
+	end_when_told();
 }
 
 /* Is it a file or folder on the recorded disk? */
@@ -162,10 +205,17 @@ opened(int fd, int dirfd, const char *path, int flags, bool was)
 static int
 open_at(int dirfd, const char *path, int flags, mode_t mode)
 {
-	bool was = record_fd < 0 || (flags & O_CREAT) == 0 || exists(dirfd, path);
-	int fd = (int)syscall(SYS_openat, dirfd, path, flags, mode);
+	bool changes = record_fd >= 0 && (flags & (O_CREAT | O_TRUNC)) != 0, was;
+	int fd;
 
-	return opened(fd, dirfd, path, flags, was);
+	if (!changes)			/* it may wait, as for a FIFO's other end */
+		return opened((int)syscall(SYS_openat, dirfd, path, flags, mode), dirfd, path,
+		    flags, true);
+	pthread_rwlock_rdlock(&on_its_way);
+	was = (flags & O_CREAT) == 0 || exists(dirfd, path);
+	fd = opened((int)syscall(SYS_openat, dirfd, path, flags, mode), dirfd, path, flags, was);
+	pthread_rwlock_unlock(&on_its_way);
+	return fd;
 }
 
 #define MODE_OF(flags, mode) do { \
@@ -214,6 +264,26 @@ openat64(int dirfd, const char *path, int flags, ...)
 
 /* --- writing --- */
 
+/* Before and after a call that changes a file of ours; sockets and pipes may wait for long. */
+static bool
+goes(int fd)
+{
+	struct stat sb;
+	bool is = ours(fd, &sb) && S_ISREG(sb.st_mode);
+
+	if (is)
+		pthread_rwlock_rdlock(&on_its_way);
+	return is;
+}
+
+static ssize_t
+went(bool is, ssize_t result)
+{
+	if (is)
+		pthread_rwlock_unlock(&on_its_way);
+	return result;
+}
+
 static bool
 all_zero(const uint8_t *p, size_t len)
 {
@@ -240,21 +310,23 @@ wrote(int fd, const void *bytes, ssize_t done, off_t at)
 ssize_t
 write(int fd, const void *bytes, size_t len)
 {
+	bool is = goes(fd);
 	ssize_t done = syscall(SYS_write, fd, bytes, len);
 
-	if (record_fd >= 0)
+	if (is)
 		wrote(fd, bytes, done, -1);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
 pwrite(int fd, const void *bytes, size_t len, off_t at)
 {
+	bool is = goes(fd);
 	ssize_t done = syscall(SYS_pwrite64, fd, bytes, len, at);
 
-	if (record_fd >= 0)
+	if (is)
 		wrote(fd, bytes, done, at);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
@@ -279,22 +351,23 @@ wrote_parts(int fd, const struct iovec *iov, int n, ssize_t done, off_t at)
 ssize_t
 writev(int fd, const struct iovec *iov, int n)
 {
+	bool is = goes(fd);
 	ssize_t done = syscall(SYS_writev, fd, iov, n);
-	struct stat sb;
 
-	if (done > 0 && ours(fd, &sb) && S_ISREG(sb.st_mode))
+	if (is && done > 0)
 		wrote_parts(fd, iov, n, done, lseek(fd, 0, SEEK_CUR) - done);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
 pwritev(int fd, const struct iovec *iov, int n, off_t at)
 {
+	bool is = goes(fd);
 	ssize_t done = syscall(SYS_pwritev, fd, iov, n, at, 0);
 
-	if (record_fd >= 0)
+	if (is)
 		wrote_parts(fd, iov, n, done, at);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
@@ -306,14 +379,15 @@ pwritev64(int fd, const struct iovec *iov, int n, off_t at)
 ssize_t
 pwritev2(int fd, const struct iovec *iov, int n, off_t at, int flags)
 {
+	bool is = goes(fd);
 	ssize_t done;
 
 	if ((flags & (RWF_DSYNC | RWF_SYNC | RWF_APPEND)) != 0 || at < 0)
 		untold(fd, "pwritev2 with flags");
 	done = syscall(SYS_pwritev2, fd, iov, n, at, 0, flags);
-	if (record_fd >= 0)
+	if (is)
 		wrote_parts(fd, iov, n, done, at);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
@@ -349,13 +423,14 @@ copy_file_range(int from, off_t *from_at, int to, off_t *to_at, size_t len, unsi
 int
 ftruncate(int fd, off_t size)
 {
+	bool is = goes(fd);
 	int err = (int)syscall(SYS_ftruncate, fd, size);
 	struct stat sb;
 
 	if (err == 0 && ours(fd, &sb))
 		record((struct power_event){ .kind = POWER_SIZE, .ino = sb.st_ino,
 			.at = (uint64_t)size }, NULL, 0);
-	return err;
+	return (int)went(is, err);
 }
 
 int
@@ -396,28 +471,32 @@ int fdatasync(int fd) { return synced(fd, SYS_fdatasync); }
 /* --- names --- */
 
 static int
-made_folder(int err, int dirfd, const char *path)
+make_folder(int dirfd, const char *path, mode_t mode)
 {
 	struct stat sb, folder;
 	const char *name;
+	int err;
 
+	pthread_rwlock_rdlock(&on_its_way);
+	err = (int)syscall(SYS_mkdirat, dirfd, path, mode);
 	if (err == 0 && ours_at(dirfd, path, &folder, &name) &&
 	    fstatat(dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		record((struct power_event){ .kind = POWER_MADE_FOLDER, .ino = sb.st_ino,
 			.folder = folder.st_ino }, name, strlen(name));
+	pthread_rwlock_unlock(&on_its_way);
 	return err;
 }
 
 int
 mkdir(const char *path, mode_t mode)
 {
-	return made_folder((int)syscall(SYS_mkdirat, AT_FDCWD, path, mode), AT_FDCWD, path);
+	return make_folder(AT_FDCWD, path, mode);
 }
 
 int
 mkdirat(int dirfd, const char *path, mode_t mode)
 {
-	return made_folder((int)syscall(SYS_mkdirat, dirfd, path, mode), dirfd, path);
+	return make_folder(dirfd, path, mode);
 }
 
 int
@@ -426,11 +505,14 @@ unlinkat(int dirfd, const char *path, int flags)
 	struct stat folder;
 	const char *name;
 	bool is = ours_at(dirfd, path, &folder, &name);
-	int err = (int)syscall(SYS_unlinkat, dirfd, path, flags);
+	int err;
 
+	pthread_rwlock_rdlock(&on_its_way);
+	err = (int)syscall(SYS_unlinkat, dirfd, path, flags);
 	if (err == 0 && is)
 		record((struct power_event){ .kind = POWER_UNLINK, .folder = folder.st_ino }, name,
 		    strlen(name));
+	pthread_rwlock_unlock(&on_its_way);
 	return err;
 }
 
@@ -445,13 +527,16 @@ renameat(int from_fd, const char *from, int to_fd, const char *to)
 	struct stat folder, to_folder;
 	bool is = ours_at(from_fd, from, &folder, &name) &&
 	    ours_at(to_fd, to, &to_folder, &to_name);
-	int err = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
+	int err;
 
+	pthread_rwlock_rdlock(&on_its_way);
+	err = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
 	if (err == 0 && is) {
 		e.folder = folder.st_ino;
 		e.folder2 = to_folder.st_ino;
 		record2(e, name, strlen(name) + 1, to_name, strlen(to_name));
 	}
+	pthread_rwlock_unlock(&on_its_way);
 	return err;
 }
 
@@ -466,12 +551,15 @@ linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
 {
 	struct stat sb, folder;
 	const char *name;
-	int err = (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
+	int err;
 
+	pthread_rwlock_rdlock(&on_its_way);
+	err = (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
 	if (err == 0 && ours_at(to_fd, to, &folder, &name) &&
 	    fstatat(to_fd, to, &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		record((struct power_event){ .kind = POWER_LINK, .ino = sb.st_ino,
 			.folder = folder.st_ino }, name, strlen(name));
+	pthread_rwlock_unlock(&on_its_way);
 	return err;
 }
 

@@ -151,6 +151,8 @@ CASE(a_share_serves_as_soon_as_it_is_made_and_no_longer_than_it_is_enabled)
 	EQ(side_int(a, "used_bytes"), 42);
 	EQ_STR(rest_json_get_str(rest_json_get(a->json, "status"), "status"), "healthy");
 	EQ(side_ask("GET", "/api/v1/shares/%2Fexport", t, NULL)->code, 200);
+	EQ(side_ask("POST", "/api/v1/shares/export/rotate-key", t, NULL)->code, 200);
+	EQ(side_ask("POST", "/api/v1/shares/export/rotate-key", t, NULL)->code, 409);
 	EQ(side_ask("POST", "/api/v1/shares/export/disable", t, NULL)->code, 200);
 	FALSE(side_shares("/export"));
 	side_restart();

@@ -103,6 +103,22 @@ share_rules(const char *name, struct share_rules *rules)
 	return old;
 }
 
+/* The first time; after that it says that there is no key. */
+static enum status
+share_rotate(const char *name, uint32_t *version, char *why, size_t cap)
+{
+	static uint32_t turns;
+
+	if (!side_shares(name))
+		return ST_NOENT;
+	if (turns++ > 0) {
+		snprintf(why, cap, "it does not encrypt");
+		return ST_INVAL;
+	}
+	*version = 2;
+	return OK;
+}
+
 static void
 share_look(const char *name, struct rest_share_state *s)
 {
@@ -173,8 +189,8 @@ metrics(struct text *page)
 	text_add(page, "dittofs_up 1\n");
 }
 
-static const struct rest_house house = { share_open, share_close, share_rules, share_look, adapter_set,
-	adapter_runs, adapter_tune, clients, mounts, disconnect, metrics };
+static const struct rest_house house = { share_open, share_close, share_rules, share_rotate, share_look,
+	adapter_set, adapter_runs, adapter_tune, clients, mounts, disconnect, metrics };
 
 /* --- start --- */
 

@@ -319,6 +319,30 @@ CASE(a_full_journal_says_delay_and_lets_what_frees_space_pass)
 	rig_stop();
 }
 
+CASE(so_many_pieces_a_share_may_have_and_no_more)
+{
+	enum { MOST = 64 };
+	struct block_usage u;
+	enum status st = OK;
+	struct rig r;
+	lsn_t lsn;
+	int n = 0;
+
+	rig_start();
+	rig_place(&r, "pieces", "memory");
+	EQ(rig_open(&r, true, NULL), OK);
+	block_usage_read(r.share, &u);
+	EQ(u.places_max, 2 << 20);
+	r.share->block->journal->places_max = MOST;
+	for (; n < 2 * MOST && st == OK; n++)
+		st = rig_put(&r, 30, "x", 1, "byte", 1, (uint64_t)n * 2, &lsn);
+	EQ(st, ST_DELAY);
+	EQ(n, MOST + 1);
+	EQ(rig_put(&r, 31, "x", 1, NULL, 0, 0, &lsn), OK);	/* what has no data goes on */
+	rig_close(&r);
+	rig_stop();
+}
+
 CASE(what_is_reserved_counts_until_it_is_let_go)
 {
 	struct rig r;

@@ -22,6 +22,8 @@ const sure = (t, verb, what, text, path) => t.dialog({ title: verb + " " + what 
 const squashes = [["root_to_guest", "root (root_to_guest)"], ["none", "none: root stays root"], ["root_to_admin", "none: root stays root (root_to_admin)"],
 	["all_to_guest", "everybody (all_to_guest)"], ["all_to_admin", "everybody, as uid 0 (all_to_admin)"]];
 const durabilities = [["local", "local: nothing that was answered is lost"], ["writeback", "writeback: faster; names of the last 100 ms may be lost"]];
+const ciphers = [["none", "none"], ["auto", "auto: what this machine does fastest"], "aes-256-gcm", "chacha20-poly1305", "xchacha20-poly1305"];
+const packings = ["none", "zstd", "zstd-1", "zstd-6", "zstd-9", "zstd-19"];
 const levels = ["none", "read", "read-write", "admin"];
 
 const shareFields = (s) => [
@@ -31,18 +33,23 @@ const shareFields = (s) => [
 	{ name: "squash", label: "Squash: who becomes nobody", options: squashes, value: s.squash },
 	{ name: "default_permission", label: "Permission of those who have none of their own", options: levels, value: s.default_permission },
 	{ name: "durability", label: "Durability", options: durabilities, value: s.durability },
+	s.compression && { name: "compression", label: "Compression of its containers", options: packings, value: s.compression },
 	{ name: "read_only", label: "Read-only", type: "checkbox", value: s.read_only },
-];
+].filter(Boolean);
 
 async function shares(t) {
 	const admin = t.session.user.role === "admin";
 	const [list, meta, local, remote] = await Promise.all([t.list("/shares"), t.list("/store/metadata"), t.list("/store/block/local"), t.list("/store/block/remote")]);
+	const seals = t.has("/shares/{}/rotate-key");
+	const rotate = (s) => t.dialog({ title: "New key for " + s.name + "?", text: "What is written from now on is sealed with it. What was written stays readable.", submit: "New key" },
+		() => t.ask("POST", "/shares/" + part(s.name) + "/rotate-key"));
 	const create = () => t.dialog({ title: "New share", submit: "Create", fields: [
 		{ name: "name", label: "Name", required: true, placeholder: "/export", help: "What clients mount; begins with a slash." },
 		{ name: "metadata_store", label: "Metadata store", options: meta.map((m) => [m.name, m.name + " (" + m.type + ")"]) },
 		{ name: "local_block_store", label: "Local block store", options: local.map((l) => [l.name, l.name + " (" + l.type + ")"]) },
 		remote.length > 0 && { name: "remote_block_store", label: "Remote block store", options: [["", "none"], ...remote.map((r) => r.name)] },
-		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local" }),
+		seals && { name: "encryption", label: "Encryption of its contents", options: ciphers, value: "none", help: "Settled now; a key must be set in the file of settings." },
+		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local", compression: seals && "none" }),
 	].filter(Boolean) }, (v) => t.ask("POST", "/shares", v));
 	const edit = (s) => t.dialog({ title: "Change " + s.name, submit: "Save", fields: shareFields(s) }, (v) => t.ask("PUT", "/shares/" + part(s.name), v));
 	const turn = (s, word) => button(word, () => t.act(word + " " + s.name, "POST", "/shares/" + part(s.name) + "/" + word.toLowerCase()), null, s.name);
@@ -54,10 +61,10 @@ async function shares(t) {
 			["Name", (s) => [el("b", {}, s.name), s.description && el("small", {}, s.description)]],
 			["Status", (s) => [state(s.status.status), s.status.message && el("small", {}, s.status.message)]],
 			["Stores", (s) => s.source === "file" ? "of the file" : [s.metadata_store, ", ", s.local_block_store, s.remote_block_store && ", " + s.remote_block_store]],
-			["Access", (s) => s.read_only ? "read-only" : "read-write", "short"],
+			["Access", (s) => [s.read_only ? "read-only" : "read-write", s.encryption && s.encryption !== "none" && el("small", {}, "sealed: " + s.encryption)], "short"],
 			["Contents", (s) => bytes(s.used_bytes), "num"], ["Files", (s) => count(s.files), "num"],
 			["Actions", (s) => s.source === "file" || !admin ? el("span", { class: "quiet" }, "in the file of settings") : [
-				button("Change", () => edit(s), null, s.name), turn(s, s.enabled ? "Disable" : "Enable"),
+				button("Change", () => edit(s), null, s.name), s.encryption && s.encryption !== "none" && button("New key", () => rotate(s), null, "for " + s.name), turn(s, s.enabled ? "Disable" : "Enable"),
 				button("Remove", () => sure(t, "Remove", s.name, "It is served no more. What it holds stays in its stores.", "/shares/" + part(s.name)), "bad", s.name)], "actions"],
 		], list))];
 }

@@ -22,7 +22,7 @@ PAGES = {"overview": "Overview", "shares": "Shares", "permissions": "Permissions
          "adapters": "Adapters", "clients": "Clients", "settings": "Settings", "audit": "Audit trail"}
 DIALOG, MAIN = "dialog[open]", "main"
 done, bad = 0, 0
-daemon = Daemon(build, DITTOFS_ADMIN_INITIAL_PASSWORD="good-enough-1")
+daemon = Daemon(build, DITTOFS_ADMIN_INITIAL_PASSWORD="good-enough-1", DITTOFS_ENCRYPTION_PASSPHRASE="only for this test")
 load = None
 
 
@@ -196,6 +196,22 @@ def share_by_keyboard():
     until("document.querySelector('main .state.good')", "and enabled")
 
 
+def sealed():
+    """A share that encrypts, and a new key for it."""
+    if not b.js("(async () => Object.keys((await (await fetch('/api/v1/openapi.json')).json()).paths).some((p) => p.endsWith('/rotate-key')))()"):
+        print("# this build does not encrypt")
+        return
+    page("shares")
+    press("New share", MAIN)
+    fill(name="/sealed", encryption="auto", compression="zstd")
+    press("Create")
+    until("document.querySelectorAll('main .state.good').length === 2 && document.querySelector('main').innerText.includes('sealed:')", "a share that encrypts is made")
+    press("New key for /sealed", MAIN)
+    until("document.querySelector('dialog[open]')?.innerText.includes('New key for /sealed?')", "a new key is asked about")
+    press("New key")
+    until("!document.querySelector('dialog[open]') && document.querySelector('#said').textContent.includes('done')", "and made")
+
+
 def people():
     page("users")
     press("New user", MAIN)
@@ -309,6 +325,7 @@ try:
     empty_states()
     stores()
     share_by_keyboard()
+    sealed()
     people()
     serve()
     live()

@@ -132,23 +132,26 @@ async function users(t) {
 /* --- stores --- */
 
 const folder = { name: "path", label: "Folder", placeholder: "/srv/store", help: "Empty: in the server's state folder." };
-const s3 = [
-	{ name: "bucket", label: "Bucket", required: true }, { name: "endpoint", label: "Endpoint", placeholder: "https://s3.example.org", help: "Empty: Amazon's." },
+const remote = [
+	{ name: "path", label: "Folder, for the type fs", placeholder: "/mnt/nas/store" },
+	{ name: "bucket", label: "Bucket, for the type s3" }, { name: "endpoint", label: "Endpoint", placeholder: "https://s3.example.org", help: "Empty: Amazon's." },
 	{ name: "region", label: "Region" }, { name: "prefix", label: "Prefix" },
-	{ name: "access_key_id", label: "Access key" }, { name: "secret_access_key", label: "Secret key", type: "password", autocomplete: "new-password" },
+	{ name: "access_key_id", label: "Access key", help: "Empty: looked for as Amazon's tools do." }, { name: "secret_access_key", label: "Secret key", type: "password", autocomplete: "new-password" },
 	{ name: "force_path_style", label: "Bucket in the path, not in the host's name", type: "checkbox" },
 ];
 const kinds = [
 	{ title: "Metadata stores", one: "metadata store", path: "/store/metadata", types: ["leveldb", "memory"], fields: [folder], text: "Names, attributes, and where contents lie." },
 	{ title: "Local block stores", one: "local block store", path: "/store/block/local", types: ["fs", "memory"], fields: [folder], text: "The log and the contents, on a disk of this machine." },
-	{ title: "Remote block stores", one: "remote block store", path: "/store/block/remote", types: ["s3"], fields: s3, config: true, text: "Contents in an object service." },
+	{ title: "Remote block stores", one: "remote block store", path: "/store/block/remote", types: ["s3", "fs"], fields: remote, config: true, text: "Copies of the containers, in an object service or a folder of another machine." },
 ];
+/* Only what that type has: the rest of the form was for the other one. */
+const configOf = (type, { path, ...rest }) => type === "fs" ? { path } : rest;
 
 async function stores(t) {
 	const lists = await Promise.all(kinds.map((k) => t.list(k.path)));
 	const add = (k) => t.dialog({ title: "New " + k.one, submit: "Add", fields: [{ name: "name", label: "Name", required: true },
 		{ name: "type", label: "Type", options: k.types }, ...k.fields] }, ({ name, type, ...rest }) =>
-		t.ask("POST", k.path, k.config ? { name, type, config: rest } : { name, type, ...rest }));
+		t.ask("POST", k.path, k.config ? { name, type, config: configOf(type, rest) } : { name, type, ...rest }));
 	const check = (k, s) => button("Check", async () => {
 		try {
 			const h = await t.ask("GET", k.path + "/" + part(s.name) + "/health");
@@ -157,7 +160,7 @@ async function stores(t) {
 			t.tell(s.name + ": " + e.message);
 		}
 	}, null, s.name);
-	const place = (s) => s.path || (s.config && s.config.bucket ? s.config.bucket + (s.config.endpoint ? " at " + s.config.endpoint : "") : "default");
+	const place = (s) => s.path || (s.config && s.config.path) || (s.config && s.config.bucket ? s.config.bucket + (s.config.endpoint ? " at " + s.config.endpoint : "") : "default");
 	return [head("Stores"), kinds.map((k, i) => named(k.title, button("Add", () => add(k), null, k.one), lists[i].length === 0 ? empty(k.text + " None yet.") :
 		table(k.title, [["Name", (s) => el("b", {}, s.name)], ["Type", (s) => s.type], ["Place", place], ["Actions", (s) => [
 			t.has(k.path + "/{name}/health") && check(k, s),

@@ -160,6 +160,13 @@ def stores():
         fill(name=name)
         press("Add")
         until(f"document.querySelector(\"main [aria-label='Remove {name}']\")", f"a {one} is added")
+    os.mkdir(daemon.home + "/far")
+    press("Add remote block store", MAIN)
+    fill(name="far", type="fs", path=daemon.home + "/far")
+    press("Add")
+    until("document.querySelector(\"main [aria-label='Remove far']\")", "a remote block store is added")
+    press("Check far", MAIN)
+    until("document.querySelector('#said').textContent.includes('far: healthy')", "and checked")
     press("Check disk", MAIN)
     until("document.querySelector('#said').textContent.includes('disk: healthy')", "a store is checked, and how it is is announced")
 

@@ -40,7 +40,7 @@ enum {
 enum { FILES_KEPT = 2048 };	/* descriptors that are not connections */
 enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
 	IDLE_PARTIAL_S = 60, SEGMENT = 64 << 20, TICK_MS = 100,
-	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_AGE_MS = 5000, CARVE_PERCENT = 50 };
+	PLANE_SHARES = 8, APPLY_MS = 1000, CARVE_PERCENT = 50 };
 
 /*
  * As many connections as were asked for, and as there are descriptors beside those that journals,
@@ -99,7 +99,7 @@ start_floors(const struct config *c)
 	machine_start(&(struct machine_conf){ .workers = (uint32_t)c->workers, .jobs = JOBS });
 	block_start(&(struct block_conf){ .records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
 		.tick_ms = TICK_MS });
-	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = CARVE_AGE_MS,
+	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = (uint32_t)c->carve_age_s * 1000,
 		.carve_at_percent = CARVE_PERCENT });
 	net_start(&(struct net_conf){ .jobs = JOBS, .conn_jobs = CONN_JOBS,
 		.bytes = net_credits(hundredth * PART_NET, conns), .conn_bytes = CONN_BYTES,

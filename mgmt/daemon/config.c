@@ -181,6 +181,8 @@ set_share(struct share_conf *s, const struct where *at, const char *path, const 
 	if (strcmp(key, "metadata") == 0)
 		return set_str(at, path, s->meta, sizeof s->meta,
 		    strcmp(value, "badger") == 0 ? "leveldb" : value);
+	if (strcmp(key, "metadata_dir") == 0)
+		return set_str(at, path, s->meta_dir, sizeof s->meta_dir, value);
 	if (strcmp(key, "durability") == 0)
 		return set_word(at, path, &s->tier, value, tier_words);
 	if (strcmp(key, "read_only") == 0)

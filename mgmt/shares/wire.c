@@ -8,6 +8,7 @@
 #include "mgmt/shares/wire.h"
 
 #include "backends/backends.h"
+#include "mgmt/shares/keys.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/fault.h"
 #include "pipeline/base/hash.h"
@@ -15,6 +16,7 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/block.h"
+#include "pipeline/block/keys.h"
 #include "pipeline/record/key.h"
 #include "pipeline/sync/sync.h"
 #include "pipeline/vfs/vfs.h"
@@ -75,6 +77,54 @@ make_dirs(const char *dir)
 }
 
 static void
+row_number(struct share_row *row)
+{
+	row->share = get_be64(row->share_id) >> 1 | 1;
+	row->fsid = get_be64(row->share_id + 8) >> 1 | 1;
+}
+
+static void
+row_named(struct share_row *row, const uint8_t share_id[16])
+{
+	memcpy(row->share_id, share_id, sizeof row->share_id);
+	row_number(row);
+}
+
+/* The keys of a share that encrypts: fresh ones, or those that are there. */
+static enum status
+keys(struct wiring *w, bool fresh)
+{
+	struct share *s = w->share;
+	char why[400] = "";
+	enum status st = OK;
+
+	if (!fresh)
+		st = shares_keys_open(s, why, sizeof why);
+	else if (s->conf.encryption != 0)
+		st = shares_keys_make(s, why, sizeof why);
+	return st == OK ? OK : wrong(w, st, "%s", why[0] ? why : status_text(st));
+}
+
+/* A share that is there: does it encrypt, and is that what is asked for? */
+static enum status
+keys_there(struct wiring *w)
+{
+	struct share *s = w->share;
+	uint8_t share_id[16];
+	char why[400] = "";
+	enum status st = shares_keys_whose(s->conf.dir, share_id, why, sizeof why);
+
+	if (st == OK)
+		return keys(w, false);
+	if (st != ST_NOENT)
+		return wrong(w, st, "%s", why);
+	if (s->conf.encryption != 0)
+		return wrong(w, ST_INVAL, "it was made without encryption and has no file `keys`: "
+		    "restore that file if it had one, else make a new share and copy");
+	return OK;
+}
+
+static void
 row_new(struct share_row *row)
 {
 	*row = (struct share_row){ .fold_version = 1 };
@@ -83,8 +133,7 @@ row_new(struct share_row *row)
 	rand_bytes(row->handle_key, sizeof row->handle_key);
 	rand_bytes(row->name_key, sizeof row->name_key);
 	rand_bytes(row->digest_key, sizeof row->digest_key);
-	row->share = get_be64(row->share_id) >> 1 | 1;
-	row->fsid = get_be64(row->share_id + 8) >> 1 | 1;
+	row_number(row);
 }
 
 /* The folders above a share, which may have been made for it just now, or by one who was killed
@@ -113,7 +162,8 @@ sync_above(const char *dir)
 	return ok;
 }
 
-/* Write, sync, rename, sync the folder: there is a whole row or none. */
+/* Write, sync, rename: there is a whole row or none.  The journal's opening syncs the folder before
+ * anything that cites the row is durable; a row lost earlier is nobody's and made anew. */
 static bool
 row_write(int dirfd, const uint8_t *bytes, size_t len)
 {
@@ -125,8 +175,7 @@ row_write(int dirfd, const uint8_t *bytes, size_t len)
 	ok = write(fd, bytes, len) == (ssize_t)len &&
 	    (sync_skipped("share.sync") || fdatasync(fd) == 0);
 	close(fd);
-	return ok && renameat(dirfd, "share.new", dirfd, "share") == 0 &&
-	    (sync_skipped("share.folder") || fsync(dirfd) == 0);
+	return ok && renameat(dirfd, "share.new", dirfd, "share") == 0;
 }
 
 static enum status
@@ -136,8 +185,22 @@ row_make(struct wiring *w, int dirfd)
 	uint8_t bytes[ROW_BYTES_MAX];
 	struct writer out = writer_of(bytes, sizeof bytes);
 
+	uint8_t share_id[16], digest_key[32];
+	char why[400] = "";
+	enum status st = shares_keys_whose(s->conf.dir, share_id, why, sizeof why);
+
+	if (st != OK && st != ST_NOENT)
+		return wrong(w, st, "%s", why);
 	row_new(&s->row);
+	if (st == OK)			/* its making was interrupted, or the row was lost */
+		row_named(&s->row, share_id);
+	if ((st = keys(w, st != OK)) != OK)
+		return st;
+	memcpy(digest_key, s->row.digest_key, sizeof digest_key);
+	if (s->keys != NULL)		/* it comes of the first share key, and is kept nowhere */
+		memset(s->row.digest_key, 0, sizeof s->row.digest_key);
 	rec_share_encode(&out, &s->row);
+	memcpy(s->row.digest_key, digest_key, sizeof digest_key);
 	write_le32(&out, crc32c(0, bytes, out.len));
 	assert(writer_ok(&out));
 	if (!sync_above(s->conf.dir) || !row_write(dirfd, bytes, out.len))
@@ -165,7 +228,7 @@ row_read(struct wiring *w, int dirfd, bool *fresh)
 	    rec_share_decode(slice_of(bytes, (uint32_t)got - ROW_CRC), &s->row) != OK)
 		return wrong(w, ST_CORRUPT, "%s/share is damaged; restore it from a backup",
 		    s->conf.dir);
-	return OK;
+	return keys_there(w);
 }
 
 /* The folder, and who the share is. */
@@ -181,7 +244,7 @@ identity(struct wiring *w, bool *fresh)
 	if (strcmp(s->conf.meta, "memory") == 0) {
 		*fresh = true;
 		row_new(&s->row);
-		return OK;
+		return keys(w, true);
 	}
 	dirfd = open(s->conf.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
@@ -240,6 +303,7 @@ undo(struct share *s)
 	}
 	if (s->catalog != NULL)
 		catalog_free(&s->catalog);
+	keys_free(&s->keys);
 	if (s->store != NULL) {
 		struct meta_store *store = TAKE(&s->store);
 

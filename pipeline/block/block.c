@@ -111,7 +111,7 @@ open_mirror(struct share *s)
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
 	container_plain_keys(s->row.digest_key, &keys);
 	snprintf(dir, sizeof dir, "%s/containers", s->conf.dir);
-	return mirror_open(dir, &ident, &keys, &s->block->mirror);
+	return mirror_open(dir, &ident, &keys, s->keys, &s->block->mirror);
 }
 
 static enum status
@@ -127,7 +127,12 @@ open_all(struct share *s, bool fresh, void (*remember)(uint64_t share, const str
 		st = count_of(s, COUNT_USED_BYTES, &s->used_bytes);
 	if (st == OK)
 		st = count_of(s, COUNT_INODES, &s->used_inodes);
-	return st == OK ? open_mirror(s) : st;
+	if (st != OK)
+		return st;
+	st = open_mirror(s);
+	if (st == ST_NOENT)		/* on a disk that is not mounted, say */
+		snprintf(why, why_cap, "%s/containers is missing", s->conf.dir);
+	return st;
 }
 
 enum status

@@ -11,7 +11,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { ZERO_BYTES = 1 << 20, ZERO_ALIGN = 4096, IOV_MAX_CALL = 1024 };
+enum { ZERO_BYTES = 1 << 20, ZERO_ALIGN = 4096, IOV_MAX_CALL = 1024,
+	WRITE_THROUGH = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+	    SYNC_FILE_RANGE_WAIT_AFTER };
 
 enum status
 disk_writev(int fd, struct iovec *iov, int n, uint64_t at, const char *point)
@@ -95,6 +97,9 @@ disk_zero(int fd, uint64_t len, const char *point)
 		st = disk_write(fd, zeroes, MIN(len - at, (uint64_t)ZERO_BYTES), at, point);
 	if (direct && !set_direct(fd, len, false) && st == OK)
 		st = ST_IO;
+	if (!direct && st == OK && len >= ZERO_BYTES && sync_file_range(fd, 0, (off_t)len,
+	    WRITE_THROUGH) != 0)
+		st = status_of_errno(errno);
 	return st;
 }
 

@@ -25,7 +25,8 @@ must_check enum status disk_sync_folder(int dirfd, const char *point);	/* fsync 
 must_check enum status disk_list(int dirfd, enum status (*each)(void *arg, const char *name),
     void *arg);
 
-/* len bytes of zeroes from 0 on. */
+/* len bytes of zeroes from 0 on, out of the page cache when it returns, so that their blocks are
+ * allocated and the first sync is not theirs; they are not synced. */
 must_check enum status disk_zero(int fd, uint64_t len, const char *point);
 
 #endif

@@ -108,7 +108,12 @@ units_of(const struct txn_item *item)
 uint32_t
 summary_item_bytes(const struct txn_item *item)
 {
-	return summary_has(item->kind) ? SUMMARY_ITEM + 4 * units_of(item) : 0;
+	uint32_t units = units_of(item);
+
+	if (!summary_has(item->kind))
+		return 0;
+	return SUMMARY_ITEM + 4 * units +
+	    (item_seal_of(item) == NULL ? 0 : ITEM_SEAL_BYTES + ITEM_TAG_BYTES * units);
 }
 
 void
@@ -117,7 +122,7 @@ summary_write(struct writer *w, const struct txn_item *item, lsn_t lsn, uint32_t
 	uint32_t units = units_of(item);
 
 	write_u8(w, item->kind);
-	write_u8(w, 0);
+	write_u8(w, item_seal_of(item) != NULL ? ITEM_SEALED : 0);
 	write_le16(w, (uint16_t)units);
 	write_le32(w, item->data_at);
 	write_le32(w, segment_at);
@@ -129,6 +134,8 @@ summary_write(struct writer *w, const struct txn_item *item, lsn_t lsn, uint32_t
 	write_le64(w, 0);
 	for (uint32_t i = 0; i < units; i++)
 		write_le32(w, item->crc[i]);
+	if (item_seal_of(item) != NULL)
+		item_seal_write(w, item->seal, units);
 }
 
 bool
@@ -136,10 +143,11 @@ summary_read(struct reader *r, struct txn_item *item, lsn_t *lsn, uint32_t *segm
     struct arena *arena)
 {
 	uint32_t units, *crc = NULL;
+	uint8_t flags;
 
 	memset(item, 0, sizeof *item);
 	item->kind = read_u8(r);
-	reader_skip(r, 1);
+	flags = read_u8(r);
 	units = read_le16(r);
 	item->data_at = read_le32(r);
 	*segment_at = read_le32(r);
@@ -152,13 +160,15 @@ summary_read(struct reader *r, struct txn_item *item, lsn_t *lsn, uint32_t *segm
 	if (!summary_has(item->kind) || *lsn == 0 || (item->kind == ITEM_DATA &&
 	    (item->from >= item->to || item->to - item->from > TXN_DATA_MAX)) ||
 	    (item->kind != ITEM_TRUNC && item->kind != ITEM_CUT && item->from > item->to) ||
-	    units != units_of(item))
+	    units != units_of(item) || flags > (item->kind == ITEM_DATA ? ITEM_SEALED : 0))
 		reader_fail(r);
 	if (reader_ok(r) && units > 0 && (crc = arena_alloc(arena, units * 4)) == NULL)
 		reader_fail(r);
 	for (uint32_t i = 0; i < units && reader_ok(r); i++)
 		crc[i] = read_le32(r);
 	item->crc = crc;
+	if (reader_ok(r) && flags == ITEM_SEALED)
+		item->seal = item_seal_read(r, units, arena);
 	return reader_ok(r);
 }
 

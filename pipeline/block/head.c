@@ -97,7 +97,7 @@ fill_new(int dirfd, int fd, const struct head *h)
 		st = status_of_errno(errno);
 	if (st != OK)
 		return st;
-	st = disk_sync_folder(dirfd, "folder.sync");
+	st = disk_sync_folder(dirfd, "head.folder");
 	if (st != OK)			/* a name that may vanish is none */
 		unlinkat(dirfd, "head", 0);
 	return st;

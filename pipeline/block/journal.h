@@ -9,6 +9,7 @@
 
 #include "pipeline/block/head.h"
 #include "pipeline/block/inner.h"
+#include "pipeline/block/seal.h"
 #include "pipeline/block/segment.h"
 
 enum {
@@ -33,6 +34,8 @@ struct journal {
 	int dirfd;
 	bool lossy;			/* on a store that does not outlive the process: no syncs */
 	uint8_t id[16];
+	struct opener opener;		/* of data that was sealed */
+	_Atomic uint64_t sealed_units;	/* nonces handed out in this incarnation */
 	uint32_t segment_bytes;
 	uint64_t records_cap, data_cap, space_cap;
 	uint32_t incarnation;

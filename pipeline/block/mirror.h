@@ -5,12 +5,16 @@
 #ifndef BLOCK_MIRROR_H
 #define BLOCK_MIRROR_H
 
-#include "pipeline/block/container.h"
+#include "pipeline/block/keys.h"
 
 struct mirror;
 
+/* plain: keys of containers in the clear.  keys: borrowed; NULL: the share does not encrypt, and a
+ * container that is sealed says NOKEY.
+ * NOENT: there is no such folder.  The journal's first opening made it; an empty one in its place
+ * would hide that a disk is not mounted. */
 must_check enum status mirror_open(const char *dir, const struct container_ident *ident,
-    const struct container_keys *keys, struct mirror **mp);
+    const struct container_keys *plain, const struct share_keys *keys, struct mirror **mp);
 void mirror_close(struct mirror **mp);
 
 /* Write a finished container: file, fdatasync, folder.  NOSPC, IO: nothing is left of it. */

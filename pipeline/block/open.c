@@ -92,10 +92,11 @@ open_folder(struct journal *j, bool make)
 
 	if (at < 0)
 		return status_of_errno(errno);
-	if (make && mkdirat(at, "journal", 0700) != 0 && errno != EEXIST)
+	if (make && ((mkdirat(at, "journal", 0700) != 0 && errno != EEXIST) ||
+	    (mkdirat(at, "containers", 0700) != 0 && errno != EEXIST)))
 		st = status_of_errno(errno);
-	else if (make)
-		st = disk_sync_folder(at, "folder.sync");
+	else if (make)		/* and with them the share's row, before a head cites it */
+		st = disk_sync_folder(at, "journal.folder");
 	if (st == OK && (j->dirfd = openat(at, "journal", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		st = status_of_errno(errno);
 	close(at);
@@ -117,9 +118,7 @@ remove_ours(void *arg, const char *name)
 static enum status
 empty_folder(struct journal *j)
 {
-	enum status st = disk_list(j->dirfd, remove_ours, j);
-
-	return st == OK ? disk_sync_folder(j->dirfd, "folder.sync") : st;
+	return disk_list(j->dirfd, remove_ours, j);
 }
 
 /* The journal of just this share: its making was interrupted before the store was claimed. */
@@ -231,13 +230,11 @@ sync_segments(struct scan *sc)
 	return st;
 }
 
-/* Segments of the log are used, others ready.  Ready ones may come from a creation that was
- * interrupted: they are synced as if new. */
+/* Segments of the log are used, others ready.  The last of either may come from a creation that was
+ * interrupted before its name was durable. */
 static enum status
 take_over(struct journal *j, struct scan *sc)
 {
-	enum status st = OK;
-
 	for (uint32_t i = 0; i < sc->nsegs; i++) {
 		struct segment *seg = TAKE(&sc->segs[i]);
 
@@ -250,18 +247,15 @@ take_over(struct journal *j, struct scan *sc)
 		j->nused++;
 		j->filled_bytes += seg->size;
 	}
-	for (uint32_t i = 0; st == OK && i < sc->nspare; i++) {
-		st = j->lossy ? OK : disk_sync(sc->spare[i]->fd, "segment.sync");
-		if (st == OK)
-			journal_release_segment(j, TAKE(&sc->spare[i]));
-	}
+	for (uint32_t i = 0; i < sc->nspare; i++)
+		journal_release_segment(j, TAKE(&sc->spare[i]));
 	for (uint32_t i = 0; i < sc->njunk; i++) {
 		char name[32];
 
 		snprintf(name, sizeof name, "seg-%u", sc->junk[i]);
 		unlinkat(j->dirfd, name, 0);
 	}
-	return st == OK && !j->lossy ? disk_sync_folder(j->dirfd, "folder.sync") : st;
+	return j->lossy ? OK : disk_sync_folder(j->dirfd, "recover.folder");
 }
 
 static enum status
@@ -297,6 +291,8 @@ head_fresh(struct journal *j)
 	j->head.fence = FENCE_FIRST;
 	j->head.epoch = 1;
 	memcpy(j->id, j->head.journal_id, 16);
+	j->opener.keys = j->share->keys;
+	memcpy(j->opener.journal_id, j->id, 16);
 	s->catalog = catalog_new(s->store, 1, 0);
 	atomic_store(&s->next_ino, MAX(atomic_load(&s->next_ino), (uint64_t)INO_ROOT + 1));
 	atomic_store(&s->next_content, MAX(atomic_load(&s->next_content), (uint64_t)INO_ROOT + 1));
@@ -395,6 +391,8 @@ open_old(struct journal *j, void (*remember)(uint64_t share, const struct note *
 		return st;
 	}
 	memcpy(j->id, j->head.journal_id, 16);
+	j->opener.keys = j->share->keys;
+	memcpy(j->opener.journal_id, j->id, 16);
 	if (((j->head.flags & HEAD_VOLATILE) != 0) != j->lossy) {
 		snprintf(why, why_cap, "journal of %s is %svolatile, its store is not", s->conf.name,
 		    j->lossy ? "not " : "");

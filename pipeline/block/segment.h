@@ -1,6 +1,8 @@
 /*
- * A segment is one file of the journal: zeroed and synced before its first use, filled with
- * groups from front to back, closed by a summary, and used again in place under a new serial.
+ * A segment is one file of the journal: zeroed before its first use, filled with groups from front
+ * to back, closed by a summary, and used again in place under a new serial.  Its zeroes are there
+ * so that its blocks are: nothing reads them as such, and the first sync of a group in it makes its
+ * length durable.  Its name is synced before that, as no sync of the file would do it.
  * Counted: the journal holds one reference, every datum that lies in it another; a reader who
  * holds the datum may read the file without further ado.
  *
@@ -35,8 +37,8 @@ struct segment {
 };
 
 /*
- * A new file of size bytes in the folder dirfd: zeroed, synced, folder synced.  NOSPC, IO: nothing
- * is left of it.  Waits.
+ * A new file of size bytes in the folder dirfd: its blocks allocated, its name durable.  NOSPC, IO:
+ * nothing is left of it.  Waits.
  */
 must_check enum status segment_create(int dirfd, uint32_t number, uint64_t size,
     struct segment **segp);

@@ -100,7 +100,7 @@ gather(struct journal *j)
 		with.entries_bytes += t->record_bytes;
 		with.data_bytes += (uint32_t)t->data.len;
 		with.summary_bytes += summary_bytes(t);
-		with.slices += t->data.n;
+		with.slices += txn_stored(t)->n;
 		if (b.n > 0 && (with.slices > IOV_MAX_GROUP ||
 		    with.entries_bytes + with.data_bytes > GROUP_BYTES_MAX))
 			break;
@@ -137,6 +137,8 @@ summarise(struct segment *seg, const struct txn *t, uint32_t data_at)
 	seg->summary_len += more;
 }
 
+/* Not synced: all groups were, each when it was written, and a segment whose summary is lost is read
+ * group by group. */
 enum status
 journal_seal(struct journal *j)
 {
@@ -156,8 +158,6 @@ journal_seal(struct journal *j)
 	summary_seal(&h, j->id, seg->summary);
 	st = disk_write(seg->fd, seg->summary, h.bytes + SUMMARY_HEADER,
 	    seg->size - SUMMARY_HEADER - h.bytes, "journal.write");
-	if (st == OK && !j->lossy)
-		st = disk_sync(seg->fd, "journal.sync");
 	free(TAKE(&seg->summary));
 	seg->summary_len = seg->summary_cap = seg->summary_items = 0;
 	seg->sealed_ns = clock_mono_ns();
@@ -197,7 +197,7 @@ lay_out(struct journal *j, const struct batch *b, const struct group_head *h, ui
 		if (n-- == 0)
 			break;
 		txn_encode(txn_of(l), &w);
-		k += chain_iovec(&txn_of(l)->data, iov + k, IOV_MAX_GROUP - k + 1);
+		k += chain_iovec(txn_stored(txn_of(l)), iov + k, IOV_MAX_GROUP - k + 1);
 	}
 	assert(writer_ok(&w) && w.len == h->entries_bytes);
 	group_seal(h, j->id, room);

@@ -29,6 +29,7 @@ struct share_shard {
 
 enum share_state { SHARE_CLOSED, SHARE_OPENING, SHARE_OPEN, SHARE_CLOSING };
 
+struct share_keys;			/* pipeline/block/keys.h */
 struct block;				/* pipeline/block: journal, index, containers of this share */
 struct inode_cache;			/* pipeline/vfs: decoded inodes and dentries */
 struct sync;				/* pipeline/sync: apply, checkpoint, carve, reaper */
@@ -47,6 +48,7 @@ struct share {
 	lsn_t first_lsn;		/* the first of this incarnation: no reported change is less
 					 * after an unclean start */
 
+	struct share_keys *keys;	/* NULL: it does not encrypt; the wiring's */
 	struct meta_store *store;	/* owned */
 	struct catalog *catalog;
 	struct block *block;

@@ -4,8 +4,9 @@
  *	bare	a mutex, a pwrite and an fdatasync of a file that was written before: the yardstick
  *	journal	block_reserve, block_commit, block_wait, with a LevelDB behind and no gateway around
  *
- * bench_journal FOLDER [SECONDS]: the two in turn for each number of writers; then how long it takes
- * to open what was written, with the segments out of the kernel's cache.
+ * bench_journal FOLDER [SECONDS [WRITERS]]: the two in turn for each number of writers; then how long
+ * it takes to open what was written, with the segments out of the kernel's cache.  With WRITERS:
+ * that number alone, once.
  */
 #include "backends/backends.h"
 #include "pipeline/base/clock.h"
@@ -296,9 +297,11 @@ main(int argc, char **argv)
 {
 	static const uint32_t writers[] = { 1, 8, 64 };
 	uint64_t seconds = argc > 2 ? strtoull(argv[2], NULL, 10) : 2;
+	uint64_t only = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
 
-	if (argc < 2 || seconds == 0 || mkdir(argv[1], 0700) != 0) {
-		fprintf(stderr, "bench_journal FOLDER [SECONDS]: the folder is made new\n");
+	if (argc < 2 || seconds == 0 || (argc > 3 && (only == 0 || only > WRITERS_MAX)) ||
+	    mkdir(argv[1], 0700) != 0) {
+		fprintf(stderr, "bench_journal FOLDER [SECONDS [WRITERS]]: the folder is made new\n");
 		return 2;
 	}
 	log_open(2, false, LOG_LEVEL_WARN);
@@ -307,12 +310,19 @@ main(int argc, char **argv)
 	txn_pool_init(WRITERS_MAX * 4);
 	block_start(&(struct block_conf){ 64 << 20, 64 << 20, 100 });
 	(void)journal_open_share(argv[1], true);
-	for (size_t i = 0; i < ARRAY_LEN(writers); i++)
+	if (only != 0) {
+		measure("bare", bare_append, (uint32_t)only, seconds);
+		measure("journal", journal_append, (uint32_t)only, seconds);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(writers) && only == 0; i++)
 		for (int turn = 0; turn < 2; turn++) {
 			measure("bare", bare_append, writers[i], seconds);
 			measure("journal", journal_append, writers[i], seconds);
 		}
-	reopen(argv[1]);
+	if (only == 0)
+		reopen(argv[1]);
+	else
+		journal_close_share();
 	block_stop();
 	return 0;
 }

@@ -8,7 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 rounds=5 seconds=1
 if [ "${1:-}" = --quick ]; then rounds=3 seconds=0.5; shift; fi
 build=$(cd "${1:-$here/../..}" && pwd)
-for program in dfs tests/bin/nfsbench tests/bin/bench_loop tests/bin/bench_rpc tests/bin/bench_files; do
+for program in dfs tests/bin/nfsbench tests/bin/bench_loop tests/bin/bench_rpc tests/bin/bench_files \
+	tests/bin/bench_journal; do
 	[ -x "$build/$program" ] || { echo "rates.sh: no $program in $build" >&2; exit 2; }
 done
 command -v python3 >/dev/null || { echo "rates.sh: install python3" >&2; exit 77; }
@@ -19,4 +20,4 @@ status=0
 "$here/../e2e/with_ganesha.sh" "$work/ganesha" \
 	"$here/rates_inside.sh" "$build" "$work" "$rounds" "$seconds" || status=$?
 [ -s "$work/metrics" ] || { echo "rates.sh: the run broke off ($status)" >&2; exit 1; }
-python3 "$here/rates_table" "$work/figures" "$work/metrics"
+python3 "$here/rates_table" "$work/measured" "$work/metrics" "$work/profiles"

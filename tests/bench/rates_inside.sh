@@ -2,10 +2,11 @@
 # rates_inside.sh BUILD WORK ROUNDS SECONDS: what rates.sh runs beside Ganesha, in its namespaces.
 # Lines of WORK/figures: server operation shape rate server-cpu-µs p99-µs.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 build=$1 work=$2 rounds=$3 seconds=$4
 bin=$build/tests/bin
 declare -A port mount export pid
-
+stream=
 tier() { # tier NAME PORT: our daemon with a share of that tier
 	mkdir "$work/$1"
 	cat >"$work/$1/dfs.yaml" <<-END
@@ -29,7 +30,7 @@ tier() { # tier NAME PORT: our daemon with a share of that tier
 
 # shellcheck disable=SC2317 # called by the trap
 finish() {
-	kill "$loop" 2>/dev/null || true
+	kill "$loop" "$stream" 2>/dev/null || true
 	for t in writeback local; do
 		"$build/dfs" stop --config "$work/$t/dfs.yaml" >/dev/null 2>&1 || true
 	done
@@ -59,6 +60,29 @@ for r in json.load(sys.stdin)["results"]:
     rate = r["ops_per_s"] * (1 - r["errors"] / max(r["ops"], 1))
     print(sys.argv[1], name, sys.argv[2], rate, r["server_cpu_us_per_op"], r["lat_us"]["p99"])
 ' "$server" "$shape" >>"$work/figures" || true
+}
+
+beside() { # beside SERVER OP: GETATTR, one at a time, while another client streams 1 MiB reads or writes
+	local server=$1 op=$2 before after
+	"$bin/nfsbench" -p "${port[$server]}" -m "${mount[$server]}" -k -c 1 -q 4 -t 60 -w 0 \
+		-n 2 -s 16m -o "$op:1m" 127.0.0.1 "${export[$server]}" >/dev/null 2>&1 &
+	stream=$!
+	sleep 1
+	before=$(wc -l <"$work/figures")
+	bench "$server" 1x1 1 1 getattr
+	after=$(wc -l <"$work/figures")
+	kill "$stream" 2>/dev/null || after=$before	# it had ended: that was no stream
+	wait "$stream" 2>/dev/null || true
+	stream=
+	if [ "$after" -gt "$before" ]; then
+		sed -i "\$s/ getattr / getattr+$op /" "$work/figures"
+	fi
+}
+
+appends() { # what the journal itself group-commits, with eight who wait, on the same disk
+	"$bin/bench_journal" "$work/appends" 1 8 2>>"$work/errors" |
+		awk '$1 == "journal" { print "journal append 8x1", $4, 0, $10 }' >>"$work/figures"
+	rm -rf "$work/appends"
 }
 
 loop_bench() { # the yardstick: OP CONNS DEPTH
@@ -100,6 +124,9 @@ for ((round = 0; round < rounds; round++)); do	# operation by operation, servers
 	for server in local writeback ganesha; do
 		files $server
 	done
+	appends
+	beside local read
+	beside local write
 done
 for t in writeback local; do
 	python3 -c '
@@ -109,4 +136,29 @@ for line in urllib.request.urlopen(sys.argv[2]).read().decode().splitlines():
         print(sys.argv[1], line)
 ' $t "http://127.0.0.1:$((${port[$t]} + 1))/metrics" >>"$work/metrics"
 done
+
+# profile SERVER OP SHAPE: the three dearest lines of that operation, for a bar that it missed.
+profile() {
+	local server=$1 op=$2 shape=$3 recorder
+	perf record -q -e cpu-clock -F 999 -p "${pid[$server]}" -o "$work/perf" -- \
+		sleep "$seconds" >/dev/null 2>&1 &
+	recorder=$!
+	case $op in
+	getattr+*) beside "$server" "${op#*+}" ;;
+	file:4k) files "$server" ;;
+	*) bench "$server" "$shape" "${shape%x*}" "${shape#*x}" "$op" ;;
+	esac
+	wait "$recorder" || true
+	perf report -i "$work/perf" --no-children -g none --sort comm,dso,sym --stdio 2>/dev/null |
+		tr -s ' ' | sed -nE 's/^ ([0-9.]+%)/\1/p' | head -n 3 | sed "s/^/$* | /"
+}
+cp "$work/figures" "$work/measured"
+python3 "$here/rates_table" --missed "$work/measured" | sort -u | head -n 8 |
+	while read -r server op shape; do
+		if command -v perf >/dev/null; then
+			profile "$server" "$op" "$shape"
+		else
+			echo "$server $op $shape | perf is not here to say what costs"
+		fi
+	done >"$work/profiles"
 sort -u "$work/errors" | head -n 5 >&2

@@ -575,8 +575,6 @@ CASE(a_store_without_its_first_file_is_no_fresh_one)
 	check_skip("this keeper has no such file");
 }
 
-/* --- a power loss --- */
-
 enum { POWER_ROWS = 2000, POWER_HOLE = 512 };
 
 /* Copy a store as a power loss may leave it: the running log has all sectors that were synced, and
@@ -645,10 +643,29 @@ log_bytes(const char *dir)
 	return len;
 }
 
+/* A log that is back is older than the last sync: its rows went to a table, so what else is back? */
+static void
+refuses_old_log(const char *copy)
+{
+	struct files files = { .n = 0 };
+	struct meta_store *s = NULL;
+	char why[512], name[700] = "", path[1300];
+
+	list_files(copy, ".", &files);
+	for (int i = 0; i < files.n; i++)
+		if (strstr(files.name[i], ".log") != NULL)
+			snprintf(name, sizeof name, "%.*s/000001.log",
+			    (int)(strrchr(files.name[i], '/') - files.name[i]), files.name[i]);
+	spill(copy, name, (const uint8_t *)"damaged", 7);
+	EQ(suite_try_open(copy, &s, why, sizeof why), ST_CORRUPT);
+	snprintf(path, sizeof path, "%s/%s", copy, name);
+	EQ(unlink(path), 0);
+}
+
 CASE(a_hole_in_what_was_not_synced_costs_nothing_that_was)
 {
 	char dir[512], copy[520], key[16], value[64];
-	struct meta_store *s = NULL;
+	struct meta_store *s;
 	struct meta_ident got;
 	size_t synced;
 
@@ -663,17 +680,17 @@ CASE(a_hole_in_what_was_not_synced_costs_nothing_that_was)
 	synced = log_bytes(dir);
 	if (synced == 0)
 		check_skip("a store without a log of its own");
-	for (int n = 0; n < 3; n++) {
-		for (int i = 0; i < POWER_ROWS; i++) {
-			snprintf(key, sizeof key, "p%05d", i);
-			snprintf(value, sizeof value, "%040d", n);
-			suite_put(&batch, key, value);
-		}
-		EQ(suite_apply(s, &batch, 11 + (lsn_t)n), OK);
+	for (int n = 0; n < 3 * POWER_ROWS; n++) {
+		snprintf(key, sizeof key, "p%05d", n % POWER_ROWS);
+		snprintf(value, sizeof value, "%040d", n / POWER_ROWS);
+		suite_put(&batch, key, value);
+		if (n % POWER_ROWS == POWER_ROWS - 1)
+			EQ(suite_apply(s, &batch, 11 + (lsn_t)(n / POWER_ROWS)), OK);
 	}
 	settle(dir);
 	holed_copy(dir, copy, synced);
 	s->ops->close(s);
+	refuses_old_log(copy);
 	s = suite_open(copy);
 	EQ(s->ops->ident(s, &got), OK);
 	TRUE(got.applied_lsn >= 10);

@@ -7,7 +7,7 @@
  *   -b N     blocks of 4 KiB a file has at most (64)  -s SEED  of the random choices (1)
  *   -p SEC   wait so long for a server to come back (60)
  *   -m PORT  MOUNT's port where it is another       -q       say only what is wrong
- *   -r MIB   make a file "reached" beside the journals when so much was written
+ *   -e N     of N truncations, removals and renames over a file do one, so that more data stays (1)
  *   -u NS    verify: the server's state as of that CLOCK_MONOTONIC time, what came later unseen
  *   -k       verify: the server was killed; where writes were unsynced, its verifier must be new
  *
@@ -24,7 +24,7 @@ static int
 usage(void)
 {
 	fprintf(stderr, "usage: crash_checker load|verify|both|clean [-j dir] [-d name] [-w workers] "
-	    "[-t sec] [-b blocks]\n\t[-s seed] [-p sec] [-m port] [-r mib] [-u ns] [-kq] "
+	    "[-t sec] [-b blocks]\n\t[-s seed] [-p sec] [-m port] [-e n] [-u ns] [-kq] "
 	    "host:port:/export\n");
 	return 2;
 }
@@ -43,7 +43,7 @@ option(struct plan *p, int letter, const char *value)
 	case 's': p->seed = (uint64_t)number; return true;
 	case 'p': p->patience = (int)number; return number > 0;
 	case 'm': p->mount_port = (int)number; return true;
-	case 'r': p->reach_bytes = (uint64_t)number << 20; return number > 0;
+	case 'e': p->spare = (uint32_t)number; return number > 0 && number <= 1000;
 	case 'u': p->until_ns = (uint64_t)number; return true;
 	case 'k': return p->killed = true;
 	case 'q': return p->quiet = true;
@@ -62,7 +62,7 @@ main(int argc, char **argv)
 	int letter, status = 0;
 
 	optind = 2;
-	while (argc > 1 && (letter = getopt(argc, argv, "j:d:w:t:b:s:p:m:r:u:kq")) != -1)
+	while (argc > 1 && (letter = getopt(argc, argv, "j:d:w:t:b:s:p:m:e:u:kq")) != -1)
 		if (!option(&p, letter, optarg))
 			return usage();
 	if (optind != argc - 1 || (sscanf(argv[optind], "%127[^:[]:%d:%511s", host, &p.port,

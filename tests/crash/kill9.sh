@@ -2,19 +2,30 @@
 # kill9.sh [BUILD [ROUNDS]]: kill the server at any moment, under a load that knows what must be
 # there; nothing that was acknowledged may be lost.
 #
-# Odd rounds: the load lives on, sends the same requests again and looks at all it has.  Even
-# rounds: the load is killed too, and its journals are held against the server.  Every fourth round
-# the server is killed again while it recovers.  Against our own server, or the one that
-# DFS_TEST_NFS and DFS_TEST_RESTART name.
+# The load lives on over most kills, sends the same requests again and looks at all it has.  In even
+# rounds it is stopped before and does not see the new server until its journals were held against
+# that; in every fourth it dies, too, and another begins.  Every third round the server is killed
+# again while it recovers.  Against our own server, or the one that DFS_TEST_NFS and
+# DFS_TEST_RESTART name.
 #   KILL9_WORKERS=4   KILL9_BLOCKS=64 (of 4 KiB a file)   KILL9_SECONDS=2 (of load before the kill)
 #   KILL9_SEED=1      KILL9_KEEP= (not empty: leave the files there)
-#   KILL9_MIB= (kill only when so many MiB were written; 1024 with KILL9_BLOCKS=2048 fills a journal)
+#   KILL9_MIB= (kill only when the journal holds so many MiB of data that is not carved, and so many
+#               were written anew since the last kill: KILL9_ANEW=32; the load dies in every 20th
+#               round; 1024 with KILL9_WORKERS=2, KILL9_BLOCKS=2048 and KILL9_SPARE=8 is the full size)
+#   KILL9_SPARE=1 (of so many truncations and removals do one, so that more of the data stays)
+#   KILL9_VERBOSE= (not empty: a line a round)
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 build=$(cd "${1:-$e2e_top}" && pwd)
 rounds=${2:-200}
+mib=${KILL9_MIB:-0}
 RANDOM=${KILL9_SEED:-1}
+dies=4
+if [ "$mib" != 0 ]; then	# carving begins at half of that live, or twice that in all
+	dies=20
+	export DITTOFS_CARVE_AGE=86400 DFS_TEST_JOURNAL=$((mib * 5 / 4))MiB
+fi
 server_begin "$build"
 journals=$(mktemp -d "${TMPDIR:-/tmp}/kill9.XXXXXX")
 load=
@@ -31,49 +42,112 @@ finish() {
 }
 trap finish EXIT
 
-checker() { # checker WORD OPTION...: of this round; load takes this shell's place
+checker() { # checker WORD OPTION...: of this load; load takes this shell's place
 	local word=$1 exec=()
 	shift
 	[ "$word" != load ] || exec=(exec)
-	"${exec[@]}" "$build/tests/bin/crash_checker" "$word" -j "$journals" -d "round$round.$$" \
-		-w "${KILL9_WORKERS:-4}" -b "${KILL9_BLOCKS:-64}" -m "$DFS_TEST_MOUNT_PORT" -q \
+	"${exec[@]}" "$build/tests/bin/crash_checker" "$word" -j "$journals" -d "round$began.$$" \
+		-w "${KILL9_WORKERS:-4}" -b "${KILL9_BLOCKS:-64}" -e "${KILL9_SPARE:-1}" \
+		-m "$DFS_TEST_MOUNT_PORT" -q \
 		"$@" "$DFS_TEST_NFS"
 }
-some_time() { sleep "$(awk -v s="${KILL9_SECONDS:-2}" -v r="$RANDOM" 'BEGIN { print s * (0.3 + r / 32768) }')"; }
-restart() { # restart WORD: and note how long it took, where the server says so
-	local took
-	# shellcheck disable=SC2086 # a command with arguments
-	took=$($DFS_TEST_RESTART "$1")
-	[[ ! $took =~ ^[0-9]+$ ]] || [ "$took" -le "$slowest" ] || slowest=$took
+some_time() { sleep "$(awk -v s="$1" -v r="$RANDOM" 'BEGIN { print s * (0.3 + r / 32768) }')"; }
+fail() {
+	echo "round $round: $*"
+	exit 1
 }
-
-slowest=0
-for ((round = 1; round <= rounds; round++)); do
+load_begin() {
 	rm -f "$journals"/*
-	checker load -s $((RANDOM * 32768 + RANDOM)) -t 3600 -r "${KILL9_MIB:-1048576}" &
+	began=$round
+	checker load -s $((RANDOM * 32768 + RANDOM)) -t 86400 &
 	load=$!
-	some_time
-	while [ -n "${KILL9_MIB:-}" ] && [ ! -e "$journals/reached" ] && kill -0 "$load" 2>/dev/null; do
+}
+load_lives() { kill -0 "$load" 2>/dev/null || { wait "$load" || true; fail "the load failed"; }; }
+
+# --- how full our own server's journal is, in MiB: written since it started, held, of that live ---
+
+gauge() {
+	local port
+	port=$(awk '/^metrics:/ { on = 1 } on && /port:/ { print $2; exit }' "$DFS_TEST_STATE/dfs.yaml")
+	exec 9<>"/dev/tcp/127.0.0.1/$port" || return 1
+	printf 'GET /metrics HTTP/1.0\r\n\r\n' >&9
+	read -r written held live < <(timeout 5 awk '
+		/^dittofs_journal_bytes_total / { w = $2 }
+		/^dittofs_share_journal_bytes{share="\/export"}/ { h = $2 }
+		/^dittofs_share_dirty_bytes{share="\/export"}/ { l = $2 }
+		END { m = 1048576; print int(w / m), int(h / m), int(l / m) }' <&9)
+	exec 9>&-
+}
+wait_full() {
+	local i
+	for ((i = 0; i < 1200; i++)); do
+		load_lives
+		gauge && [ "$held" -ge "$mib" ] && [ "$written" -ge "${KILL9_ANEW:-32}" ] && return
 		sleep 0.1
 	done
-	kill -0 "$load" 2>/dev/null || { wait "$load" || true; echo "round $round: the load failed"; exit 1; }
-	if [ $((round % 2)) = 1 ]; then
-		restart kill
-		[ $((round % 4)) != 3 ] || restart kill
-		sleep 1
-		kill -TERM "$load" 2>/dev/null || true
-		wait "$load" || { echo "round $round: the load failed"; exit 1; }
-		load=
-		checker verify || { echo "round $round: after the load's end"; exit 1; }
-	else
-		kill -STOP "$load"	# it must not see the new server
-		restart kill
+	fail "the journal holds $held MiB, and $written MiB are new: too little after 2 minutes"
+}
+# note NUMBER ARRAY-FILE: for the medians
+note() { echo "$1" >>"$journals.$2"; }
+median() { sort -n "$journals.$1" | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : 0 }'; }
+least() { sort -n "$journals.$1" | head -n 1; }
+most() { sort -n "$journals.$1" | tail -n 1; }
+
+restart() { # restart WORD: and note how long it took, where the server says so
+	local took cpu=0
+	# shellcheck disable=SC2086 # a command with arguments
+	took=$($DFS_TEST_RESTART "$1")
+	[[ $took =~ ^[0-9]+$ ]] || return 0
+	[ ! -e "${DFS_TEST_STATE:-}/dittofs.pid" ] || cpu=$(awk '{ sub(/.*\) /, ""); print ($12 + $13) * 10 }' \
+		"/proc/$(cat "$DFS_TEST_STATE/dittofs.pid")/stat" 2>/dev/null || echo 0)
+	note "$took" restart
+	note "$cpu" cpu
+	last="restart $took ms, $cpu ms of CPU"
+}
+
+began=1 round=1 last=
+load_begin
+for ((round = 1; round <= rounds; round++)); do
+	[ -n "$load" ] || load_begin
+	some_time "${KILL9_SECONDS:-2}"
+	load_lives
+	if [ "$mib" != 0 ]; then
+		wait_full
+		note "$held" held
+		note "$live" live
+		note "$written" written
+	fi
+	[ $((round % 2)) = 1 ] || kill -STOP "$load"
+	restart kill
+	[ $((round % 3)) != 0 ] || restart kill
+	[ -z "${KILL9_VERBOSE:-}" ] || echo "round $round:" \
+		"${held:+journal $held MiB, live $live MiB, new $written MiB,} $last"
+	[ $((round % 2)) = 0 ] || continue
+	if [ $((round % dies)) = 0 ]; then
 		kill -KILL "$load"
 		wait "$load" 2>/dev/null || true
 		load=
-		[ $((round % 4)) != 0 ] || restart kill
-		checker verify -k || { echo "round $round: from the journals"; exit 1; }
 	fi
-	[ -n "${KILL9_KEEP:-}" ] || checker clean
+	checker verify -k || fail "from the journals"
+	if [ -n "$load" ]; then
+		kill -CONT "$load"
+	elif [ -z "${KILL9_KEEP:-}" ]; then
+		checker clean
+	fi
 done
-echo "$rounds rounds of kill -9: all that was acknowledged is there; slowest restart $slowest ms"
+if [ -n "$load" ]; then
+	sleep 1
+	kill -TERM "$load" 2>/dev/null || true
+	wait "$load" || fail "the load failed"
+	load=
+	checker verify || fail "after the load's end"
+fi
+[ "$mib" = 0 ] || echo "the journal held $(least held) to $(most held) MiB at each kill, $(least live)" \
+	"to $(most live) MiB of it neither overwritten nor deleted; $(median written) MiB anew a round"
+if [ -e "$journals.restart" ]; then
+	echo "restart to serving: median $(median restart) ms, slowest $(most restart) ms;" \
+		"of CPU $(median cpu) ms, at most $(most cpu) ms"
+	slowest="; slowest restart $(most restart) ms"
+fi
+rm -f "$journals".*
+echo "$rounds rounds of kill -9: all that was acknowledged is there${slowest:-}"

@@ -33,7 +33,6 @@ struct worker {
 };
 
 static atomic_bool stop;
-static atomic_ullong written;		/* bytes, by all workers */
 
 static void
 on_signal(int signal)
@@ -382,6 +381,18 @@ burst(struct worker *w)
 	return count == 0 || perform(w, ops, count);
 }
 
+/* Would it take data away, and is it one of those that are left undone? */
+static bool
+spared(struct worker *w, const struct op *op)
+{
+	const struct entry *to = &w->m.entries[op->to_dir][op->to_name];
+	bool destroys = op->kind == OP_TRUNC || op->kind == OP_REMOVE ||
+	    (op->kind == OP_RENAME && to->type == ENTRY_FILE);
+
+	return destroys && op->want == NFS_OK && w->plan->spare > 1 &&
+	    dice(w, w->plan->spare) != 0;
+}
+
 static bool
 step(struct worker *w)
 {
@@ -391,7 +402,7 @@ step(struct worker *w)
 	if (dice(w, LOOK_EVERY) == 0)
 		return look(w, true);
 	if (what < 45)
-		return !choose_name(w, &op) || perform(w, &op, 1);
+		return !choose_name(w, &op) || spared(w, &op) || perform(w, &op, 1);
 	if (what < 85)
 		return burst(w);
 	if (!some_file(w, &op.file))
@@ -401,7 +412,7 @@ step(struct worker *w)
 	op.kind = what < 97 ? OP_TRUNC : OP_CHMOD;
 	op.size = dice(w, w->m.blocks + 1);
 	op.mode = 0600 + dice(w, 64);
-	return perform(w, &op, 1);
+	return spared(w, &op) || perform(w, &op, 1);
 }
 
 static bool
@@ -432,32 +443,14 @@ prepare(struct worker *w, const struct nfs_fh *top)
 	return w->top.len > 0 && record_write(w->fd, &r);
 }
 
-/* Tell whoever waits for it that so many bytes were written and answered: an empty file. */
-static void
-tell_reached(struct worker *w, uint64_t bytes)
-{
-	uint64_t before = atomic_fetch_add(&written, bytes), want = w->plan->reach_bytes;
-	char path[1024];
-	int fd;
-
-	if (want == 0 || before >= want || before + bytes < want)
-		return;
-	snprintf(path, sizeof path, "%s/reached", w->plan->folder);
-	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-	if (fd >= 0)
-		close(fd);
-}
-
 static void *
 work(void *arg)
 {
 	struct worker *w = arg;
-	uint64_t end = clock_ns() + (uint64_t)w->plan->seconds * 1000000000u, before = 0;
+	uint64_t end = clock_ns() + (uint64_t)w->plan->seconds * 1000000000u;
 
-	while (!stop && clock_ns() < end && step(w) && after_crash(w)) {
-		tell_reached(w, w->bytes - before);
-		before = w->bytes;
-	}
+	while (!stop && clock_ns() < end && step(w) && after_crash(w))
+		;
 	if (!w->given_up && w->fail[0] == '\0' && !stop)
 		look(w, true);
 	if (w->fail[0] != '\0')

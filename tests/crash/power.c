@@ -1,16 +1,21 @@
 /*
  * crash_power - what a disk may hold after the power went at some moment of a recorded run.
  *
- * usage: crash_power RECORD ROOT-INODE FOLDER SEED     build one image in FOLDER, which is empty
+ * usage: crash_power RECORD ROOT-INODE SEED COUNT [early]
+ *                                                      for each line on standard input, an empty
+ *                                                      folder: build the next image there
+ *        crash_power RECORD                            count what was recorded
  *
  * Of a file all is there that was written before a sync of it that had returned; each later write
  * is there, or not, or torn at 512 bytes.  Of a folder all names are there that it had when a sync
- * of it began; each later change of a name was done or not.  Where another's database lies
- * (a folder named leveldb, and the top with its control database) names change in order, as they
- * do on every file system with a journal of its own: those databases count on that.
+ * of it began; each later change of a name was done or not.  Where another's database lies (a
+ * folder named leveldb) names change in order, as they do on every file system with a journal of
+ * its own: that database counts on it.
  *
- * The seed chooses the moment and what is lost.  Prints the moment's time (CLOCK_MONOTONIC, ns)
- * and how it was chosen.
+ * The seeds SEED to SEED + COUNT - 1 choose each a moment and what is lost.  The images come in the
+ * order of their moments, so that the recording is gone through once: a child of this process
+ * loses what is to be lost and writes the rest.  For each: its seed, the moment's time
+ * (CLOCK_MONOTONIC, ns) and how it was chosen.
  */
 #include "tests/crash/power_record.h"
 
@@ -21,9 +26,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, BLOCK = 1 << 16, NAME_CAP = 256, BUCKETS = 4096, FILE_MAX = 1 << 30 };
+enum { SECTOR = 512, BLOCK = 1 << 16, NAME_CAP = 256, BUCKETS = 4096, FILE_MAX = 1 << 30,
+	EARLY = 256 };
 
 struct change {				/* of a file or a folder, not yet on disk for sure */
 	const struct power_event *e;
@@ -51,11 +58,12 @@ struct object {
 };
 
 enum loss { LOSE_ALL, LOSE_NONE, LOSE_SOME, LOSE_OLD, LOSE_NEW, TEAR, LOSSES };
-static const char *const loss_names[LOSSES] = { "all", "none", "some", "older", "newer", "torn" };
+static const char *const loss_names[LOSSES + 1] = { "all", "none", "some", "older", "newer", "torn",
+	"one way here, another there" };
 
 static struct object *buckets[BUCKETS];
 static uint64_t chance;
-static enum loss loss;
+static enum loss loss;			/* LOSSES: each file and folder its own */
 
 static void *
 must(void *p)
@@ -338,6 +346,7 @@ take(const struct run *run, uint64_t i)
 		take_sync(run, i);
 		return;
 	case POWER_SYNC_BEGIN:
+	case POWER_STARTED:
 	case POWER_KINDS:
 		return;
 	}
@@ -378,9 +387,9 @@ run_read(const char *path)
 
 /* Is the i-th of n changes there? */
 static bool
-is_kept(size_t i, size_t n)
+is_kept(enum loss how, size_t i, size_t n)
 {
-	switch (loss) {
+	switch (how) {
 	case LOSE_ALL: return false;
 	case LOSE_NONE: return true;
 	case LOSE_SOME: return dice(2) == 0;
@@ -396,15 +405,16 @@ static void
 lose(struct object *o)
 {
 	size_t n = o->npending, upto = dice((uint32_t)n + 1);
+	enum loss how = loss == LOSSES ? (enum loss)dice(LOSSES) : loss;
 
-	if (loss == LOSE_ALL || loss == LOSE_NONE)
-		upto = loss == LOSE_NONE ? n : 0;
+	if (how == LOSE_ALL || how == LOSE_NONE)
+		upto = how == LOSE_NONE ? n : 0;
 	for (size_t i = 0; i < n; i++) {
-		if (o->in_order ? i >= upto : !is_kept(i, n))
+		if (o->in_order ? i >= upto : !is_kept(how, i, n))
 			continue;
 		if (o->folder)
 			folder_do(o, &o->pending[i]);
-		else if (loss == TEAR && dice(2) == 0)
+		else if (how == TEAR && dice(2) == 0)
 			file_tear(o, o->pending[i].e);
 		else
 			file_do(o, o->pending[i].e);
@@ -453,55 +463,155 @@ folder_make(const struct object *f, int dirfd, int depth)
 	}
 }
 
-/* A moment: anywhere, or about the end of a sync, or about a change of names. */
+/* --- which images --- */
+
+struct plan {
+	uint64_t seed, chance, moment;
+	enum loss loss;
+};
+
+/* Soon after one of the processes began: what is done once is done then. */
 static uint64_t
-choose(const struct run *run)
+early(const struct run *run)
+{
+	uint64_t starts[16];
+	uint32_t n = 0;
+
+	for (uint64_t i = 0; i < run->n && n < 16; i++)
+		if (run->v[i]->kind == POWER_STARTED)
+			starts[n++] = i;
+	if (n == 0)
+		return 1;
+	return starts[dice(n)] + 1 + dice(1 + dice(EARLY));
+}
+
+/* A moment: anywhere, or about the end of a sync, or about a change of names, or early. */
+static uint64_t
+choose(const struct run *run, bool always_early)
 {
 	uint64_t at = 1 + (uint64_t)dice((uint32_t)run->n);
-	uint32_t what = dice(4);
+	uint32_t what = always_early ? 4 : dice(5);
 
-	for (uint64_t i = at; what > 0 && i < run->n; i++) {
+	if (what == 4)
+		at = early(run);
+	for (uint64_t i = at; (what == 1 || what == 2) && i < run->n; i++) {
 		uint32_t kind = run->v[i]->kind;
 
 		if (what == 1 ? kind <= POWER_UNLINK : kind == POWER_SYNC_END)
 			return i + dice(2);
 	}
-	return at;
+	return at < run->n ? at : run->n;
+}
+
+static int
+by_moment(const void *a, const void *b)
+{
+	const struct plan *x = a, *y = b;
+
+	return (x->moment > y->moment) - (x->moment < y->moment);
+}
+
+static struct plan *
+plans_make(const struct run *run, uint64_t seed, uint64_t count, bool always_early)
+{
+	struct plan *v = must(calloc(count, sizeof *v));
+
+	for (uint64_t i = 0; i < count; i++) {
+		chance = (seed + i + 1) * 0x9e3779b97f4a7c15ull;
+		for (int k = 0; k < 8; k++)
+			dice(2);
+		v[i].seed = seed + i;
+		v[i].loss = (enum loss)dice(LOSSES + 1);
+		v[i].moment = choose(run, always_early);
+		v[i].chance = chance;
+	}
+	qsort(v, count, sizeof *v, by_moment);
+	return v;
+}
+
+/* In a process of its own, which may lose what it likes. */
+static bool
+build(const struct plan *p, const struct object *root, const char *folder)
+{
+	pid_t child = fork();
+	int fd, status = 0;
+
+	if (child < 0)
+		return false;
+	if (child > 0)
+		return waitpid(child, &status, 0) == child && status == 0;
+	chance = p->chance;
+	loss = p->loss;
+	for (int b = 0; b < BUCKETS; b++)
+		for (struct object *o = buckets[b]; o != NULL; o = o->next)
+			lose(o);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		perror(folder);
+		_exit(2);
+	}
+	folder_make(root, fd, 0);
+	_exit(0);
+}
+
+static int
+build_all(const struct run *run, const struct object *root, const struct plan *v, uint64_t count)
+{
+	char folder[4096];
+	uint64_t at = 0;
+
+	for (uint64_t i = 0; i < count && fgets(folder, sizeof folder, stdin) != NULL; i++) {
+		folder[strcspn(folder, "\n")] = '\0';
+		while (at < v[i].moment)
+			take(run, at++);
+		if (!build(&v[i], root, folder))
+			return 2;
+		printf("%llu %llu event %llu of %llu, lost: %s\n", (unsigned long long)v[i].seed,
+		    (unsigned long long)(at > 0 ? run->v[at - 1]->time_ns : 0),
+		    (unsigned long long)at, (unsigned long long)run->n, loss_names[v[i].loss]);
+		fflush(stdout);
+	}
+	return 0;
+}
+
+static void
+count_all(const struct run *run)
+{
+	uint64_t n[POWER_KINDS] = { 0 }, zeroes = 0, bytes = 0, names = 0;
+
+	for (uint64_t i = 0; i < run->n; i++) {
+		const struct power_event *e = run->v[i];
+
+		n[e->kind < POWER_KINDS ? e->kind : 0]++;
+		zeroes += e->kind == POWER_ZEROES ? e->len : 0;
+		bytes += e->kind == POWER_WRITE ? e->len : 0;
+		names += e->kind <= POWER_UNLINK;
+	}
+	printf("%llu writes of %llu MiB, %llu MiB zeroed, %llu names changed, %llu syncs\n",
+	    (unsigned long long)n[POWER_WRITE], (unsigned long long)(bytes >> 20),
+	    (unsigned long long)(zeroes >> 20), (unsigned long long)names,
+	    (unsigned long long)n[POWER_SYNC_END]);
 }
 
 int
 main(int argc, char **argv)
 {
+	bool always_early = argc == 6 && strcmp(argv[5], "early") == 0;
 	struct object *root;
 	struct run run;
-	uint64_t moment;
-	int fd;
+	uint64_t count;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: crash_power record root-inode folder seed\n");
+	if (argc != 2 && argc != 5 && !always_early) {
+		fprintf(stderr, "usage: crash_power record [root-inode seed count [early]]\n");
 		return 2;
 	}
 	run = run_read(argv[1]);
-	root = object_new(strtoull(argv[2], NULL, 10), true);
-	root->in_order = true;
-	chance = (strtoull(argv[4], NULL, 10) + 1) * 0x9e3779b97f4a7c15ull;
-	for (int i = 0; i < 8; i++)
-		dice(2);
-	loss = (enum loss)dice(LOSSES);
-	moment = choose(&run);
-	for (uint64_t i = 0; i < moment; i++)
-		take(&run, i);
-	for (int b = 0; b < BUCKETS; b++)
-		for (struct object *o = buckets[b]; o != NULL; o = o->next)
-			lose(o);
-	fd = open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		perror(argv[3]);
-		return 2;
+	if (argc == 2) {
+		count_all(&run);
+		return 0;
 	}
-	folder_make(root, fd, 0);
-	printf("%llu event %llu of %llu, lost: %s\n",
-	    (unsigned long long)(moment > 0 ? run.v[moment - 1]->time_ns : 0),
-	    (unsigned long long)moment, (unsigned long long)run.n, loss_names[loss]);
-	return 0;
+	root = object_new(strtoull(argv[2], NULL, 10), true);
+	count = strtoull(argv[4], NULL, 10);
+	return build_all(&run, root, plans_make(&run, strtoull(argv[3], NULL, 10), count,
+	    always_early), count);
 }

@@ -4,45 +4,97 @@
 #
 # A run of the server under a load is recorded, a kill and a restart in its middle included: every
 # write, name and sync.  For moments chosen by a seed images of the disk are built (power.c says
-# what they may hold); on each the server starts, and the load's journals are held against it.
+# what they may hold); on each the server starts, and the load's journals are held against it.  Runs
+# differ: in where the metadata store lies, in memory (how often LevelDB changes its log), in how
+# soon data is carved.
 #
 # power.sh --mutants BUILD [IMAGES]: BUILD has --enable-faults; once for each sync site by name with
 # that site only pretending, a new run every eight images: some image must show it.  Prints a table.
+#
+# power.sh --sites: the sync sites in the source, which must be those of the table.
 #   POWER_SEED=1   POWER_SECONDS=2 (of load before and after the kill)   POWER_WORKERS=3
 #   POWER_BLOCKS=512 (of 4 KiB a file: so much that data is carved, too)
-#   POWER_SITES= (mutants: these only)   POWER_VERBOSE= (not empty: a line an image)
-#   POWER_KEEP= (not empty: what failed stays there)
+#   POWER_LANES=2 (runs or sites at once)   POWER_SITES= (mutants: these only)
+#   POWER_VERBOSE= (not empty: a line an image)   POWER_KEEP= (not empty: what failed stays there)
 set -uo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
-mutants=
-[ "${1:-}" != --mutants ] || { mutants=yes; shift; }
-build=$(cd "${1:-$e2e_top}" && pwd)
-runs=${2:-20} images=${3:-100}
-[ "$runs" != --quick ] || { runs=1 images=36; }
-checker=$build/tests/bin/crash_checker
+
+# A site, and the circumstances in which it shows where the usual ones do not bring them about: a
+# first process that is killed at a fault point, for what a restart has to make good; a metadata
+# store in a folder of its own; moments soon after a start, for what later syncs make good.
+sites='
+journal.sync
+journal.folder    early
+segment.folder
+head.sync
+head.folder       early kill=segment.folder:2
+recover.sync      kill=journal.sync:200
+recover.folder    kill=segment.folder:2
+container.sync
+container.folder
+meta.sync
+meta.folder       kill=store.sync:1
+meta.vouch
+meta.above        apart
+share.sync
+share.above
+'
+all_sites() { awk 'NF > 0 { print $1 }' <<<"$sites"; }
+
+# sites_agree: the table has those of the source, and no others.  The remote tier's are not reached
+# by a share that has none.
+sites_agree() {
+	(
+		cd "$e2e_top" || exit 1
+		grep -rhoE '(disk_sync|disk_sync_folder|sync_site|sync_skipped)\([^;"]*"[a-z.]+"' \
+			--include='*.c' pipeline backends/meta mgmt | sed 's/.*"\(.*\)"/\1/' | sort -u
+	) >"$work/in-source"
+	all_sites | sort >"$work/in-table"
+	diff "$work/in-source" "$work/in-table" || { echo "these sync sites are in one only"; return 1; }
+}
+
+what=images
+case ${1:-} in --mutants | --sites) what=${1#--}; shift ;; esac
 work=$(mktemp -d "${TMPDIR:-/tmp}/power.XXXXXX")
 fast=$work
 [ ! -w /dev/shm ] || fast=$(mktemp -d /dev/shm/power.XXXXXX)
-server= load=
+lanes=${POWER_LANES:-2}
+server= load= lane= lane_pids=()
 
 finish() {
 	local status=$?
 	[ -z "$server" ] || kill -KILL "$server" 2>/dev/null
 	[ -z "$load" ] || kill -KILL "$load" 2>/dev/null
-	[ ! -e "$work/state/dittofs.pid" ] || "$build/dfs" stop --force --config "$work/dfs.yaml" \
-		>/dev/null 2>&1
+	if [ -n "$lane" ]; then
+		[ ! -e "$work/state/dittofs.pid" ] || "$build/dfs" stop --force --config \
+			"$work/dfs.yaml" >/dev/null 2>&1
+		exit "$status"
+	fi
+	[ ${#lane_pids[@]} = 0 ] || { kill "${lane_pids[@]}"; wait; } 2>/dev/null
 	rm -rf "$fast"
 	[ -n "${POWER_KEEP:-}" ] && [ "$status" != 0 ] && echo "kept: $work" || rm -rf "$work"
 	exit "$status"
 }
 trap finish EXIT
+trap 'exit 1' INT TERM
 
-# settings: one share, a journal so small that its segments come round
+if [ "$what" = sites ]; then
+	sites_agree && all_sites
+	exit
+fi
+build=$(cd "${1:-$e2e_top}" && pwd)
+runs=${2:-20} images=${3:-100}
+[ "$runs" != --quick ] || { runs=2 images=18; }
+checker=$build/tests/bin/crash_checker
+
+# settings SEED APART: one share, a journal so small that its segments come round
 settings() {
 	cat <<-END
 	state_dir: $work/state
 	workers: 2
+	memory: $((64 << ($1 / 2 % 2 * 2)))MiB
+	carve_age: $((1 + $1 % 3 * 2))
 	nfs:
 	  host: 127.0.0.1
 	  port: $port
@@ -52,7 +104,7 @@ settings() {
 	  port: 0
 	database:
 	  sqlite:
-	    path: $work/control.db
+	    path: $fast/control.db
 	shares:
 	  - name: /export
 	    dir: $work/state/export
@@ -62,37 +114,51 @@ settings() {
 	      - hosts: "127.0.0.0/8"
 	        squash: none
 	END
+	[ -z "$2" ] || echo "    metadata_dir: $work/state/meta"
 }
 
-# recorded_start SITE: the server in the foreground, recorded, a sync site left out
+# recorded_start SITE KILL: the server in the foreground, recorded, a sync site left out, to be
+# killed at a fault point; where that comes so early that nobody was served, it is started again
 recorded_start() {
-	LD_PRELOAD=$build/tests/bin/power_preload.so POWER_RECORD=$fast/record \
-		POWER_ROOT=$work/state DITTOFS_SKIP_SYNC=$1 \
+	env LD_PRELOAD="$build/tests/bin/power_preload.so" POWER_RECORD="$fast/record" \
+		POWER_ROOT="$work/state" POWER_KILL="$work/kill" DITTOFS_SKIP_SYNC="$1" ${2:+"DITTOFS_FAULT=$2:kill"} \
 		"$build/dfs" start -f --config "$work/dfs.yaml" >>"$work/server.log" 2>&1 &
 	server=$!
+	[ -z "$2" ] || {
+		sleep 0.5
+		kill -0 "$server" 2>/dev/null || { recorded_start "$1" ""; return; }
+	}
 	server_wait "$port"
 }
 
+# recorded_kill: between two of its calls, so that the recording is whole
 recorded_kill() {
-	kill -KILL "$server"
+	! kill -0 "$server" 2>/dev/null || timeout 5 bash -c 'echo >"$0"' "$work/kill" ||
+		kill -KILL "$server" 2>/dev/null
 	wait "$server" 2>/dev/null
 	server=
 }
 
 # record_run SEED SITE: $fast/record, $root and the journals are what an image is made and judged by
 record_run() {
-	rm -rf "$work/state" "$work/journals" "$fast/record"
+	local row kill='' apart=''
+	row=$(awk -v site="$2" '$1 == site' <<<"$sites") when=
+	[[ $row != *early* ]] || when=early
+	[[ $row != *kill=* ]] || kill=${row##*kill=}
+	[[ $row != *apart* && $(($1 % 2)) = 0 ]] || apart=yes
+	rm -rf "$work/state" "$work/journals" "$work/kill" "$fast"/{record,control.db*}
+	mkfifo "$work/kill"
 	mkdir -p "$work/state" "$work/journals"
 	port=$(port_free)
-	settings >"$work/dfs.yaml"
+	settings "$1" "$apart" >"$work/dfs.yaml"
 	root=$(stat -c %i "$work/state")
-	recorded_start "$2"
+	recorded_start "$2" "$kill"
 	"$checker" load -j "$work/journals" -d power -w "${POWER_WORKERS:-3}" -b "${POWER_BLOCKS:-512}" -s "$1" -t 3600 \
 		-m "$port" -q "127.0.0.1:$port:/export" >"$work/load.log" 2>&1 &
 	load=$!
 	sleep "${POWER_SECONDS:-2}"
 	recorded_kill
-	recorded_start "$2"
+	recorded_start "$2" ""
 	sleep "${POWER_SECONDS:-2}"
 	kill -0 "$load" 2>/dev/null || { cat "$work/load.log"; echo "the load failed"; return 1; }
 	recorded_kill
@@ -102,17 +168,30 @@ record_run() {
 	return 0
 }
 
-# image SEED: build it, start on it, look; what is wrong is in $work/said
+# images_begin SEED COUNT, image, images_end: build the next, start on it, look.  $seed is its seed;
+# what is wrong is in $work/said.
+images_begin() {
+	coproc BUILDER { exec "$build/tests/bin/crash_power" "$fast/record" "$root" "$1" "$2" ${when:+"$when"}; }
+	builder=$BUILDER_PID
+	exec 7<&"${BUILDER[0]}" 8>&"${BUILDER[1]}"
+}
+
+images_end() {
+	exec 7<&- 8>&-
+	kill "$builder" 2>/dev/null
+	wait "$builder" 2>/dev/null
+}
+
 image() {
-	local moment ok=1
+	local until moment ok=1
 	rm -rf "$work/state" "$fast/image"
 	mkdir "$fast/image"
 	ln -s "$fast/image" "$work/state"
-	moment=$("$build/tests/bin/crash_power" "$fast/record" "$root" "$fast/image" "$1") || {
-		echo "no image" >"$work/said"; return 1; }
+	echo "$fast/image" >&8
+	read -r seed until moment <&7 || { echo "no image" >"$work/said"; return 1; }
 	echo "$moment" >"$work/said"
 	if timeout 60 "$build/dfs" start --config "$work/dfs.yaml" >>"$work/said" 2>&1 </dev/null; then
-		timeout 60 "$checker" verify -k -q -u "${moment%% *}" -j "$work/journals" -d power \
+		timeout 60 "$checker" verify -k -q -u "$until" -j "$work/journals" -d power \
 			-w "${POWER_WORKERS:-3}" -m "$port" "127.0.0.1:$port:/export" \
 			>>"$work/said" 2>&1 || ok=0
 	else
@@ -123,55 +202,102 @@ image() {
 	[ $ok = 1 ]
 }
 
-all_runs() {
-	local run i seed bad=0 events
-	for ((run = 1; run <= runs; run++)); do
-		seed=$((${POWER_SEED:-1} * 1000 + run))
-		record_run "$seed" "" || exit 1
-		events=$(stat -c %s "$fast/record")
-		for ((i = 1; i <= images; i++)); do
-			if image $((seed * 10000 + i)); then
-				[ -z "${POWER_VERBOSE:-}" ] || sed -n 1p "$work/said"
-				continue
-			fi
-			bad=$((bad + 1))
-			echo "run $run image $i (seed $((seed * 10000 + i))):"
-			sed 's/^/    /' "$work/said"
-			[ -z "${POWER_KEEP:-}" ] || { rm "$work/state"; mv "$fast/image" "$work/state"; \
-				cp "$fast/record" "$work/record"; exit 1; }
-		done
-		[ "$runs" = 1 ] || echo "run $run: $((events >> 20)) MiB recorded, $bad images bad so far"
-	done
-	echo "power loss: $runs runs, $((runs * images)) images, $bad bad"
-	[ "$bad" = 0 ]
-}
+# --- the campaign ---
 
-all_sites=(journal.sync segment.sync folder.sync head.sync recover.sync container.sync
-	container.folder container.above meta.sync meta.folder meta.vouch meta.above share.sync
-	share.folder share.above)
-
-all_mutants() {
-	local site i seed missed=0 images=${2:-200}
-	read -ra sites <<<"${POWER_SITES:-${all_sites[*]}}"
-	printf '%-18s %s\n' "site left out" "caught by"
-	for site in "${sites[@]}"; do
-		seed=$((${POWER_SEED:-1} * 1000))
-		for ((i = 1; i <= images; i++)); do
-			((i % 8 != 1)) || record_run $((seed + i)) "$site" >/dev/null || continue
-			image $(((seed + i) * 10000 + i)) || break
-		done
-		if [ "$i" -le "$images" ]; then
-			printf '%-18s image %d: %s\n' "$site" "$i" "$(sed 1d "$work/said" | grep -v "^dfs: [sc]\(erving\|ontrol\)" | head -n 1 | cut -c 1-90)"
-		else
-			printf '%-18s none of %d: MISSED\n' "$site" "$images"
-			missed=$((missed + 1))
+one_run() { # one_run RUN: its images; the number of bad ones is the status, at most 100
+	local run=$1 i bad=0 seed=0
+	local first=$((${POWER_SEED:-1} * 1000 + run))
+	record_run "$first" "" || return 100
+	images_begin $((first * 10000)) "$images"
+	for ((i = 1; i <= images; i++)); do
+		if image; then
+			[ -z "${POWER_VERBOSE:-}" ] || sed -n 1p "$work/said"
+			continue
 		fi
+		bad=$((bad + 1))
+		echo "run $run image $i (seed $seed):"
+		sed 's/^/    /' "$work/said"
+		[ -z "${POWER_KEEP:-}" ] || { rm "$work/state"; mv "$fast/image" "$work/state"; \
+			cp "$fast/record" "$work/record"; break; }
 	done
-	[ "$missed" = 0 ]
+	images_end
+	echo "run $run: $("$build/tests/bin/crash_power" "$fast/record"); $images images, $bad bad"
+	return $((bad < 100 ? bad : 100))
 }
 
-if [ -n "$mutants" ]; then
-	all_mutants "$@"
+runs_of_lane() {
+	local run
+	for ((run = lane; run <= runs; run += lanes)); do
+		one_run "$run"
+		echo "$?" >>"$work/bad"
+		[ -z "${POWER_KEEP:-}" ] || [ ! -e "$work/record" ] || return 1
+	done
+	echo whole >>"$work/bad"
+}
+
+# --- the mutants ---
+
+one_site() { # one_site SITE: a line of the table
+	local site=$1 i first=$((${POWER_SEED:-1} * 1000)) images=${images:-200} seed=0
+	for ((i = 1; i <= images; i++)); do
+		if ((i % 8 == 1)); then
+			[ "$i" = 1 ] || images_end
+			record_run $((first + i / 8)) "$site" >"$work/said" || break
+			images_begin $(((first + i / 8) * 10000)) 8
+		fi
+		image || break
+	done
+	[ "$i" -gt "$images" ] || ((i % 8 == 1)) || images_end
+	if [ "$i" -le "$images" ]; then
+		printf '%-18s image %3d: %s\n' "$site" "$i" "$(sed 1d "$work/said" |
+			grep -v '^dfs: [sc]\(erving\|ontrol\)' | head -n 1 | cut -c 1-110)"
+	else
+		printf '%-18s none of %d: MISSED\n' "$site" "$images"
+		echo "$site" >>"$work/missed"
+	fi
+}
+
+sites_of_lane() {
+	local n=0 site
+	for site in ${POWER_SITES:-$(all_sites)}; do
+		n=$((n + 1))
+		((n % lanes != lane % lanes)) || one_site "$site"
+	done
+	echo whole >>"$work/whole"
+}
+
+# in_lanes COMMAND: each in a folder of its own
+in_lanes() {
+	local n
+	for ((n = 1; n <= lanes; n++)); do
+		(
+			lane=$n work=$work/lane$n fast=$fast/lane$n
+			mkdir -p "$work" "$fast"
+			trap finish EXIT
+			trap 'exit 1' INT TERM
+			RANDOM=$((n * 1000 + $$ % 1000))
+			"$1"
+		) 2>"$work/stderr$n" &
+		lane_pids+=($!)
+	done
+	wait "${lane_pids[@]}"
+	lane_pids=()
+	grep -hv ' Killed ' "$work"/stderr* >&2
+}
+
+if [ "$what" = mutants ]; then
+	images=${2:-200}
+	sites_agree || exit 1
+	printf '%-18s %s\n' "site left out" "caught by"
+	in_lanes sites_of_lane
+	[ "$(cat "$work"/lane*/whole 2>/dev/null | wc -l)" = "$lanes" ] || exit 1
+	missed=$(cat "$work"/lane*/missed 2>/dev/null | wc -l)
+	echo "$(wc -w <<<"${POWER_SITES:-$(all_sites)}") sync sites left out one by one: $missed not seen"
+	[ "$missed" = 0 ]
 else
-	all_runs
+	in_lanes runs_of_lane
+	bad=$(cat "$work"/lane*/bad | awk '/^[0-9]/ { n += $1 } END { print n + 0 }')
+	whole=$(cat "$work"/lane*/bad | grep -c whole)
+	echo "power loss: $runs runs, $((runs * images)) images, $bad bad"
+	[ "$bad" = 0 ] && [ "$whole" = "$lanes" ]
 fi

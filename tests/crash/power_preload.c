@@ -3,8 +3,13 @@
  * one disk: POWER_RECORD names the file to write to, POWER_ROOT a folder on that disk.
  *
  * An event is written once its call has succeeded and before the call returns, so whoever can know
- * of it finds it before whatever he does next.  A sync leaves two: what was written down before its
- * beginning is on disk at its end.  mmap and io_uring are not seen; the daemon writes without them.
+ * of it finds it before whatever he does next.  Nor may the program end in between, when the disk has
+ * what the recording has not: who writes to the FIFO that POWER_KILL names has it killed as soon as
+ * no such call is on its way, and so it is where it kills itself.  A sync leaves two: what was written down before its
+ * beginning is on disk at its end.  Writes past the page cache are writes like any others: a disk
+ * has a cache of its own.  mmap and io_uring are not seen; the daemon writes without them.  A call
+ * whose promise is not told here (a write that syncs itself, fallocate, copies within the kernel)
+ * ends the program: a recording that lacks something proves nothing.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,6 +20,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -28,22 +34,7 @@
 static int record_fd = -1;
 static dev_t record_dev;
 static pthread_mutex_t record_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-
-__attribute__((constructor)) static void
-begin(void)
-{
-	const char *to = getenv("POWER_RECORD"), *root = getenv("POWER_ROOT");
-	struct stat sb;
-
-	if (to == NULL || root == NULL || stat(root, &sb) != 0)
-		return;
-	record_dev = sb.st_dev;
-	record_fd = (int)syscall(SYS_openat, AT_FDCWD, to,
-	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (record_fd < 0)
-		abort();		/* a recording that sees nothing proves nothing */
-}
+static pthread_rwlock_t on_its_way = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 static void
 put(const struct iovec *iov, int n)
@@ -82,12 +73,81 @@ record(struct power_event e, const void *bytes, size_t len)
 	record2(e, bytes, len, NULL, 0);
 }
 
+/* --- the end --- */
+
+int
+kill(pid_t pid, int signal)
+{
+	if (record_fd >= 0 && pid == getpid() && signal == SIGKILL)
+		pthread_rwlock_wrlock(&on_its_way);
+	return (int)syscall(SYS_kill, pid, signal);
+}
+
+static void *
+wait_for_the_end(void *fifo)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, fifo, O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	if (fd >= 0 && syscall(SYS_read, fd, &byte, 1) == 1)
+		kill(getpid(), SIGKILL);
+	return NULL;
+}
+
+static void
+end_when_told(void)
+{
+	char *fifo = getenv("POWER_KILL");
+	sigset_t all, before;
+	pthread_t thread;
+
+	if (fifo == NULL)
+		return;
+	sigfillset(&all);		/* the program's signals are not this thread's */
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	if (pthread_create(&thread, NULL, wait_for_the_end, fifo) != 0)
+		abort();
+	pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+__attribute__((constructor)) static void
+begin(void)
+{
+	const char *to = getenv("POWER_RECORD"), *root = getenv("POWER_ROOT");
+	struct stat sb;
+
+	if (to == NULL || root == NULL || stat(root, &sb) != 0)
+		return;
+	record_dev = sb.st_dev;
+	record_fd = (int)syscall(SYS_openat, AT_FDCWD, to,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (record_fd < 0)
+		abort();		/* a recording that sees nothing proves nothing */
+	record((struct power_event){ .kind = POWER_STARTED }, NULL, 0);
+	end_when_told();
+}
+
 /* Is it a file or folder on the recorded disk? */
 static bool
 ours(int fd, struct stat *sb)
 {
 	return record_fd >= 0 && fd != record_fd && fstat(fd, sb) == 0 &&
 	    sb->st_dev == record_dev && (S_ISREG(sb->st_mode) || S_ISDIR(sb->st_mode));
+}
+
+/* Not told: whoever meets one of these on the recorded disk has to teach it here first. */
+static void
+untold(int fd, const char *call)
+{
+	struct stat sb;
+
+	if (!ours(fd, &sb))
+		return;
+	(void)!write(STDERR_FILENO, "power_preload: not recorded: ", 29);
+	(void)!write(STDERR_FILENO, call, strlen(call));
+	(void)!write(STDERR_FILENO, "\n", 1);
+	abort();
 }
 
 /* The folder of a path, and the name in it. */
@@ -132,6 +192,8 @@ opened(int fd, int dirfd, const char *path, int flags, bool was)
 
 	if (fd < 0 || !ours(fd, &sb) || !S_ISREG(sb.st_mode))
 		return fd;
+	if ((flags & O_DSYNC) != 0 && record_fd >= 0)
+		untold(fd, "open with O_SYNC or O_DSYNC");
 	if ((flags & O_CREAT) != 0 && !was && ours_at(dirfd, path, &folder, &name))
 		record((struct power_event){ .kind = POWER_MADE_FILE, .ino = sb.st_ino,
 			.folder = folder.st_ino }, name, strlen(name));
@@ -143,10 +205,17 @@ opened(int fd, int dirfd, const char *path, int flags, bool was)
 static int
 open_at(int dirfd, const char *path, int flags, mode_t mode)
 {
-	bool was = record_fd < 0 || (flags & O_CREAT) == 0 || exists(dirfd, path);
-	int fd = (int)syscall(SYS_openat, dirfd, path, flags, mode);
+	bool changes = record_fd >= 0 && (flags & (O_CREAT | O_TRUNC)) != 0, was;
+	int fd;
 
-	return opened(fd, dirfd, path, flags, was);
+	if (!changes)			/* it may wait, as for a FIFO's other end */
+		return opened((int)syscall(SYS_openat, dirfd, path, flags, mode), dirfd, path,
+		    flags, true);
+	pthread_rwlock_rdlock(&on_its_way);
+	was = (flags & O_CREAT) == 0 || exists(dirfd, path);
+	fd = opened((int)syscall(SYS_openat, dirfd, path, flags, mode), dirfd, path, flags, was);
+	pthread_rwlock_unlock(&on_its_way);
+	return fd;
 }
 
 #define MODE_OF(flags, mode) do { \
@@ -195,6 +264,26 @@ openat64(int dirfd, const char *path, int flags, ...)
 
 /* --- writing --- */
 
+/* Before and after a call that changes a file of ours; sockets and pipes may wait for long. */
+static bool
+goes(int fd)
+{
+	struct stat sb;
+	bool is = ours(fd, &sb) && S_ISREG(sb.st_mode);
+
+	if (is)
+		pthread_rwlock_rdlock(&on_its_way);
+	return is;
+}
+
+static ssize_t
+went(bool is, ssize_t result)
+{
+	if (is)
+		pthread_rwlock_unlock(&on_its_way);
+	return result;
+}
+
 static bool
 all_zero(const uint8_t *p, size_t len)
 {
@@ -221,21 +310,23 @@ wrote(int fd, const void *bytes, ssize_t done, off_t at)
 ssize_t
 write(int fd, const void *bytes, size_t len)
 {
+	bool is = goes(fd);
 	ssize_t done = syscall(SYS_write, fd, bytes, len);
 
-	if (record_fd >= 0)
+	if (is)
 		wrote(fd, bytes, done, -1);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
 pwrite(int fd, const void *bytes, size_t len, off_t at)
 {
+	bool is = goes(fd);
 	ssize_t done = syscall(SYS_pwrite64, fd, bytes, len, at);
 
-	if (record_fd >= 0)
+	if (is)
 		wrote(fd, bytes, done, at);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
@@ -260,22 +351,23 @@ wrote_parts(int fd, const struct iovec *iov, int n, ssize_t done, off_t at)
 ssize_t
 writev(int fd, const struct iovec *iov, int n)
 {
+	bool is = goes(fd);
 	ssize_t done = syscall(SYS_writev, fd, iov, n);
-	struct stat sb;
 
-	if (done > 0 && ours(fd, &sb) && S_ISREG(sb.st_mode))
+	if (is && done > 0)
 		wrote_parts(fd, iov, n, done, lseek(fd, 0, SEEK_CUR) - done);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
 pwritev(int fd, const struct iovec *iov, int n, off_t at)
 {
+	bool is = goes(fd);
 	ssize_t done = syscall(SYS_pwritev, fd, iov, n, at, 0);
 
-	if (record_fd >= 0)
+	if (is)
 		wrote_parts(fd, iov, n, done, at);
-	return done;
+	return went(is, done);
 }
 
 ssize_t
@@ -284,16 +376,61 @@ pwritev64(int fd, const struct iovec *iov, int n, off_t at)
 	return pwritev(fd, iov, n, at);
 }
 
+ssize_t
+pwritev2(int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	bool is = goes(fd);
+	ssize_t done;
+
+	if ((flags & (RWF_DSYNC | RWF_SYNC | RWF_APPEND)) != 0 || at < 0)
+		untold(fd, "pwritev2 with flags");
+	done = syscall(SYS_pwritev2, fd, iov, n, at, 0, flags);
+	if (is)
+		wrote_parts(fd, iov, n, done, at);
+	return went(is, done);
+}
+
+ssize_t
+pwritev64v2(int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	return pwritev2(fd, iov, n, at, flags);
+}
+
+int
+fallocate(int fd, int mode, off_t at, off_t len)
+{
+	untold(fd, "fallocate");
+	return (int)syscall(SYS_fallocate, fd, mode, at, len);
+}
+
+int fallocate64(int fd, int mode, off_t at, off_t len) { return fallocate(fd, mode, at, len); }
+
+int
+posix_fallocate(int fd, off_t at, off_t len)
+{
+	return fallocate(fd, 0, at, len) == 0 ? 0 : errno;
+}
+
+int posix_fallocate64(int fd, off_t at, off_t len) { return posix_fallocate(fd, at, len); }
+
+ssize_t
+copy_file_range(int from, off_t *from_at, int to, off_t *to_at, size_t len, unsigned flags)
+{
+	untold(to, "copy_file_range");
+	return syscall(SYS_copy_file_range, from, from_at, to, to_at, len, flags);
+}
+
 int
 ftruncate(int fd, off_t size)
 {
+	bool is = goes(fd);
 	int err = (int)syscall(SYS_ftruncate, fd, size);
 	struct stat sb;
 
 	if (err == 0 && ours(fd, &sb))
 		record((struct power_event){ .kind = POWER_SIZE, .ino = sb.st_ino,
 			.at = (uint64_t)size }, NULL, 0);
-	return err;
+	return (int)went(is, err);
 }
 
 int
@@ -334,28 +471,32 @@ int fdatasync(int fd) { return synced(fd, SYS_fdatasync); }
 /* --- names --- */
 
 static int
-made_folder(int err, int dirfd, const char *path)
+make_folder(int dirfd, const char *path, mode_t mode)
 {
 	struct stat sb, folder;
 	const char *name;
+	int err;
 
+	pthread_rwlock_rdlock(&on_its_way);
+	err = (int)syscall(SYS_mkdirat, dirfd, path, mode);
 	if (err == 0 && ours_at(dirfd, path, &folder, &name) &&
 	    fstatat(dirfd, path, &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		record((struct power_event){ .kind = POWER_MADE_FOLDER, .ino = sb.st_ino,
 			.folder = folder.st_ino }, name, strlen(name));
+	pthread_rwlock_unlock(&on_its_way);
 	return err;
 }
 
 int
 mkdir(const char *path, mode_t mode)
 {
-	return made_folder((int)syscall(SYS_mkdirat, AT_FDCWD, path, mode), AT_FDCWD, path);
+	return make_folder(AT_FDCWD, path, mode);
 }
 
 int
 mkdirat(int dirfd, const char *path, mode_t mode)
 {
-	return made_folder((int)syscall(SYS_mkdirat, dirfd, path, mode), dirfd, path);
+	return make_folder(dirfd, path, mode);
 }
 
 int
@@ -364,11 +505,14 @@ unlinkat(int dirfd, const char *path, int flags)
 	struct stat folder;
 	const char *name;
 	bool is = ours_at(dirfd, path, &folder, &name);
-	int err = (int)syscall(SYS_unlinkat, dirfd, path, flags);
+	int err;
 
+	pthread_rwlock_rdlock(&on_its_way);
+	err = (int)syscall(SYS_unlinkat, dirfd, path, flags);
 	if (err == 0 && is)
 		record((struct power_event){ .kind = POWER_UNLINK, .folder = folder.st_ino }, name,
 		    strlen(name));
+	pthread_rwlock_unlock(&on_its_way);
 	return err;
 }
 
@@ -383,13 +527,16 @@ renameat(int from_fd, const char *from, int to_fd, const char *to)
 	struct stat folder, to_folder;
 	bool is = ours_at(from_fd, from, &folder, &name) &&
 	    ours_at(to_fd, to, &to_folder, &to_name);
-	int err = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
+	int err;
 
+	pthread_rwlock_rdlock(&on_its_way);
+	err = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
 	if (err == 0 && is) {
 		e.folder = folder.st_ino;
 		e.folder2 = to_folder.st_ino;
 		record2(e, name, strlen(name) + 1, to_name, strlen(to_name));
 	}
+	pthread_rwlock_unlock(&on_its_way);
 	return err;
 }
 
@@ -404,12 +551,15 @@ linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
 {
 	struct stat sb, folder;
 	const char *name;
-	int err = (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
+	int err;
 
+	pthread_rwlock_rdlock(&on_its_way);
+	err = (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
 	if (err == 0 && ours_at(to_fd, to, &folder, &name) &&
 	    fstatat(to_fd, to, &sb, AT_SYMLINK_NOFOLLOW) == 0)
 		record((struct power_event){ .kind = POWER_LINK, .ino = sb.st_ino,
 			.folder = folder.st_ino }, name, strlen(name));
+	pthread_rwlock_unlock(&on_its_way);
 	return err;
 }
 

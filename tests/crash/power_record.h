@@ -21,6 +21,7 @@ enum power_kind {
 	POWER_SIZE,			/* ino: at is the new size */
 	POWER_SYNC_BEGIN,		/* ino; `at` tells this sync from others */
 	POWER_SYNC_END,			/* it was successful */
+	POWER_STARTED,			/* a process of the program begins */
 	POWER_KINDS
 };
 

@@ -48,6 +48,7 @@ server_conf() {
 		    dir: $DFS_TEST_STATE/$name
 		    metadata: ${DFS_TEST_METADATA:-leveldb}
 		    durability: ${DFS_TEST_DURABILITY:-local}
+		    journal: ${DFS_TEST_JOURNAL:-2GiB}
 		    allow:
 		      - hosts: 127.0.0.9
 		        squash: none

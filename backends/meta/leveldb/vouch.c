@@ -112,8 +112,7 @@ file_write(int dirfd, const struct leveldb_vouch *v)
 	put = pwrite(fd, slot, SLOT_BYTES, (off_t)(v->number % SLOTS) * SLOT_BYTES);
 	if (put != SLOT_BYTES)
 		st = put < 0 ? status_of_errno(errno) : ST_IO;
-	else if ((!sync_skipped("meta.vouch") && fdatasync(fd) != 0) ||
-	    (v->number == 1 && !sync_skipped("meta.folder") && fsync(dirfd) != 0))
+	else if (!sync_skipped("meta.vouch") && fdatasync(fd) != 0)
 		st = status_of_errno(errno);
 	close(fd);
 	return st;
@@ -211,6 +210,19 @@ cut_log(int dirfd, const char *name, uint64_t bytes)
 	return st;
 }
 
+/* Logs are numbered as they are made. */
+static bool
+younger(const struct leveldb_vouch *v, const char *log)
+{
+	unsigned long number = strtoul(log, NULL, 10);
+
+	for (uint32_t i = 0; i < v->n; i++)
+		if (name_ends(v->file[i].name, ".log") &&
+		    number <= strtoul(v->file[i].name, NULL, 10))
+			return false;
+	return true;
+}
+
 enum status
 meta_leveldb_vouch_cut(const char *dir, const struct leveldb_vouch *v)
 {
@@ -223,7 +235,11 @@ meta_leveldb_vouch_cut(const char *dir, const struct leveldb_vouch *v)
 	while (st == OK && (e = readdir(d)) != NULL) {
 		const struct leveldb_vouch_file *f = known(v, e->d_name);
 
-		if (name_ends(e->d_name, ".log"))
+		if (!name_ends(e->d_name, ".log"))
+			continue;
+		if (f == NULL && !younger(v, e->d_name))
+			st = ST_CORRUPT;	/* it was gone at the last sync, and is back */
+		else
 			st = cut_log(dirfd(d), e->d_name, f != NULL ? f->bytes : 0);
 	}
 	closedir(d);

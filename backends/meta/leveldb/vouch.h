@@ -36,7 +36,8 @@ must_check enum status meta_leveldb_vouch_check(const char *dir, struct leveldb_
  * LevelDB refuses a log with a hole, and beyond its last sync a log may have lost any part of what
  * was written.  That is not needed: the journal has all that is newer than the checkpoint, which
  * never is ahead of a sync.  So it is cut off; a log that is not vouched for at all is younger than
- * the last sync, and ends at its beginning.  Only before the first opening: later, what was
+ * the last sync, and ends at its beginning.  CORRUPT: it is older, so the folder is not the one that
+ * was synced.  Only before the first opening: later, what was
  * applied is known nowhere else.
  */
 must_check enum status meta_leveldb_vouch_cut(const char *dir, const struct leveldb_vouch *v);

@@ -546,11 +546,14 @@ opening_fails(const char *point, bool fresh)
 CASE(opening_may_fail_at_each_sync_and_is_tried_again)
 {
 	NEEDS_FAULTS();
-	opening_fails("folder.sync", true);
-	opening_fails("segment.sync", true);
+	opening_fails("journal.folder", true);
+	opening_fails("segment.folder", true);
+	opening_fails("segment.write", true);
+	opening_fails("head.folder", true);
 	opening_fails("head.write", false);
 	opening_fails("head.sync", false);
 	opening_fails("recover.sync", false);
+	opening_fails("recover.folder", false);
 }
 
 /* --- threads --- */

@@ -351,14 +351,16 @@ struct disk {
 enum { CRASHES = 60 };
 
 /*
- * One life of a share: from the checkpoint, or anywhere before it, over what the log holds and
- * then on with new entries, with memtables frozen and applied at any time.  The checkpoint moves
- * only when the whole log has been read; a life may end before that.
+ * One life of a share: from the checkpoint over what the log holds and then on with new entries,
+ * with memtables frozen and applied at any time.  The checkpoint moves only when the whole log has
+ * been read; a life may end before that.  The last one, which does not, may begin anywhere before
+ * the checkpoint: one that did and ended early would leave the store older than its checkpoint.
  */
 static void
 recover(struct kit *k, const struct entry *log, struct disk *disk, bool to_the_end)
 {
-	uint64_t from = rand_u64() % (disk->checkpoint + 1), frozen = 0;
+	uint64_t from = to_the_end ? rand_u64() % (disk->checkpoint + 1) : disk->checkpoint;
+	uint64_t frozen = 0;
 	uint64_t to = from + rand_u64() % (disk->end + REPLAY_ENTRIES / 20 - from + 1);
 
 	to = to_the_end ? REPLAY_ENTRIES : MIN(to, (uint64_t)REPLAY_ENTRIES);

@@ -11,7 +11,6 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
-#include "pipeline/block/compress.h"
 #include "pipeline/block/keys.h"
 
 #include <errno.h>
@@ -31,36 +30,6 @@ void
 shares_secrets_set(const struct shares_secrets *s)
 {
 	secrets = *s;
-}
-
-bool
-shares_encryption_of(const char *word, uint8_t *aead)
-{
-	unsigned id = aead_of_name(word);
-
-	if (strcmp(word, "none") == 0 || word[0] == '\0')
-		id = 0;
-	else if (strcmp(word, "auto") == 0)
-		id = aead_preferred();
-	else if (id == 0 || id == AEAD_CLEAR_BLAKE2B)
-		return false;
-	*aead = (uint8_t)id;
-	return true;
-}
-
-bool
-shares_compression_of(const char *word, uint8_t *level)
-{
-	uint64_t n;
-
-	if (strcmp(word, "none") == 0 || word[0] == '\0')
-		n = 0;
-	else if (strcmp(word, "zstd") == 0)
-		n = COMPRESS_LEVEL_DEFAULT;
-	else if (strncmp(word, "zstd:", 5) != 0 || !text_u64(word + 5, 1, COMPRESS_LEVEL_MAX, &n))
-		return false;
-	*level = (uint8_t)n;
-	return true;
 }
 
 /* --- the keeper --- */

@@ -15,12 +15,6 @@ struct shares_secrets {			/* house lifetime, as are the strings; any may be NULL
 };
 void shares_secrets_set(const struct shares_secrets *s);
 
-/* "none", "auto" (what this CPU does best), or a name of crypto/aead.h; false: no such. */
-bool shares_encryption_of(const char *word, uint8_t *aead);
-
-/* "none", "zstd", "zstd:LEVEL"; false: no such. */
-bool shares_compression_of(const char *word, uint8_t *level);
-
 /* Is there a file of keys, and whose?  NOENT: none, the share does not encrypt. */
 must_check enum status shares_keys_whose(const char *dir, uint8_t share_id[16], char *why,
     size_t why_cap);

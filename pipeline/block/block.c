@@ -18,7 +18,7 @@
 
 enum { LEAVES_BYTES = 8 << 20 };		/* decoded leaves of a share */
 
-static struct block_conf conf = { 64 << 20, 64 << 20, 100 };
+static struct block_conf conf = { .records_cap = 64 << 20, .segment_bytes = 64 << 20, .tick_ms = 100 };
 
 void
 block_start(const struct block_conf *c)

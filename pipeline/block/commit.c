@@ -67,13 +67,13 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records)
 	if (!FAULT("journal.room") && room_in(unapplied, records, j->records_cap, t->frees) &&
 	    room_in(dirty, t->data.len, j->data_cap, t->frees) &&
 	    room_in(space, records + t->data.len, j->space_cap, t->frees) &&
-	    (t->data.len == 0 || index_places(s->block->index) < PLACES_MAX)) {
+	    (t->data.len == 0 || index_places(s->block->index) < j->places_max)) {
 		uint64_t slow = MAX(slow_in(unapplied + records, j->records_cap),
 		    slow_in(dirty + t->data.len, j->data_cap));
 
 		slow = MAX(slow, slow_in(space + records + t->data.len, j->space_cap));
 		if (t->data.len > 0)
-			slow = MAX(slow, slow_in(index_places(s->block->index), PLACES_MAX));
+			slow = MAX(slow, slow_in(index_places(s->block->index), j->places_max));
 		atomic_store_explicit(&j->slow_ns, slow, memory_order_relaxed);
 		return OK;
 	}

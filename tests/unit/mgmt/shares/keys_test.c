@@ -3,6 +3,7 @@
  * one, one version after another; what is wrong is said and nothing is changed.
  */
 #include "mgmt/shares/keys.h"
+#include "mgmt/shares/words.h"
 
 #include "crypto/aead.h"
 #include "pipeline/block/keys.h"
@@ -252,8 +253,8 @@ CASE(words_of_encryption_and_compression)
 	TRUE(!shares_encryption_of("rot13", &n));
 	TRUE(shares_compression_of("none", &n) && n == 0);
 	TRUE(shares_compression_of("zstd", &n) && n == 3);
-	TRUE(shares_compression_of("zstd:19", &n) && n == 19);
-	TRUE(!shares_compression_of("zstd:20", &n));
-	TRUE(!shares_compression_of("zstd:", &n));
+	TRUE(shares_compression_of("zstd-19", &n) && n == 19);
+	TRUE(!shares_compression_of("zstd-20", &n));
+	TRUE(!shares_compression_of("zstd-", &n));
 	TRUE(!shares_compression_of("lz4", &n));
 }

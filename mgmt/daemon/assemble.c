@@ -162,7 +162,7 @@ open_shares(const struct config *c, char *why, size_t why_cap)
 	uint64_t each = c->memory / 100 * PART_META / MAX(c->nshares, 1u);
 
 	for (uint32_t i = 0; i < c->nshares; i++) {
-		enum status st = share_wire(&c->shares[i], NULL, each, gateway_remember, why, why_cap);
+		enum status st = share_wire(&c->shares[i], NULL, NULL, each, gateway_remember, why, why_cap);
 
 		if (st != OK)
 			return st;

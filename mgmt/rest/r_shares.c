@@ -81,13 +81,10 @@ static bool
 share_creating(struct rest_call *call, struct db_row *row)
 {
 	const char *remote = rest_json_get_str(call->body, "remote_block_store");
-	struct db_row meta, local;
+	struct db_row meta, local, far;
 
 	if (remote == NULL)
 		remote = rest_json_get_str(call->body, "remote_block_store_id");
-	if (remote != NULL && *remote != '\0')
-		return rest_invalid_field(call, "remote_block_store",
-		    "this build keeps a share's data on its local block store; leave the remote out");
 	row->v[db_field_at(DB_SHARE, "remote_block_store")].is = DB_NULL;
 	if (!resolve(call, row, DB_META_STORE, "metadata_store", "metadata_store_id", &meta) ||
 	    !resolve(call, row, DB_LOCAL_STORE, "local_block_store", "local_block_store_id", &local))
@@ -96,6 +93,14 @@ share_creating(struct rest_call *call, struct db_row *row)
 	    strcmp(db_text(DB_META_STORE, &meta, "type"), "memory") != 0)
 		return rest_invalid_field(call, "local_block_store",
 		    "a block store in memory needs a metadata store in memory beside it");
+	if (remote == NULL || *remote == '\0')
+		return set_owner(call, row);
+	if (!resolve(call, row, DB_REMOTE_STORE, "remote_block_store", "remote_block_store_id", &far))
+		return false;
+	if (strcmp(db_text(DB_REMOTE_STORE, &far, "type"), "memory") == 0 &&
+	    strcmp(db_text(DB_META_STORE, &meta, "type"), "memory") != 0)
+		return rest_invalid_field(call, "remote_block_store",
+		    "a remote store in memory needs a metadata store in memory beside it");
 	return set_owner(call, row);
 }
 

@@ -9,6 +9,7 @@
 
 #include "backends/backends.h"
 #include "mgmt/shares/keys.h"
+#include "mgmt/shares/stores.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/fault.h"
 #include "pipeline/base/hash.h"
@@ -309,17 +310,53 @@ undo(struct share *s)
 
 		store->ops->close(store);
 	}
+	stores_drop(&s->remote);
+}
+
+/* Half of the bytes for blocks read, a quarter each for the two write buffers there may be. */
+static enum status
+metadata(struct wiring *w, uint64_t cache_bytes)
+{
+	struct share *s = w->share;
+	struct meta_conf meta = { .dir = s->conf.meta_dir[0] ? s->conf.meta_dir : s->conf.dir,
+		.cache_bytes = cache_bytes / 2 };
+	char said[400] = "", options[64];
+	bool durable;
+	enum status st;
+
+	if (!meta_store_known(s->conf.meta, &durable))
+		return wrong(w, ST_INVAL, "no metadata store is called \"%s\"", s->conf.meta);
+	snprintf(options, sizeof options, "write_buffer=%llu", (unsigned long long)cache_bytes / 4);
+	meta.options = durable ? options : NULL;
+	st = meta_store_open(s->conf.meta, &meta, &s->store, said, sizeof said);
+	return st == OK ? OK : wrong(w, st, "its metadata store: %s", said);
+}
+
+/* Nothing is asked of it yet: a share opens also while its remote store is away. */
+static enum status
+far(struct wiring *w, const struct store_spec *remote)
+{
+	struct share *s = w->share;
+	char said[300] = "";
+	enum status st;
+
+	if (remote == NULL)
+		return OK;
+	st = stores_take(remote, &s->remote, said, sizeof said);
+	if (st != OK)
+		return wrong(w, st, "its remote store %s: %s", remote->name, said);
+	s->remote_uploads = remote->uploads;
+	return OK;
 }
 
 enum status
-share_wire(const struct share_conf *conf, struct share_rules *rules, uint64_t meta_cache_bytes,
-    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap)
+share_wire(const struct share_conf *conf, struct share_rules *rules, const struct store_spec *remote,
+    uint64_t meta_cache_bytes, void (*remember)(uint64_t share, const struct note *note),
+    char *why, size_t why_cap)
 {
 	struct wiring w = { share_new(conf), why, why_cap };
 	struct share *s = w.share;
-	char said[400] = "", options[64];
-	struct meta_conf meta = { .dir = conf->meta_dir[0] ? s->conf.meta_dir : s->conf.dir, .cache_bytes = meta_cache_bytes / 2 };
-	bool fresh, durable;
+	bool fresh;
 	enum status st = identity(&w, &fresh);
 
 	if (rules != NULL) {
@@ -327,17 +364,10 @@ share_wire(const struct share_conf *conf, struct share_rules *rules, uint64_t me
 
 		rules_put(&old);
 	}
-	if (st == OK && !meta_store_known(conf->meta, &durable))
-		st = wrong(&w, ST_INVAL, "no metadata store is called \"%s\"", conf->meta);
-	if (st == OK) {
-		/* Half for blocks read, a quarter each for the two write buffers it may hold. */
-		snprintf(options, sizeof options, "write_buffer=%llu",
-		    (unsigned long long)meta_cache_bytes / 4);
-		meta.options = durable ? options : NULL;
-		st = meta_store_open(conf->meta, &meta, &s->store, said, sizeof said);
-		if (st != OK)
-			st = wrong(&w, st, "its metadata store: %s", said);
-	}
+	if (st == OK)
+		st = metadata(&w, meta_cache_bytes);
+	if (st == OK)
+		st = far(&w, remote);
 	if (st == OK)
 		st = journal(&w, remember);
 	if (st == OK) {
@@ -358,7 +388,7 @@ share_wire(const struct share_conf *conf, struct share_rules *rules, uint64_t me
 		return st;
 	}
 	log_info("share.open", F_STR("share", conf->name), F_STR("metadata", conf->meta),
-	    F_STR("dir", conf->dir), F_STR("last_end", s->was_clean ? "clean" : "unclean"));
+	    F_STR("dir", conf->dir), F_STR("remote", remote != NULL ? remote->name : ""), F_STR("last_end", s->was_clean ? "clean" : "unclean"));
 	share_put(&s);
 	return OK;
 }

@@ -423,6 +423,59 @@ mirror_read(struct mirror *m, uint64_t number, uint32_t index, const uint8_t dig
 	return st;
 }
 
+static enum status
+vessel_whole(const struct vessel *v, uint8_t **bytesp, uint64_t *lenp)
+{
+	uint8_t *bytes, *plain;
+	struct stat sb;
+	enum status st;
+
+	if (fstat(v->fd, &sb) < 0)
+		return status_of_errno(errno);
+	bytes = xmalloc((size_t)sb.st_size);
+	plain = xmalloc(CONTAINER_UNIT);
+	st = pread_full(v->fd, bytes, (size_t)sb.st_size, 0, false);
+	for (uint32_t i = 0; i < v->n && st == OK; i++)
+		st = v->rows[i].plain > CONTAINER_UNIT ? ST_CORRUPT :
+		    vessel_chunk(v, i, plain, false);
+	free(plain);
+	if (st != OK) {
+		free(bytes);
+		return st;
+	}
+	*bytesp = bytes;
+	*lenp = (uint64_t)sb.st_size;
+	return OK;
+}
+
+enum status
+mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes, uint64_t *len)
+{
+	struct vessel *v = vessel_find(m, number);
+	enum status st = OK;
+
+	if (v == NULL && (st = vessel_open(m, number, &v)) != OK)
+		return st;
+	st = vessel_whole(v, bytes, len);
+	if (st == OK)
+		*fence = v->ident.fence;
+	vessel_put(&v);
+	return st;
+}
+
+enum status
+mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
+{
+	struct vessel *v = vessel_find(m, number);
+	enum status st = OK;
+
+	if (v == NULL && (st = vessel_open(m, number, &v)) != OK)
+		return st;
+	*fence = v->ident.fence;
+	vessel_put(&v);
+	return OK;
+}
+
 enum status
 mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
 {

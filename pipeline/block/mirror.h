@@ -24,6 +24,12 @@ must_check enum status mirror_put(struct mirror *m, uint64_t number, const uint8
 must_check enum status mirror_read(struct mirror *m, uint64_t number, uint32_t index,
     const uint8_t digest[32], uint8_t *to, uint32_t len, bool nowait);
 
+/* A whole container, each of its chunks verified; *bytes: the caller's to free.  The fence is of
+ * its header.  NOENT: it is not here.  CORRUPT: not as it was. */
+must_check enum status mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes,
+    uint64_t *len);
+must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence);
+
 must_check enum status mirror_delete(struct mirror *m, uint64_t number);
 must_check enum status mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number,
     uint64_t bytes), void *arg);

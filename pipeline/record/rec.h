@@ -74,6 +74,7 @@ struct container_row {
 	bool local, remote;		/* where it is known to be */
 	uint64_t bytes;
 	uint32_t chunks;
+	uint64_t fence;			/* remote: part of its name there */
 };
 void rec_container_encode(struct writer *w, const struct container_row *c);
 must_check enum status rec_container_decode(struct slice body, struct container_row *c);

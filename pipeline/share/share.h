@@ -10,6 +10,7 @@
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/ref.h"
 #include "pipeline/base/table.h"
+#include "pipeline/contract/block_store.h"
 #include "pipeline/contract/meta_store.h"
 #include "pipeline/model/share_conf.h"
 #include "pipeline/record/catalog.h"
@@ -50,6 +51,8 @@ struct share {
 
 	struct share_keys *keys;	/* NULL: it does not encrypt; the wiring's */
 	struct meta_store *store;	/* owned */
+	struct block_store *remote;	/* NULL: containers are here alone; mgmt/shares lets go of it */
+	uint32_t remote_uploads;	/* at once; 0: as it goes */
 	struct catalog *catalog;
 	struct block *block;
 	struct inode_cache *inodes;

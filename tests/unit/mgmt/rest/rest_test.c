@@ -514,7 +514,8 @@ CASE(secrets_of_stores_are_not_shown_and_stay_when_sent_back)
 	arena_init(&arena, NULL, 0, 1 << 20);
 	EQ(db_begin(rest_state.db, false, &c), OK);
 	EQ(db_get(c, DB_REMOTE_STORE, NULL, "s3", &arena, &row), OK);
-	EQ_STR(db_text(DB_REMOTE_STORE, &row, "config"), "{\"bucket\":\"c\",\"secret_access_key\":\"hush\"}");
+	TRUE(strstr(db_text(DB_REMOTE_STORE, &row, "config"), "hush") == NULL);
+	TRUE(strstr(db_text(DB_REMOTE_STORE, &row, "config"), "\"secret_access_key\":\"sealed:") != NULL);
 	EQ(db_end(&c, false), OK);
 	arena_rewind(&arena);
 	EQ(side_ask("POST", "/api/v1/store/block/remote", t,

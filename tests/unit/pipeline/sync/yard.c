@@ -88,6 +88,7 @@ yard_open(struct yard *y, bool fresh)
 	EQ(meta_store_open(y->kind, &(struct meta_conf){ .dir = y->dir }, &y->share->store, why,
 	    sizeof why), OK);
 	EQ(block_open(y->share, fresh, NULL, why, sizeof why), OK);
+	y->share->remote = y->remote;
 	sync_open_share(y->share);
 }
 

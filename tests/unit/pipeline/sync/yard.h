@@ -14,6 +14,7 @@ struct yard {
 	struct share *share;
 	char dir[512];
 	const char *kind;
+	struct block_store *remote;	/* from the next opening on; the case's */
 	uint8_t encryption, compression;	/* from the next opening on */
 	uint8_t *oracle[YARD_CONTENTS];	/* of content 1, 2, …: bytes and their number */
 	uint64_t size[YARD_CONTENTS];

@@ -6,7 +6,8 @@
 #include "pipeline/base/hash.h"
 
 enum { GROUP_MAGIC = 0x47534644, SUMMARY_MAGIC = 0x53534644, VERSION = 1,	/* "DFSG", "DFSS" */
-	CRC_AT = 24, BODY_AT = 32 };
+	CRC_AT = 24, BODY_AT = 32,
+	MUCH_DATA = 64 << 10 };
 
 /* What both headers begin with: magic, version, journal id, checksum. */
 static void
@@ -41,6 +42,14 @@ seeded(const uint8_t *head, uint64_t serial, const uint8_t journal_id[16], const
 	return crc32c(crc, body, len);
 }
 
+uint32_t
+group_lead(uint32_t entries_bytes, uint32_t data_bytes)
+{
+	uint64_t front = (uint64_t)GROUP_HEADER + entries_bytes;
+
+	return data_bytes < MUCH_DATA ? 0 : (uint32_t)(round_up(front, GROUP_BLOCK) - front);
+}
+
 void
 group_seal(const struct group_head *h, const uint8_t journal_id[16], uint8_t *group)
 {
@@ -57,6 +66,7 @@ group_seal(const struct group_head *h, const uint8_t journal_id[16], uint8_t *gr
 	write_le32(&w, h->count);
 	write_le32(&w, h->entries_bytes);
 	write_le32(&w, h->data_bytes);
+	write_le32(&w, h->lead_bytes);
 	assert(writer_ok(&w));
 	put_le32(group + CRC_AT, seeded(group, h->serial, journal_id, group + GROUP_HEADER,
 	    h->entries_bytes));
@@ -78,7 +88,9 @@ group_parse(const uint8_t head[GROUP_HEADER], const uint8_t journal_id[16], stru
 	h->count = read_le32(&r);
 	h->entries_bytes = read_le32(&r);
 	h->data_bytes = read_le32(&r);
+	h->lead_bytes = read_le32(&r);
 	return h->entries_bytes <= GROUP_ENTRIES_MAX && h->data_bytes <= GROUP_DATA_MAX &&
+	    h->lead_bytes < GROUP_BLOCK &&
 	    h->first > h->prev && h->first <= UINT64_MAX - h->count;
 }
 

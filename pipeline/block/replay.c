@@ -138,7 +138,7 @@ replay_group(struct replay *rp, const struct group_at *g)
 	struct group_head h;
 	const uint8_t *bytes;
 	enum status st = scan_group(rp->sc, seg, g->at, &h, &bytes);
-	uint64_t data_at = (uint64_t)g->at + GROUP_HEADER + h.entries_bytes;
+	uint64_t data_at = g->at + group_data_at(&h);
 	struct reader r;
 
 	if (st != OK)

@@ -5,6 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$1 work=$2 rounds=$3 seconds=$4
 bin=$build/tests/bin
+burst_mib=1024	# half of a share's journal_bytes as it is by default
 declare -A port mount export pid
 stream=
 tier() { # tier NAME PORT: our daemon with a share of that tier
@@ -62,6 +63,44 @@ for r in json.load(sys.stdin)["results"]:
 ' "$server" "$shape" >>"$work/figures" || true
 }
 
+# Half the journal's cap into new files, then over the same files; before each burst all that came
+# before is drained: to the disk, ours to containers as well.
+cat >"$work/drain" <<'END'
+#!/bin/bash
+# drain [METRICS-PORT]
+[ -z "${1:-}" ] || python3 -c '
+import sys, time, urllib.request
+for i in range(1200):
+    text = urllib.request.urlopen("http://127.0.0.1:%s/metrics" % sys.argv[1]).read().decode()
+    dirty = [float(l.split()[-1]) for l in text.splitlines()
+             if l.startswith("dittofs_share_dirty_bytes")]
+    if dirty and not any(dirty):
+        sys.exit(0)
+    time.sleep(0.1)
+sys.exit("dirty data stays")
+' "$1" || exit 1
+sleep 1.5	# the checkpoint behind it
+sync
+END
+chmod +x "$work/drain"
+
+burst() { # burst SERVER SHAPE CONNS DEPTH
+	local server=$1 shape=$2 conns=$3 depth=$4 drain="$work/drain"
+	[ "$server" = ganesha ] || drain="$drain $((${port[$server]} + 1))"
+	"$bin/nfsbench" -p "${port[$server]}" -m "${mount[$server]}" -C "${pid[$server]}" \
+		-c "$conns" -q "$depth" -z -n 1 -s $((burst_mib / conns))m -D "$drain" \
+		-o burst:1m,burst:1m 127.0.0.1 "${export[$server]}" 2>>"$work/errors" |
+		python3 -c '
+import json, sys
+for name, r in zip(("burst:new", "burst:over"), json.load(sys.stdin)["results"]):
+    if r["errors"] or r["unstable"] < 0.9 * r["ops"]:
+        continue
+    for more, ms in (("", 0), ("+commit", r["commit_ms"])):
+        print(sys.argv[1], name + more, sys.argv[2], r["ops"] / (r["secs"] + ms / 1000),
+              r["server_cpu_us_per_op"], r["lat_us"]["p99"])
+' "$server" "$shape" >>"$work/figures" || true
+}
+
 beside() { # beside SERVER OP: GETATTR, one at a time, while another client streams 1 MiB reads or writes
 	local server=$1 op=$2 before after
 	"$bin/nfsbench" -p "${port[$server]}" -m "${mount[$server]}" -k -c 1 -q 4 -t 60 -w 0 \
@@ -83,6 +122,13 @@ appends() { # what the journal itself group-commits, with eight who wait, on the
 	"$bin/bench_journal" "$work/appends" 1 8 2>>"$work/errors" |
 		awk '$1 == "journal" { print "journal append 8x1", $4, 0, $10 }' >>"$work/figures"
 	rm -rf "$work/appends"
+}
+
+carving() { # what carving alone does, and a share that carves what it is written, on the same disk
+	mkdir "$work/carving"
+	"$bin/bench_carve" "$work/carving" 256 2>>"$work/errors" | awk 'NR > 1 {
+		print "bare carve", $1, $2, $3, 0; print "share carve", $1, $4, $5, 0 }' >>"$work/figures"
+	rm -rf "$work/carving"
 }
 
 loop_bench() { # the yardstick: OP CONNS DEPTH
@@ -124,7 +170,14 @@ for ((round = 0; round < rounds; round++)); do	# operation by operation, servers
 	for server in local writeback ganesha; do
 		files $server
 	done
+	for shape in "1 1" "4 16"; do
+		read -r conns depth <<<"$shape"
+		for server in local ganesha; do
+			burst $server "${conns}x$depth" "$conns" "$depth"
+		done
+	done
 	appends
+	carving
 	beside local read
 	beside local write
 done

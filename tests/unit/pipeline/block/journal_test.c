@@ -6,6 +6,7 @@
 
 #include "pipeline/base/clock.h"
 #include "pipeline/base/fault.h"
+#include "pipeline/base/meter.h"
 #include "pipeline/base/thread.h"
 #include "pipeline/record/key.h"
 #include "tests/lib/check.h"
@@ -644,6 +645,53 @@ CASE(an_entry_without_a_waiter_is_written_at_the_tick)
 	EQ(rig_open(&r, true, NULL), OK);
 	put(&r, 10, 1, &lsn);
 	for (int i = 0; i < 100 && !block_durable(r.share, lsn); i++)
+		usleep(10000);
+	TRUE(block_durable(r.share, lsn));
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(a_burst_nobody_waits_for_is_written_at_once_and_synced_when_somebody_asks)
+{
+	static uint8_t data[300 << 10];
+	int64_t groups, syncs;
+	struct rig r;
+	lsn_t lsn;
+
+	rig_start();
+	rig_place(&r, "burst", "leveldb");
+	EQ(rig_open(&r, true, NULL), OK);
+	rig_close(&r);
+	rig_stop();
+	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = 4 << 20,
+		.tick_ms = 600000 });
+	EQ(rig_open(&r, false, NULL), OK);
+	groups = meter_value(METER_JOURNAL_GROUPS);
+	syncs = meter_value(METER_JOURNAL_SYNCS);
+	EQ(rig_put(&r, 20, "x", 1, data, sizeof data, 0, &lsn), OK);
+	for (int i = 0; i < 1000 && meter_value(METER_JOURNAL_GROUPS) == groups; i++)
+		usleep(10000);
+	EQ(meter_value(METER_JOURNAL_GROUPS), groups + 1);
+	EQ(meter_value(METER_JOURNAL_SYNCS), syncs);
+	FALSE(block_durable(r.share, lsn));
+	EQ(block_wait(r.share, lsn), OK);
+	EQ(meter_value(METER_JOURNAL_SYNCS), syncs + 1);
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(a_burst_nobody_waits_for_is_durable_after_the_tick)
+{
+	static uint8_t data[300 << 10];
+	struct rig r;
+	lsn_t lsn;
+
+	rig_start();
+	rig_place(&r, "bursts", "leveldb");
+	EQ(rig_open(&r, true, NULL), OK);
+	for (int i = 0; i < 8; i++)
+		EQ(rig_put(&r, 20, "x", 1, data, sizeof data, (uint64_t)i * sizeof data, &lsn), OK);
+	for (int i = 0; i < 1000 && !block_durable(r.share, lsn); i++)
 		usleep(10000);
 	TRUE(block_durable(r.share, lsn));
 	rig_close(&r);

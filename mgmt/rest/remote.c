@@ -163,7 +163,7 @@ look(struct rest_call *call, bool whole)
 	st = rest_state.conf.house->store_try(&spec, whole, check, &n, why, sizeof why);
 	if (st != OK) {
 		check[0] = (struct block_check){ .what = "it opens", .finding = BLOCK_BAD };
-		snprintf(check[0].text, sizeof check[0].text, "%s", why[0] ? why : status_text(st));
+		snprintf(check[0].text, sizeof check[0].text, "%.150s", why[0] ? why : status_text(st));
 		n = 1;
 	}
 	for (unsigned i = 0; i < n; i++)

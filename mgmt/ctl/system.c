@@ -69,6 +69,12 @@ ctl_system_ids(unsigned *uid, unsigned *gid)
 	return false;
 }
 
+bool
+ctl_system_asks_root(void)
+{
+	return false;			/* there, who may not is told so by the command itself */
+}
+
 #else
 
 #include <termios.h>
@@ -127,6 +133,12 @@ ctl_system_ids(unsigned *uid, unsigned *gid)
 	*uid = (unsigned)getuid();
 	*gid = (unsigned)getgid();
 	return true;
+}
+
+bool
+ctl_system_asks_root(void)
+{
+	return geteuid() != 0;
 }
 
 #endif

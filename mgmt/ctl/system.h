@@ -22,4 +22,7 @@ bool ctl_system_echo(bool on);
 /* Who runs this program, as numbers; false: this system has none. */
 bool ctl_system_ids(unsigned *uid, unsigned *gid);
 
+/* Must sudo be put before a command that only an administrator may give? */
+bool ctl_system_asks_root(void);
+
 #endif

@@ -7,6 +7,7 @@
 #include "crypto/secret.h"
 #include "mgmt/rest/seal.h"
 #include "pipeline/base/clock.h"
+#include "pipeline/base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -109,6 +110,29 @@ rest_remote_spec(struct db_conn *c, const char *name, struct arena *arena, struc
 	return st;
 }
 
+enum status
+rest_local_cap(struct db_conn *c, const char *name, struct arena *arena, uint64_t *bytes, char *why,
+    size_t why_cap)
+{
+	struct db_row row;
+	enum status st = db_get(c, DB_LOCAL_STORE, NULL, name, arena, &row);
+	const char *config = st == OK ? db_text(DB_LOCAL_STORE, &row, "config") : "{}", *said;
+	struct rest_json *j = rest_json_parse(config, strlen(config), why, why_cap);
+
+	*bytes = 0;
+	if (st != OK || j == NULL) {
+		rest_json_free(j);
+		return st != OK ? st : ST_CORRUPT;
+	}
+	said = rest_json_get_str(j, "max_size");
+	if (said != NULL && said[0] != '\0' && !text_size(said, bytes)) {
+		snprintf(why, why_cap, "max_size of the local store %s is no size: %.40s", name, said);
+		st = ST_INVAL;
+	}
+	rest_json_free(j);
+	return st;
+}
+
 /* --- looking at one --- */
 
 /* The spec of the store that the path names, and the database let go; false: said why not. */
@@ -162,8 +186,10 @@ look(struct rest_call *call, bool whole)
 		return;
 	st = rest_state.conf.house->store_try(&spec, whole, check, &n, why, sizeof why);
 	if (st != OK) {
+		struct text said = text_of(check[0].text, sizeof check[0].text);
+
 		check[0] = (struct block_check){ .what = "it opens", .finding = BLOCK_BAD };
-		snprintf(check[0].text, sizeof check[0].text, "%s", why[0] ? why : status_text(st));
+		text_add(&said, why[0] ? why : status_text(st));	/* cut where it is longer */
 		n = 1;
 	}
 	for (unsigned i = 0; i < n; i++)

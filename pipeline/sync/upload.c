@@ -51,6 +51,8 @@ struct upload {
 	struct items queue, arrived, unwanted, gone;
 	uint64_t known;			/* rows up to that container have been seen */
 	lsn_t learned;			/* all rows as of then, where they are durable */
+	bool looked;			/* at all, since the opening */
+	uint32_t settling;		/* arrived, their rows being written */
 	unsigned failures;		/* since the last success */
 	uint64_t pause_until_ns, away_since_ns;
 	uint64_t pending_bytes;		/* of queue, slots and arrived */
@@ -249,8 +251,10 @@ learn(struct upload *u)
 		mutex_unlock(&u->mutex);
 	} while (sc->more);
 	mutex_lock(&u->mutex);
-	if (st == OK)
+	if (st == OK) {
 		u->learned = durable;
+		u->looked = true;
+	}
 	mutex_unlock(&u->mutex);
 	free(sc);
 	return st;
@@ -502,6 +506,7 @@ upload_settle(struct upload *u, struct work *by, bool *more)
 	mutex_lock(&u->mutex);
 	while (n < SETTLE_ROWS && items_pop(&u->arrived, &it[n]))
 		n++;
+	u->settling = n;
 	mutex_unlock(&u->mutex);
 	*more = n == SETTLE_ROWS;
 	if (n == 0)
@@ -521,6 +526,7 @@ upload_settle(struct upload *u, struct work *by, bool *more)
 		else
 			items_push(&u->arrived, &it[i]);
 	}
+	u->settling = 0;
 	mutex_unlock(&u->mutex);
 	return st;
 }
@@ -582,7 +588,7 @@ upload_gone(struct upload *u, uint64_t number)
 static uint64_t
 pending_locked(const struct upload *u)
 {
-	uint64_t n = u->queue.n - u->queue.at + u->arrived.n - u->arrived.at;
+	uint64_t n = u->queue.n - u->queue.at + u->arrived.n - u->arrived.at + u->settling;
 
 	for (int i = 0; i < SLOTS; i++)
 		n += u->slot[i].state != SLOT_FREE && u->slot[i].call.kind != BLOCK_DEL;
@@ -595,7 +601,7 @@ upload_idle(struct upload *u)
 	bool idle;
 
 	mutex_lock(&u->mutex);
-	idle = u->running == 0 && pending_locked(u) == 0 &&
+	idle = u->looked && u->running == 0 && pending_locked(u) == 0 &&
 	    u->learned >= atomic_load(&u->sync->committed);
 	mutex_unlock(&u->mutex);
 	return idle;

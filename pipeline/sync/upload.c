@@ -56,6 +56,7 @@ struct upload {
 	unsigned failures;		/* since the last success */
 	uint64_t pause_until_ns, away_since_ns;
 	uint64_t pending_bytes;		/* of queue, slots and arrived */
+	uint32_t settling;		/* taken from arrived, their rows not yet committed */
 	struct sync_remote seen;	/* counters, and the last failure's text */
 };
 

@@ -52,7 +52,6 @@ struct upload {
 	uint64_t known;			/* rows up to that container have been seen */
 	lsn_t learned;			/* all rows as of then, where they are durable */
 	bool looked;			/* at all, since the opening */
-	uint32_t settling;		/* arrived, their rows being written */
 	unsigned failures;		/* since the last success */
 	uint64_t pause_until_ns, away_since_ns;
 	uint64_t pending_bytes;		/* of queue, slots and arrived */

@@ -124,11 +124,14 @@ recorded_start() {
 		POWER_ROOT="$work/state" POWER_KILL="$work/kill" DITTOFS_SKIP_SYNC="$1" ${2:+"DITTOFS_FAULT=$2:kill"} \
 		"$build/dfs" start -f --config "$work/dfs.yaml" >>"$work/server.log" 2>&1 &
 	server=$!
-	[ -z "$2" ] || {
-		sleep 0.5
-		kill -0 "$server" 2>/dev/null || { recorded_start "$1" ""; return; }
-	}
-	server_wait "$port"
+	while kill -0 "$server" 2>/dev/null; do
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+		sleep 0.1
+	done
+	[ -z "$2" ] || sleep 0.5
+	kill -0 "$server" 2>/dev/null && return
+	[ -n "$2" ] || { tail -n 3 "$work/server.log"; echo "the recorded server ended"; return 1; }
+	recorded_start "$1" ""
 }
 
 # recorded_kill: between two of its calls, so that the recording is whole
@@ -152,13 +155,13 @@ record_run() {
 	port=$(port_free)
 	settings "$1" "$apart" >"$work/dfs.yaml"
 	root=$(stat -c %i "$work/state")
-	recorded_start "$2" "$kill"
+	recorded_start "$2" "$kill" || return 1
 	"$checker" load -j "$work/journals" -d power -w "${POWER_WORKERS:-3}" -b "${POWER_BLOCKS:-512}" -s "$1" -t 3600 \
 		-m "$port" -q "127.0.0.1:$port:/export" >"$work/load.log" 2>&1 &
 	load=$!
 	sleep "${POWER_SECONDS:-2}"
 	recorded_kill
-	recorded_start "$2" ""
+	recorded_start "$2" "" || return 1
 	sleep "${POWER_SECONDS:-2}"
 	kill -0 "$load" 2>/dev/null || { cat "$work/load.log"; echo "the load failed"; return 1; }
 	recorded_kill

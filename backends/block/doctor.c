@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGE = 65 << 20, CALL_S = 60, SMALL = 16 };
+enum { LARGE = 65 << 20, CALL_S = 20, SMALL = 16 };
 
 static const char small[SMALL + 1] = "0123456789abcdef";
 

@@ -18,7 +18,7 @@ struct block_check {
 };
 
 /* Runs until all is tried, or until the first that nothing goes on without; how many were.  A call
- * takes at most a minute.  Not on a thread of the store's. */
+ * takes at most twenty seconds.  Not on a thread of the store's. */
 unsigned block_doctor(struct block_store *s, struct block_check check[BLOCK_DOCTOR_CHECKS]);
 
 /* One HEAD of what is not there: OK where the store answers at all; text: why not. */

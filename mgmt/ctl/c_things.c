@@ -213,7 +213,9 @@ ctl_do_store_add(struct ctl_run *run)
 		ctl_say(run, "type", run->command->fixed);
 	if (strcmp(ctl_said(run, "type"), "memory") == 0)
 		return ask_and_show(run, NULL);
-	if (remote) {
+	if (remote && strcmp(ctl_said(run, "type"), "fs") == 0) {
+		ask_flag(run, "folder", "Folder: ", false);
+	} else if (remote) {
 		ask_flag(run, "bucket", "Bucket: ", false);
 		ask_flag(run, "region", "Region [us-east-1]: ", false);
 		ask_flag(run, "endpoint", "Endpoint [AWS]: ", false);
@@ -225,6 +227,29 @@ ctl_do_store_add(struct ctl_run *run)
 		    false);
 	}
 	return ask_and_show(run, NULL);
+}
+
+/* What the doctor found, as a table; 1 where something is bad. */
+int
+ctl_do_doctor(struct ctl_run *run)
+{
+	char path[CTL_URL_MAX];
+	const struct rest_json *checks, *healthy;
+	struct rest_json *out;
+	int code;
+
+	if (!ctl_path(run, run->command->path, path))
+		return 2;
+	code = ctl_ask(run, "POST", path, NULL, &out);
+	if (code != 0)
+		return code;
+	checks = rest_json_get(out, "checks");
+	healthy = rest_json_get(out, "healthy");
+	code = ctl_print(run, checks != NULL ? checks : out, run->command->columns);
+	if (code == 0 && (healthy == NULL || rest_json_kind(healthy) != REST_TRUE))
+		code = ctl_fail("the store is not well");
+	rest_json_free(out);
+	return code;
 }
 
 /* --- adapters, settings, audit --- */

@@ -9,6 +9,7 @@
 #include "mgmt/daemon/plane.h"
 #include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
+#include "mgmt/shares/keys.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
 #include "pipeline/base/log.h"
@@ -24,6 +25,7 @@
 #include "pipeline/vfs/vfs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -36,6 +38,12 @@ enum {
 	PART_RECORDS = 10,		/* records that are not in the store yet */
 	/* the rest: where data lies that is not carved yet, a container in the making */
 };
+
+/*
+ * Where a piece of data lies takes about 160 bytes until it is carved.  With pieces of 4 KiB so many
+ * are more than a log of the usual size holds; only tiny ones could take a third of `memory`.
+ */
+enum { PLACE_PART = 512 };
 
 enum { FILES_KEPT = 2048 };	/* descriptors that are not connections */
 enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
@@ -97,7 +105,9 @@ start_floors(const struct config *c)
 	vfs_start(&(struct vfs_conf){ .inode_bytes = hundredth * PART_INODES });
 	auth_start(CREDS);
 	machine_start(&(struct machine_conf){ .workers = (uint32_t)c->workers, .jobs = JOBS });
-	block_start(&(struct block_conf){ .records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
+	block_start(&(struct block_conf){
+		.places_max = (uint32_t)(MIN(c->memory, 1ull << 30) / PLACE_PART),
+		.records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
 		.tick_ms = TICK_MS });
 	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = (uint32_t)c->carve_age_s * 1000,
 		.carve_at_percent = CARVE_PERCENT });
@@ -152,7 +162,7 @@ open_shares(const struct config *c, char *why, size_t why_cap)
 	uint64_t each = c->memory / 100 * PART_META / MAX(c->nshares, 1u);
 
 	for (uint32_t i = 0; i < c->nshares; i++) {
-		enum status st = share_wire(&c->shares[i], NULL, each, gateway_remember, why, why_cap);
+		enum status st = share_wire(&c->shares[i], NULL, NULL, each, gateway_remember, why, why_cap);
 
 		if (st != OK)
 			return st;
@@ -213,6 +223,9 @@ house_open(const struct config *c, struct ports *ports, char *why, size_t why_ca
 	enum status st;
 
 	*ports = (struct ports){ 0 };
+	shares_secrets_set(&(struct shares_secrets){ .key_file = c->key_file,
+		.passphrase_file = c->passphrase_file,
+		.passphrase = getenv("DITTOFS_ENCRYPTION_PASSPHRASE") });
 	start_floors(c);
 	make_gateway(c);
 	st = open_shares(c, why, why_cap);

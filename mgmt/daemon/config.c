@@ -4,6 +4,7 @@
  */
 #include "mgmt/daemon/config.h"
 
+#include "mgmt/shares/words.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
 
@@ -185,6 +186,13 @@ set_share(struct share_conf *s, const struct where *at, const char *path, const 
 		return set_str(at, path, s->meta_dir, sizeof s->meta_dir, value);
 	if (strcmp(key, "durability") == 0)
 		return set_word(at, path, &s->tier, value, tier_words);
+	if (strcmp(key, "encryption") == 0)
+		return shares_encryption_of(value, &s->encryption) ? OK : wrong(at,
+		    "%s: \"%s\" is not none, auto, aes-256-gcm, chacha20-poly1305 or "
+		    "xchacha20-poly1305", path, value);
+	if (strcmp(key, "compression") == 0)
+		return shares_compression_of(value, &s->compression) ? OK : wrong(at,
+		    "%s: \"%s\" is not none, zstd, or zstd-1 to zstd-19", path, value);
 	if (strcmp(key, "read_only") == 0)
 		return set_flag(at, path, &s->read_only, value);
 	if (strcmp(key, "journal") == 0)

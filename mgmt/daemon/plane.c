@@ -9,11 +9,14 @@
 #include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/rest/rest.h"
+#include "mgmt/shares/keys.h"
+#include "mgmt/shares/stores.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/block.h"
+#include "pipeline/sync/sync.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +25,10 @@
 static uint64_t cache_bytes;
 
 static enum status
-open_share(const struct share_conf *conf, struct share_rules *rules, char *why, size_t why_cap)
+open_share(const struct share_conf *conf, struct share_rules *rules, const struct store_spec *remote,
+    char *why, size_t why_cap)
 {
-	return share_wire(conf, rules, cache_bytes, gateway_remember, why, why_cap);
+	return share_wire(conf, rules, remote, cache_bytes, gateway_remember, why, why_cap);
 }
 
 static enum status
@@ -58,6 +62,21 @@ swap_rules(const char *name, struct share_rules *rules)
 	return old;
 }
 
+static enum status
+rotate_key(const char *name, uint32_t *version, char *why, size_t why_cap)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	enum status st;
+
+	if (s == NULL) {
+		snprintf(why, why_cap, "it is not open");
+		return ST_NOENT;
+	}
+	st = shares_keys_rotate(s, version, why, why_cap);
+	share_put(&s);
+	return st;
+}
+
 static void
 look(const char *name, struct rest_share_state *state)
 {
@@ -74,6 +93,43 @@ look(const char *name, struct rest_share_state *state)
 		.used_bytes = atomic_load(&s->used_bytes), .files = atomic_load(&s->used_inodes),
 		.dirty_bytes = usage.dirty_bytes, .disk_free = usage.disk_free };
 	share_put(&s);
+}
+
+static bool
+blocks(const char *name, bool push, struct sync_remote *out)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	bool open = s != NULL && atomic_load(&s->state) == SHARE_OPEN;
+
+	if (open && push)
+		sync_push_share(s);
+	if (open)
+		sync_remote_look(s, out);
+	share_put(&s);
+	return open;
+}
+
+struct draining {
+	void (*see)(const char *name, const struct sync_remote *r, void *arg);
+	void *arg;
+};
+
+static void
+drain_one(struct share *s, void *arg)
+{
+	struct draining *d = arg;
+	struct sync_remote r;
+
+	if (blocks(s->conf.name, true, &r))
+		d->see(s->conf.name, &r, d->arg);
+}
+
+static void
+drain(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg)
+{
+	struct draining d = { see, arg };
+
+	registry_each(drain_one, &d);
 }
 
 static enum status
@@ -98,7 +154,8 @@ runs(const char *type)
 }
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_rules = swap_rules,	.share_look = look, .adapter_set = set_adapter, .adapter_runs = runs,
+	.share_blocks = blocks, .drain = drain, .store_try = stores_try,
+	.share_rules = swap_rules,	.share_look = look, .share_rotate = rotate_key, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
 	.metrics = metrics_write };
 

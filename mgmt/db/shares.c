@@ -4,6 +4,7 @@
  */
 #include "mgmt/db/db.h"
 
+#include "mgmt/shares/words.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
 #include "pipeline/model/share_conf.h"
@@ -216,7 +217,7 @@ place_meta(const struct db_row *store, struct share_conf *conf)
 	return !t.cut;
 }
 
-static void
+static bool
 plain_fields(const struct db_row *share, struct share_conf *conf)
 {
 	bool owned = db_num(DB_SHARE, share, "owner_uid") != 0;
@@ -234,6 +235,10 @@ plain_fields(const struct db_row *share, struct share_conf *conf)
 		.reserve_bytes = 256ull << 20,
 	};
 	snprintf(conf->name, sizeof conf->name, "%s", db_text(DB_SHARE, share, "name"));
+	if (!shares_encryption_of(db_text(DB_SHARE, share, "encryption"), &conf->encryption) ||
+	    !shares_compression_of(db_text(DB_SHARE, share, "compression"), &conf->compression))
+		return false;
+	return true;
 }
 
 enum status
@@ -244,7 +249,10 @@ db_share_conf(struct db_conn *c, const struct db_row *share, const struct db_pla
 	const char *rules = db_text(DB_SHARE, share, "export_rules");
 	struct db_row meta, local;
 
-	plain_fields(share, conf);
+	if (!plain_fields(share, conf)) {
+		snprintf(why, why_cap, "its encryption or compression is none that this program knows");
+		return ST_INVAL;
+	}
 	if (db_get(c, DB_META_STORE, NULL, db_text(DB_SHARE, share, "metadata_store"), arena,
 	    &meta) != OK || db_get(c, DB_LOCAL_STORE, NULL,
 	    db_text(DB_SHARE, share, "local_block_store"), arena, &local) != OK) {

@@ -13,6 +13,9 @@
 
 struct share_conf;
 struct share_rules;
+struct store_spec;
+struct block_check;
+struct sync_remote;
 
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
@@ -37,20 +40,32 @@ struct rest_mount {
 };
 
 struct rest_house {
-	/* Serve that share from now on, by those rules (taken); why: a sentence. */
-	enum status (*share_open)(const struct share_conf *conf, struct share_rules *rules, char *why,
-	    size_t why_cap);
+	/* Serve that share from now on, by those rules (taken), its remote store there (NULL: none);
+	 * why: a sentence. */
+	enum status (*share_open)(const struct share_conf *conf, struct share_rules *rules,
+	    const struct store_spec *remote, char *why, size_t why_cap);
 	/* Serve it no more: all durable, all closed.  NOENT: it was not open. */
 	enum status (*share_close)(const char *name);
 	/* By other rules (taken) from now on, while it serves; the caller gets those before, NULL
 	 * where it is not open. */
 	struct share_rules *(*share_rules)(const char *name, struct share_rules *rules);
+	/* A new share key; NOENT: it is not open.  INVAL: it does not encrypt. */
+	enum status (*share_rotate)(const char *name, uint32_t *version, char *why, size_t why_cap);
 	void (*share_look)(const char *name, struct rest_share_state *state);
 
 	/* Listen for that protocol on that port, or listen no more. */
 	enum status (*adapter_set)(const char *type, bool on, uint16_t port, char *why,
 	    size_t why_cap);
 	bool (*adapter_runs)(const char *type);
+
+	/* What its blocks do (pipeline/sync/sync.h); push: bring all over now.  false: not open. */
+	bool (*share_blocks)(const char *name, bool push, struct sync_remote *out);
+	/* Push all shares, and see each. */
+	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
+
+	/* Look at a remote store (mgmt/shares/stores.h: stores_try). */
+	enum status (*store_try)(const struct store_spec *spec, bool whole, struct block_check *check,
+	    unsigned *np, char *why, size_t why_cap);
 
 	/* One of tuning.def's settings, from now on; why: a sentence. */
 	enum status (*adapter_tune)(const char *type, const char *name, const char *value, char *why,

@@ -3,6 +3,8 @@
  */
 #include "mgmt/rest/live.h"
 
+#include "mgmt/rest/remote.h"
+#include "mgmt/shares/words.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/mutex.h"
@@ -68,15 +70,20 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 	struct share_conf *conf = xcalloc(1, sizeof *conf);
 	struct db_place place = { rest_state.conf.state_dir };
 	const char *name = db_text(DB_SHARE, share, "name");
+	const char *remote = db_text(DB_SHARE, share, "remote_block_store");
 	struct share_rules *rules;
+	struct store_spec spec;
 	enum status st;
 
 	why[0] = '\0';
 	st = db_share_conf(c, share, &place, arena, conf, why, why_cap);
+	if (st == OK && *remote != '\0')
+		st = rest_remote_spec(c, remote, arena, &spec, why, why_cap);
 	if (st == OK)
 		st = db_share_rules(c, share, conf, &rules);
 	if (st == OK)
-		st = rest_state.conf.house->share_open(conf, rules, why, why_cap);
+		st = rest_state.conf.house->share_open(conf, rules, *remote != '\0' ? &spec : NULL, why,
+		    why_cap);
 	if (st != OK && why[0] == '\0')
 		snprintf(why, why_cap, "%s", status_text(st));
 	note(name, st == OK ? NULL : why);
@@ -147,6 +154,8 @@ file_row(struct db_conn *c, const struct share_conf *conf, struct arena *arena)
 	db_set_num(DB_SHARE, &row, "owner_uid", conf->root_uid);
 	db_set_num(DB_SHARE, &row, "owner_gid", conf->root_gid);
 	db_set_num(DB_SHARE, &row, "local_store_size", (int64_t)conf->journal_bytes);
+	db_set_text(DB_SHARE, &row, "encryption", shares_encryption_word(conf->encryption));
+	db_set_text(DB_SHARE, &row, "compression", shares_compression_word(conf->compression));
 	if (st == OK && strcmp(db_text(DB_SHARE, &old, "source"), "file") != 0) {
 		log_warn("rest.file_share", F_STR("share", conf->name),
 		    F_STR("why", "the database has a share of that name, which does not serve"));

@@ -81,13 +81,10 @@ static bool
 share_creating(struct rest_call *call, struct db_row *row)
 {
 	const char *remote = rest_json_get_str(call->body, "remote_block_store");
-	struct db_row meta, local;
+	struct db_row meta, local, far;
 
 	if (remote == NULL)
 		remote = rest_json_get_str(call->body, "remote_block_store_id");
-	if (remote != NULL && *remote != '\0')
-		return rest_invalid_field(call, "remote_block_store",
-		    "this build keeps a share's data on its local block store; leave the remote out");
 	row->v[db_field_at(DB_SHARE, "remote_block_store")].is = DB_NULL;
 	if (!resolve(call, row, DB_META_STORE, "metadata_store", "metadata_store_id", &meta) ||
 	    !resolve(call, row, DB_LOCAL_STORE, "local_block_store", "local_block_store_id", &local))
@@ -96,6 +93,14 @@ share_creating(struct rest_call *call, struct db_row *row)
 	    strcmp(db_text(DB_META_STORE, &meta, "type"), "memory") != 0)
 		return rest_invalid_field(call, "local_block_store",
 		    "a block store in memory needs a metadata store in memory beside it");
+	if (remote == NULL || *remote == '\0')
+		return set_owner(call, row);
+	if (!resolve(call, row, DB_REMOTE_STORE, "remote_block_store", "remote_block_store_id", &far))
+		return false;
+	if (strcmp(db_text(DB_REMOTE_STORE, &far, "type"), "memory") == 0 &&
+	    strcmp(db_text(DB_META_STORE, &meta, "type"), "memory") != 0)
+		return rest_invalid_field(call, "remote_block_store",
+		    "a remote store in memory needs a metadata store in memory beside it");
 	return set_owner(call, row);
 }
 
@@ -156,7 +161,7 @@ share_updated(struct rest_call *call, const struct db_row *old, const struct db_
 {
 	static const char *const rules[] = { "read_only", "squash", "anonymous_uid", "anonymous_gid",
 		"export_rules", "default_permission", NULL };
-	static const char *const wiring[] = { "durability", "local_store_size", NULL };
+	static const char *const wiring[] = { "durability", "local_store_size", "compression", NULL };
 	const char *name = db_text(DB_SHARE, now, "name");
 	char why[300];
 
@@ -242,4 +247,35 @@ rest_do_share_status(struct rest_call *call)
 
 	if (rest_row_find(call, DB_SHARE, &row))
 		rest_json_reply(call, 200, rest_live_status(&row));
+}
+
+static void
+version_reply(struct rest_call *call, const char *name, uint32_t version)
+{
+	struct rest_json *out = rest_json_object();
+
+	rest_json_put_str(out, "name", name);
+	rest_json_put_int(out, "key_version", version);
+	rest_json_reply(call, 200, out);
+}
+
+void
+rest_do_share_rotate_key(struct rest_call *call)
+{
+	char why[400] = "";
+	struct db_row row;
+	uint32_t version;
+	const char *name;
+	enum status st;
+
+	if (!rest_row_find(call, DB_SHARE, &row))
+		return;
+	name = db_text(DB_SHARE, &row, "name");
+	st = rest_state.conf.house->share_rotate(name, &version, why, sizeof why);
+	if (st == OK)
+		version_reply(call, name, version);
+	else
+		rest_problem(call, st == ST_INVAL || st == ST_NOENT ? 409 : 503, "key_not_changed",
+		    "mend what it names, then try again", "the share \"%s\" keeps its key: %s", name,
+		    why[0] ? why : status_text(st));
 }

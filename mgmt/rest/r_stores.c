@@ -2,7 +2,8 @@
  * Stores: names for where metadata and blocks lie.  A store that a share uses does not change
  * under it.  Secrets are not shown; what stands for one when a row is sent back keeps it.
  */
-#include "mgmt/rest/entity.h"
+#include "mgmt/rest/remote.h"
+#include "mgmt/rest/seal.h"
 
 #include "pipeline/base/clock.h"
 #include "pipeline/base/panic.h"
@@ -30,19 +31,10 @@ static const struct {
 #undef OPTION
 };
 
-static bool
-is_secret(const char *key)
-{
-	size_t len = strlen(key);
-
-	return strstr(key, "secret") != NULL || strstr(key, "password") != NULL ||
-	    (len > 4 && strcmp(key + len - 4, "_key") == 0);
-}
-
 struct config {
 	struct rest_call *call;
 	enum db_entity entity;
-	const char *type;
+	const char *type, *store;
 	const struct rest_json *old;	/* for secrets that stay; NULL: none */
 	struct rest_json *out;
 	const char *path;
@@ -81,6 +73,17 @@ copy(struct rest_json *to, const char *key, const struct rest_json *j)
 }
 
 static bool
+seal_member(struct config *c, const char *key, const char *plain)
+{
+	const char *sealed;
+
+	if (rest_seal(c->store, key, plain, &c->call->arena, &sealed) != OK)
+		return c->ok = rest_invalid_field(c->call, "config", "%s: cannot be sealed", key);
+	rest_json_put_str(c->out, key, sealed);
+	return true;
+}
+
+static bool
 config_member(const char *key, const struct rest_json *j, void *arg)
 {
 	struct config *c = arg;
@@ -91,12 +94,15 @@ config_member(const char *key, const struct rest_json *j, void *arg)
 			continue;
 		if (!kind_ok(options[i].kind, rest_json_kind(j)))
 			return c->ok = rest_invalid_field(c->call, "config", "%s: of the wrong kind", key);
-		if (strcmp(key, "path") == 0 || strcmp(key, "db_path") == 0)
+		if (c->entity != DB_REMOTE_STORE &&
+		    (strcmp(key, "path") == 0 || strcmp(key, "db_path") == 0))
 			c->path = arena_copy(&c->call->arena, rest_json_str(j),
 			    strlen(rest_json_str(j)));
-		else if (is_secret(key) && strcmp(rest_json_str(j), HIDDEN) == 0 &&
+		else if (rest_option_secret(key) && strcmp(rest_json_str(j), HIDDEN) == 0 &&
 		    rest_json_get(c->old, key) != NULL)
 			copy(c->out, key, rest_json_get(c->old, key));
+		else if (rest_option_secret(key) && rest_json_str(j)[0] != '\0')
+			return seal_member(c, key, rest_json_str(j));
 		else
 			copy(c->out, key, j);
 		return true;
@@ -131,13 +137,14 @@ set_path(struct config *c, struct db_row *row)
 	return true;
 }
 
-/* The config of row, held to its type; old: the config before, for secrets. */
+/* The config of row, held to the type of what it is; old: the config before, for secrets. */
 static bool
-config_check(struct rest_call *call, enum db_entity e, struct db_row *row, const char *type,
+config_check(struct rest_call *call, enum db_entity e, struct db_row *row, const struct db_row *is,
     const char *old)
 {
 	struct db_value *v = &row->v[db_field_at(e, "config")];
-	struct config c = { .call = call, .entity = e, .type = type, .ok = true };
+	struct config c = { .call = call, .entity = e, .type = db_text(e, is, "type"),
+		.store = db_text(e, is, "name"), .ok = true };
 	struct rest_json *given, *before;
 	char why[80], *text;
 
@@ -165,7 +172,7 @@ config_check(struct rest_call *call, enum db_entity e, struct db_row *row, const
 static bool
 hide_member(const char *key, const struct rest_json *j, void *arg)
 {
-	if (is_secret(key) && rest_json_kind(j) == REST_STRING)
+	if (rest_option_secret(key) && rest_json_kind(j) == REST_STRING)
 		rest_json_put_str(arg, key, HIDDEN);
 	else
 		copy(arg, key, j);
@@ -187,7 +194,7 @@ store_show(struct rest_call *call, const struct db_row *row, struct rest_json *o
 static bool
 creating(struct rest_call *call, enum db_entity e, struct db_row *row)
 {
-	return config_check(call, e, row, db_text(e, row, "type"), "{}");
+	return config_check(call, e, row, row, "{}");
 }
 
 static bool
@@ -207,8 +214,7 @@ updating(struct rest_call *call, enum db_entity e, const struct db_row *old, str
 	else if (change->v[db_field_at(e, "config")].is != DB_TEXT)
 		return true;
 	else
-		return config_check(call, e, change, db_text(e, old, "type"),
-		    db_text(e, old, "config"));
+		return config_check(call, e, change, old, db_text(e, old, "config"));
 	return false;
 }
 

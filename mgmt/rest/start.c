@@ -6,6 +6,7 @@
 #include "crypto/password.h"
 #include "crypto/secret.h"
 #include "mgmt/rest/live.h"
+#include "mgmt/rest/seal.h"
 #include "mgmt/rest/server.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
@@ -141,7 +142,9 @@ rest_start(const struct rest_conf *conf, struct rest_started *out, char *why, si
 	if (st != OK)
 		return st;
 	rest_state.openapi = rest_openapi_make();
-	st = first(out, why, why_cap);
+	st = rest_seal_start(conf->state_dir, why, why_cap);
+	if (st == OK)
+		st = first(out, why, why_cap);
 	if (st == OK)
 		st = boot(out, why, why_cap);
 	if (st == OK)
@@ -160,5 +163,6 @@ rest_stop(void)
 	db_close(&rest_state.db);
 	free(rest_state.openapi);
 	secret_wipe(rest_state.jwt_key, sizeof rest_state.jwt_key);
+	rest_seal_stop();
 	rest_state = (struct rest_state){ .db = NULL };
 }

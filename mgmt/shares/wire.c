@@ -8,6 +8,8 @@
 #include "mgmt/shares/wire.h"
 
 #include "backends/backends.h"
+#include "mgmt/shares/keys.h"
+#include "mgmt/shares/stores.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/fault.h"
 #include "pipeline/base/hash.h"
@@ -15,6 +17,7 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/block.h"
+#include "pipeline/block/keys.h"
 #include "pipeline/record/key.h"
 #include "pipeline/sync/sync.h"
 #include "pipeline/vfs/vfs.h"
@@ -75,6 +78,54 @@ make_dirs(const char *dir)
 }
 
 static void
+row_number(struct share_row *row)
+{
+	row->share = get_be64(row->share_id) >> 1 | 1;
+	row->fsid = get_be64(row->share_id + 8) >> 1 | 1;
+}
+
+static void
+row_named(struct share_row *row, const uint8_t share_id[16])
+{
+	memcpy(row->share_id, share_id, sizeof row->share_id);
+	row_number(row);
+}
+
+/* The keys of a share that encrypts: fresh ones, or those that are there. */
+static enum status
+keys(struct wiring *w, bool fresh)
+{
+	struct share *s = w->share;
+	char why[400] = "";
+	enum status st = OK;
+
+	if (!fresh)
+		st = shares_keys_open(s, why, sizeof why);
+	else if (s->conf.encryption != 0)
+		st = shares_keys_make(s, why, sizeof why);
+	return st == OK ? OK : wrong(w, st, "%s", why[0] ? why : status_text(st));
+}
+
+/* A share that is there: does it encrypt, and is that what is asked for? */
+static enum status
+keys_there(struct wiring *w)
+{
+	struct share *s = w->share;
+	uint8_t share_id[16];
+	char why[400] = "";
+	enum status st = shares_keys_whose(s->conf.dir, share_id, why, sizeof why);
+
+	if (st == OK)
+		return keys(w, false);
+	if (st != ST_NOENT)
+		return wrong(w, st, "%s", why);
+	if (s->conf.encryption != 0)
+		return wrong(w, ST_INVAL, "it was made without encryption and has no file `keys`: "
+		    "restore that file if it had one, else make a new share and copy");
+	return OK;
+}
+
+static void
 row_new(struct share_row *row)
 {
 	*row = (struct share_row){ .fold_version = 1 };
@@ -83,8 +134,7 @@ row_new(struct share_row *row)
 	rand_bytes(row->handle_key, sizeof row->handle_key);
 	rand_bytes(row->name_key, sizeof row->name_key);
 	rand_bytes(row->digest_key, sizeof row->digest_key);
-	row->share = get_be64(row->share_id) >> 1 | 1;
-	row->fsid = get_be64(row->share_id + 8) >> 1 | 1;
+	row_number(row);
 }
 
 /* The folders above a share, which may have been made for it just now, or by one who was killed
@@ -136,8 +186,22 @@ row_make(struct wiring *w, int dirfd)
 	uint8_t bytes[ROW_BYTES_MAX];
 	struct writer out = writer_of(bytes, sizeof bytes);
 
+	uint8_t share_id[16], digest_key[32];
+	char why[400] = "";
+	enum status st = shares_keys_whose(s->conf.dir, share_id, why, sizeof why);
+
+	if (st != OK && st != ST_NOENT)
+		return wrong(w, st, "%s", why);
 	row_new(&s->row);
+	if (st == OK)			/* its making was interrupted, or the row was lost */
+		row_named(&s->row, share_id);
+	if ((st = keys(w, st != OK)) != OK)
+		return st;
+	memcpy(digest_key, s->row.digest_key, sizeof digest_key);
+	if (s->keys != NULL)		/* it comes of the first share key, and is kept nowhere */
+		memset(s->row.digest_key, 0, sizeof s->row.digest_key);
 	rec_share_encode(&out, &s->row);
+	memcpy(s->row.digest_key, digest_key, sizeof digest_key);
 	write_le32(&out, crc32c(0, bytes, out.len));
 	assert(writer_ok(&out));
 	if (!sync_above(s->conf.dir) || !row_write(dirfd, bytes, out.len))
@@ -165,7 +229,7 @@ row_read(struct wiring *w, int dirfd, bool *fresh)
 	    rec_share_decode(slice_of(bytes, (uint32_t)got - ROW_CRC), &s->row) != OK)
 		return wrong(w, ST_CORRUPT, "%s/share is damaged; restore it from a backup",
 		    s->conf.dir);
-	return OK;
+	return keys_there(w);
 }
 
 /* The folder, and who the share is. */
@@ -181,7 +245,7 @@ identity(struct wiring *w, bool *fresh)
 	if (strcmp(s->conf.meta, "memory") == 0) {
 		*fresh = true;
 		row_new(&s->row);
-		return OK;
+		return keys(w, true);
 	}
 	dirfd = open(s->conf.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
@@ -240,22 +304,59 @@ undo(struct share *s)
 	}
 	if (s->catalog != NULL)
 		catalog_free(&s->catalog);
+	keys_free(&s->keys);
 	if (s->store != NULL) {
 		struct meta_store *store = TAKE(&s->store);
 
 		store->ops->close(store);
 	}
+	stores_drop(&s->remote);
+}
+
+/* Half of the bytes for blocks read, a quarter each for the two write buffers there may be. */
+static enum status
+metadata(struct wiring *w, uint64_t cache_bytes)
+{
+	struct share *s = w->share;
+	struct meta_conf meta = { .dir = s->conf.meta_dir[0] ? s->conf.meta_dir : s->conf.dir,
+		.cache_bytes = cache_bytes / 2 };
+	char said[400] = "", options[64];
+	bool durable;
+	enum status st;
+
+	if (!meta_store_known(s->conf.meta, &durable))
+		return wrong(w, ST_INVAL, "no metadata store is called \"%s\"", s->conf.meta);
+	snprintf(options, sizeof options, "write_buffer=%llu", (unsigned long long)cache_bytes / 4);
+	meta.options = durable ? options : NULL;
+	st = meta_store_open(s->conf.meta, &meta, &s->store, said, sizeof said);
+	return st == OK ? OK : wrong(w, st, "its metadata store: %s", said);
+}
+
+/* Nothing is asked of it yet: a share opens also while its remote store is away. */
+static enum status
+far(struct wiring *w, const struct store_spec *remote)
+{
+	struct share *s = w->share;
+	char said[300] = "";
+	enum status st;
+
+	if (remote == NULL)
+		return OK;
+	st = stores_take(remote, &s->remote, said, sizeof said);
+	if (st != OK)
+		return wrong(w, st, "its remote store %s: %s", remote->name, said);
+	s->remote_uploads = remote->uploads;
+	return OK;
 }
 
 enum status
-share_wire(const struct share_conf *conf, struct share_rules *rules, uint64_t meta_cache_bytes,
-    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap)
+share_wire(const struct share_conf *conf, struct share_rules *rules, const struct store_spec *remote,
+    uint64_t meta_cache_bytes, void (*remember)(uint64_t share, const struct note *note),
+    char *why, size_t why_cap)
 {
 	struct wiring w = { share_new(conf), why, why_cap };
 	struct share *s = w.share;
-	char said[400] = "", options[64];
-	struct meta_conf meta = { .dir = conf->meta_dir[0] ? s->conf.meta_dir : s->conf.dir, .cache_bytes = meta_cache_bytes / 2 };
-	bool fresh, durable;
+	bool fresh;
 	enum status st = identity(&w, &fresh);
 
 	if (rules != NULL) {
@@ -263,17 +364,10 @@ share_wire(const struct share_conf *conf, struct share_rules *rules, uint64_t me
 
 		rules_put(&old);
 	}
-	if (st == OK && !meta_store_known(conf->meta, &durable))
-		st = wrong(&w, ST_INVAL, "no metadata store is called \"%s\"", conf->meta);
-	if (st == OK) {
-		/* Half for blocks read, a quarter each for the two write buffers it may hold. */
-		snprintf(options, sizeof options, "write_buffer=%llu",
-		    (unsigned long long)meta_cache_bytes / 4);
-		meta.options = durable ? options : NULL;
-		st = meta_store_open(conf->meta, &meta, &s->store, said, sizeof said);
-		if (st != OK)
-			st = wrong(&w, st, "its metadata store: %s", said);
-	}
+	if (st == OK)
+		st = metadata(&w, meta_cache_bytes);
+	if (st == OK)
+		st = far(&w, remote);
 	if (st == OK)
 		st = journal(&w, remember);
 	if (st == OK) {
@@ -294,7 +388,7 @@ share_wire(const struct share_conf *conf, struct share_rules *rules, uint64_t me
 		return st;
 	}
 	log_info("share.open", F_STR("share", conf->name), F_STR("metadata", conf->meta),
-	    F_STR("dir", conf->dir), F_STR("last_end", s->was_clean ? "clean" : "unclean"));
+	    F_STR("dir", conf->dir), F_STR("remote", remote != NULL ? remote->name : ""), F_STR("last_end", s->was_clean ? "clean" : "unclean"));
 	share_put(&s);
 	return OK;
 }

@@ -1,7 +1,7 @@
 /*
  * What moves: throughput, stage queues, shares' disks, all from the daemon's own figures.
  */
-import { age, ago, bytes, count, el, empty, keep, line, state, table } from "./parts.js";
+import { age, ago, button, bytes, count, el, empty, keep, line, state, table } from "./parts.js";
 
 /* Prometheus text: name → [{labels, value}] */
 function parse(text) {
@@ -114,18 +114,28 @@ export async function overview({ ask, often }) {
 		part("Shares on disk", null, disks)];
 }
 
-export async function clients({ ask, often }) {
+const version = (c) => [c.protocol, c.nfs && c.nfs.version].filter(Boolean).join(" ");
+const identity = (c) => c.user || (c.nfs && c.nfs.uid != null ? "uid " + c.nfs.uid : "–");
+
+export async function clients({ ask, often, dialog }) {
 	const panel = el("div", { class: "panel" });
-	await often(5000, async () => {
-		const all = await ask("GET", "/clients");
-		const rows = Array.isArray(all) ? all : all.clients || [];
+	const end = (c) => dialog({ title: "Disconnect " + c.address + "?", submit: "Disconnect", kind: "bad", done: "Disconnect " + c.address,
+		text: "Its connections end. What it had sent and was not answered, it sends again; it may come back at once." },
+	() => ask("DELETE", "/clients/" + encodeURIComponent(c.client_id)));
+	await often(3000, async () => {
+		const rows = await ask("GET", "/clients");
+		const at = document.activeElement && document.activeElement.getAttribute("data-key");
 		panel.replaceChildren(rows.length ? table("Clients", [
-			["Address", (c) => el("b", {}, c.address)],
-			["Protocol", (c) => [c.protocol, c.nfs && c.nfs.version ? " " + c.nfs.version : c.version ? " " + c.version : ""]],
-			["Shares", (c) => (c.shares || c.mounts || []).join(", ") || "–"], ["User", (c) => c.user || (c.nfs && c.nfs.uid != null ? "uid " + c.nfs.uid : "–")],
-			["Connected", (c) => ago(c.connected_at)], ["Last seen", (c) => ago(c.last_activity || c.last_seen)],
-			["Requests", (c) => count(c.operations ?? c.ops ?? c.requests ?? 0), "num"],
+			["Address", (c) => el("b", {}, c.address)], ["Protocol", version], ["Shares", (c) => (c.shares || []).join(", ") || "–"],
+			["User", identity], ["Connections", (c) => count(c.connections ?? 1), "num"], ["Requests", (c) => count(c.requests ?? 0), "num"],
+			["Connected", (c) => ago(c.connected_at), "short"], ["Last seen", (c) => ago(c.last_activity), "short"],
+			["Actions", (c) => button("Disconnect", () => end(c), "bad", c.address), "actions"],
 		], rows) : empty("No client is connected."));
+		/* The row under the keyboard was made anew. */
+		const same = at && [...panel.querySelectorAll("[data-key]")].find((n) => n.getAttribute("data-key") === at);
+		if (same)
+			same.focus();
 	});
-	return [el("h1", {}, "Clients"), el("section", {}, panel)];
+	return [el("div", { class: "bar" }, el("h1", {}, "Clients")), el("p", { class: "quiet" }, "Who uses this server now, and as whom it last came."),
+		el("section", {}, panel)];
 }

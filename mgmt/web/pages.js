@@ -77,7 +77,7 @@ async function permissions(t) {
 	return [head("Permissions", "Who may do what on a share, beside its rules of hosts and the modes of its files."),
 		list.map((s, i) => named(s.name, el("div", { class: "row" },
 			s.source !== "file" && button("Everyone else", () => everyone(s), null, "on " + s.name), button("Grant", () => grant(s), "main", "on " + s.name)),
-		table("Permissions of " + s.name, [["Who", (p) => el("b", {}, p.name)], ["Kind", (p) => p.type], ["Level", (p) => p.level],
+		table("Permissions of " + s.name, [["Who", (p) => el("b", {}, p.name)], ["Kind", (p) => p.type || "–"], ["Level", (p) => p.level],
 			["Actions", (p) => p.name === "everyone else" ? "" : button("Revoke", () => t.act("Revoke " + p.name, "DELETE",
 				"/shares/" + part(s.name) + "/permissions/" + p.type + "s/" + part(p.name)), "bad", p.name + " on " + s.name), "actions"]],
 		[...all[i], { name: "everyone else", type: "", level: s.default_permission }])))];
@@ -161,7 +161,7 @@ async function stores(t) {
 
 async function adapters(t) {
 	const admin = t.session.user.role === "admin";
-	const [list, groups] = await Promise.all([t.list("/adapters"), admin ? t.list("/adapters/nfs/netgroups") : []]);
+	const [list, groups, tuned] = await Promise.all([t.list("/adapters"), admin ? t.list("/adapters/nfs/netgroups") : [], tuning(t)]);
 	const port = (a) => t.dialog({ title: "Port of " + a.type, submit: "Listen", fields: [
 		{ name: "port", label: "Port", type: "number", value: a.port, min: 1, max: 65535, required: true } ] }, (v) => t.ask("PUT", "/adapters/" + a.type, v));
 	const enable = () => t.act("Enable nfs", "POST", "/adapters", { type: "nfs", enabled: true });
@@ -180,7 +180,25 @@ async function adapters(t) {
 		], list)), admin && named("Netgroups", button("New netgroup", group), groups.length === 0 ? empty("Lists of hosts that the rules of shares may name. None yet.") :
 		table("Netgroups", [["Name", (g) => el("b", {}, "@" + g.name)], ["Members", (g) => (g.members || []).map((m) => m.value).join(", ") || "–"],
 			["Actions", (g) => [button("Add member", () => join(g), null, "to " + g.name), leave(g, g.members || []),
-				button("Remove", () => sure(t, "Remove", g.name, null, "/adapters/nfs/netgroups/" + part(g.name)), "bad", g.name)], "actions"]], groups))];
+				button("Remove", () => sure(t, "Remove", g.name, null, "/adapters/nfs/netgroups/" + part(g.name)), "bad", g.name)], "actions"]], groups)), tuned];
+}
+
+/* Settings of the NFS adapter: numbers, flags and lists, each with its range and what it is for. */
+async function tuning(t) {
+	const path = "/adapters/nfs/settings";
+	if (t.session.user.role !== "admin" || !t.has(path + "/defaults") && !t.has("/adapters/{}/settings/defaults"))
+		return null;
+	const [now, { defaults, ranges }] = await Promise.all([t.ask("GET", path), t.ask("GET", path + "/defaults")]);
+	const words = (v) => Array.isArray(v) ? v.join(", ") || "none" : typeof v === "number" ? count(v) : String(v);
+	const wish = (k) => typeof defaults[k] === "boolean" ? { type: "checkbox", value: now[k] } : typeof defaults[k] === "number" ?
+		{ type: "number", value: now[k], min: ranges[k].min, max: ranges[k].max, required: true } : { value: (now[k] || []).join(" "), empty: true };
+	const set = (k) => t.dialog({ title: k, text: ranges[k].help, submit: "Set", fields: [{ name: "value", label: "Value", ...wish(k) }] }, (v) =>
+		t.ask("PATCH", path, { [k]: Array.isArray(defaults[k]) ? v.value.split(/[ ,]+/).filter(Boolean) : v.value }));
+	return named("Settings of NFS", null, table("Settings of NFS", [["Name", (k) => [el("b", {}, k), el("small", {}, [ranges[k].help, ranges[k].why_fixed].filter(Boolean).join("; "))]],
+		["Value", (k) => words(now[k]), "short"], ["Default", (k) => words(defaults[k]), "short"],
+		["Range", (k) => ranges[k].min == null ? "–" : count(ranges[k].min) + " to " + count(ranges[k].max), "short"],
+		["Actions", (k) => ranges[k].live && button("Set", () => set(k), null, k), "actions"],
+	], Object.keys(defaults)));
 }
 
 async function settings(t) {

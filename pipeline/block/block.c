@@ -18,7 +18,7 @@
 
 enum { LEAVES_BYTES = 8 << 20 };		/* decoded leaves of a share */
 
-static struct block_conf conf = { 64 << 20, 64 << 20, 100 };
+static struct block_conf conf = { .records_cap = 64 << 20, .segment_bytes = 64 << 20, .tick_ms = 100 };
 
 void
 block_start(const struct block_conf *c)
@@ -111,7 +111,7 @@ open_mirror(struct share *s)
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
 	container_plain_keys(s->row.digest_key, &keys);
 	snprintf(dir, sizeof dir, "%s/containers", s->conf.dir);
-	return mirror_open(dir, &ident, &keys, &s->block->mirror);
+	return mirror_open(dir, &ident, &keys, s->keys, &s->block->mirror);
 }
 
 static enum status

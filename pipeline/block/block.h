@@ -20,6 +20,7 @@ struct block_conf {
 	uint64_t records_cap;		/* of unapplied records: 64 MiB */
 	uint32_t segment_bytes;		/* 64 MiB; the first two are 4 MiB */
 	uint32_t tick_ms;		/* writeback lag: 100 */
+	uint32_t places_max;		/* pieces not carved yet, a share; 0, and at most: 2 Mi */
 };
 void block_start(const struct block_conf *conf);	/* starts the committer's thread */
 void block_stop(void);
@@ -125,7 +126,7 @@ struct block_usage {
 	uint64_t journal_bytes, dirty_bytes, unapplied_bytes;	/* segments; live data; records */
 	uint64_t cap_bytes, space_bytes;	/* of dirty_bytes; of journal_bytes */
 	uint64_t disk_free;
-	uint32_t segments, places;
+	uint32_t segments, places, places_max;
 };
 void block_usage_read(struct share *s, struct block_usage *out);
 

@@ -67,13 +67,13 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records)
 	if (!FAULT("journal.room") && room_in(unapplied, records, j->records_cap, t->frees) &&
 	    room_in(dirty, t->data.len, j->data_cap, t->frees) &&
 	    room_in(space, records + t->data.len, j->space_cap, t->frees) &&
-	    (t->data.len == 0 || index_places(s->block->index) < PLACES_MAX)) {
+	    (t->data.len == 0 || index_places(s->block->index) < j->places_max)) {
 		uint64_t slow = MAX(slow_in(unapplied + records, j->records_cap),
 		    slow_in(dirty + t->data.len, j->data_cap));
 
 		slow = MAX(slow, slow_in(space + records + t->data.len, j->space_cap));
 		if (t->data.len > 0)
-			slow = MAX(slow, slow_in(index_places(s->block->index), PLACES_MAX));
+			slow = MAX(slow, slow_in(index_places(s->block->index), j->places_max));
 		atomic_store_explicit(&j->slow_ns, slow, memory_order_relaxed);
 		return OK;
 	}
@@ -100,7 +100,7 @@ unreserve_locked(struct journal *j, const struct txn *t)
 
 /* A datum for each DATA item, made before any lock; its bytes stay in the txn until written. */
 static void
-make_data(struct txn *t)
+make_data(struct journal *j, struct txn *t)
 {
 	size_t n = 0;
 
@@ -110,7 +110,7 @@ make_data(struct txn *t)
 		if (item->kind != ITEM_DATA)
 			continue;
 		assert(n < ARRAY_LEN(t->datum));
-		d = datum_new(0, (uint32_t)(item->to - item->from), item->data_at, item->crc);
+		d = datum_of_item(0, item, &j->opener);
 		datum_hold(d, &t->data);
 		t->datum[n++] = d;
 	}
@@ -120,7 +120,8 @@ enum status
 block_reserve(struct share *s, struct txn *t)
 {
 	struct journal *j = journal_of(s);
-	uint64_t records = t->record_bytes + SLACK_BYTES, need = records + t->data.len;
+	uint64_t records = t->record_bytes + SLACK_BYTES + (s->keys == NULL ? 0 : seal_bytes(t));
+	uint64_t need = records + t->data.len;
 	enum status st = block_state(s);
 	uint64_t disk_free;
 
@@ -139,8 +140,10 @@ block_reserve(struct share *s, struct txn *t)
 		t->reserved = need;
 	}
 	mutex_unlock(&j->mutex);
+	if (st == OK && s->keys != NULL && (st = seal_txn(j, t)) != OK)
+		block_unreserve(s, t);
 	if (st == OK)
-		make_data(t);
+		make_data(j, t);
 	return st;
 }
 

@@ -1,7 +1,8 @@
 /*
- * One thread writes the groups of all journals of a disk.  It gathers while the previous sync
- * runs: what was appended meanwhile is the next group.  While nobody waits it lets a tick pass;
- * when nothing is pending anywhere it sleeps without a timeout.
+ * One thread writes the groups of all journals of a disk.  It gathers while the previous write
+ * runs: what was appended meanwhile is the next group.  While nobody waits it lets a tick pass,
+ * or much come, and what was written early for that is synced when its tick has passed; when
+ * nothing is pending anywhere it sleeps without a timeout.
  */
 #include "pipeline/block/journal.h"
 
@@ -19,7 +20,7 @@ static struct committer {
 	struct thread thread;
 } committer;
 
-/* Is it time to write this journal's pending?  Else when, as far as that is known. */
+/* Is it time to write, or sync, what this journal has?  Else when, as far as that is known. */
 static bool
 due(struct journal *j, uint64_t now, uint64_t *next, bool *vouch)
 {
@@ -28,10 +29,11 @@ due(struct journal *j, uint64_t now, uint64_t *next, bool *vouch)
 
 	*vouch = false;
 	mutex_lock(&j->mutex);
-	if (!list_empty(&j->pending)) {
+	if (!list_empty(&j->pending) || j->unsynced_bytes > 0) {
 		is_due = j->wanted > atomic_load(&j->durable) ||
 		    j->pending_bytes >= PENDING_KICK_BYTES || atomic_load(&j->state) != OK;
-		when = j->pending_since_ns + committer.tick_ns;
+		when = j->unsynced_bytes > 0 ? j->unsynced_ns : j->pending_since_ns;
+		when += committer.tick_ns;
 	} else if (j->wrote_ns != 0 && !j->lossy) {
 		when = j->wrote_ns + VOUCH_NS;
 		*vouch = when <= now;
@@ -147,6 +149,12 @@ committer_stop(void)
 	cond_destroy(&committer.kick);
 	cond_destroy(&committer.idle);
 	mutex_destroy(&committer.mutex);
+}
+
+uint64_t
+committer_tick_ns(void)
+{
+	return committer.tick_ns;
 }
 
 void

@@ -48,7 +48,7 @@ end_run(struct layout *l)
 static bool
 citable(const struct layout *l, const uint8_t *p, size_t len)
 {
-	return l->run % DIRECT_BLOCK == 0 && (uintptr_t)p % DIRECT_MEMORY == 0 &&
+	return l->run % DIRECT_BLOCK == 0 && (uintptr_t)p % DIRECT_BLOCK == 0 &&
 	    len >= DIRECT_BLOCK;
 }
 

@@ -13,9 +13,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-enum { DIRECT_BLOCK = 4096,	/* no disk we meet wants more */
-	DIRECT_MEMORY = 512,	/* alignment of memory */
-	DIRECT_PIECES_MAX = 1024 };
+/* Bytes, places in the file and in memory: no disk we meet wants more. */
+enum { DIRECT_BLOCK = 4096, DIRECT_PIECES_MAX = 1024 };
 
 struct direct {			/* one thread's */
 	uint8_t *room;			/* aligned; cap bytes, a multiple of DIRECT_BLOCK */

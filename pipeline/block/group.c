@@ -6,7 +6,8 @@
 #include "pipeline/base/hash.h"
 
 enum { GROUP_MAGIC = 0x47534644, SUMMARY_MAGIC = 0x53534644, VERSION = 1,	/* "DFSG", "DFSS" */
-	CRC_AT = 24, BODY_AT = 32 };
+	CRC_AT = 24, BODY_AT = 32,
+	MUCH_DATA = 64 << 10 };
 
 /* What both headers begin with: magic, version, journal id, checksum. */
 static void
@@ -41,6 +42,14 @@ seeded(const uint8_t *head, uint64_t serial, const uint8_t journal_id[16], const
 	return crc32c(crc, body, len);
 }
 
+uint32_t
+group_lead(uint32_t entries_bytes, uint32_t data_bytes)
+{
+	uint64_t front = (uint64_t)GROUP_HEADER + entries_bytes;
+
+	return data_bytes < MUCH_DATA ? 0 : (uint32_t)(round_up(front, GROUP_BLOCK) - front);
+}
+
 void
 group_seal(const struct group_head *h, const uint8_t journal_id[16], uint8_t *group)
 {
@@ -57,6 +66,7 @@ group_seal(const struct group_head *h, const uint8_t journal_id[16], uint8_t *gr
 	write_le32(&w, h->count);
 	write_le32(&w, h->entries_bytes);
 	write_le32(&w, h->data_bytes);
+	write_le32(&w, h->lead_bytes);
 	assert(writer_ok(&w));
 	put_le32(group + CRC_AT, seeded(group, h->serial, journal_id, group + GROUP_HEADER,
 	    h->entries_bytes));
@@ -78,7 +88,9 @@ group_parse(const uint8_t head[GROUP_HEADER], const uint8_t journal_id[16], stru
 	h->count = read_le32(&r);
 	h->entries_bytes = read_le32(&r);
 	h->data_bytes = read_le32(&r);
+	h->lead_bytes = read_le32(&r);
 	return h->entries_bytes <= GROUP_ENTRIES_MAX && h->data_bytes <= GROUP_DATA_MAX &&
+	    h->lead_bytes < GROUP_BLOCK &&
 	    h->first > h->prev && h->first <= UINT64_MAX - h->count;
 }
 
@@ -108,7 +120,12 @@ units_of(const struct txn_item *item)
 uint32_t
 summary_item_bytes(const struct txn_item *item)
 {
-	return summary_has(item->kind) ? SUMMARY_ITEM + 4 * units_of(item) : 0;
+	uint32_t units = units_of(item);
+
+	if (!summary_has(item->kind))
+		return 0;
+	return SUMMARY_ITEM + 4 * units +
+	    (item_seal_of(item) == NULL ? 0 : ITEM_SEAL_BYTES + ITEM_TAG_BYTES * units);
 }
 
 void
@@ -117,7 +134,7 @@ summary_write(struct writer *w, const struct txn_item *item, lsn_t lsn, uint32_t
 	uint32_t units = units_of(item);
 
 	write_u8(w, item->kind);
-	write_u8(w, 0);
+	write_u8(w, item_seal_of(item) != NULL ? ITEM_SEALED : 0);
 	write_le16(w, (uint16_t)units);
 	write_le32(w, item->data_at);
 	write_le32(w, segment_at);
@@ -129,6 +146,8 @@ summary_write(struct writer *w, const struct txn_item *item, lsn_t lsn, uint32_t
 	write_le64(w, 0);
 	for (uint32_t i = 0; i < units; i++)
 		write_le32(w, item->crc[i]);
+	if (item_seal_of(item) != NULL)
+		item_seal_write(w, item->seal, units);
 }
 
 bool
@@ -136,10 +155,11 @@ summary_read(struct reader *r, struct txn_item *item, lsn_t *lsn, uint32_t *segm
     struct arena *arena)
 {
 	uint32_t units, *crc = NULL;
+	uint8_t flags;
 
 	memset(item, 0, sizeof *item);
 	item->kind = read_u8(r);
-	reader_skip(r, 1);
+	flags = read_u8(r);
 	units = read_le16(r);
 	item->data_at = read_le32(r);
 	*segment_at = read_le32(r);
@@ -152,13 +172,15 @@ summary_read(struct reader *r, struct txn_item *item, lsn_t *lsn, uint32_t *segm
 	if (!summary_has(item->kind) || *lsn == 0 || (item->kind == ITEM_DATA &&
 	    (item->from >= item->to || item->to - item->from > TXN_DATA_MAX)) ||
 	    (item->kind != ITEM_TRUNC && item->kind != ITEM_CUT && item->from > item->to) ||
-	    units != units_of(item))
+	    units != units_of(item) || flags > (item->kind == ITEM_DATA ? ITEM_SEALED : 0))
 		reader_fail(r);
 	if (reader_ok(r) && units > 0 && (crc = arena_alloc(arena, units * 4)) == NULL)
 		reader_fail(r);
 	for (uint32_t i = 0; i < units && reader_ok(r); i++)
 		crc[i] = read_le32(r);
 	item->crc = crc;
+	if (reader_ok(r) && flags == ITEM_SEALED)
+		item->seal = item_seal_read(r, units, arena);
 	return reader_ok(r);
 }
 

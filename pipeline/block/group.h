@@ -2,7 +2,11 @@
  * Groups: what one write of the committer puts into a segment.  4 KiB aligned, padded, never
  * rewritten, self-contained:
  *
- *	header 128 bytes | entries, one after another | the data of all entries, in order | padding
+ *	header 128 bytes | entries, one after another | lead | the data of all entries, in order |
+ *	padding
+ *
+ * The lead is zeroes, so that much data begins where a disk takes it from where it is (direct.h);
+ * before little data it is empty.
  *
  * The checksum covers header and entries and starts from journal id and serial, so that an older
  * life of a segment never validates; data is covered by its items' own checksums.  A group names
@@ -17,7 +21,7 @@
 #include "pipeline/base/writer.h"
 #include "pipeline/record/txn.h"
 
-enum { GROUP_HEADER = 128, GROUP_ENTRIES_MAX = 4 << 20, GROUP_DATA_MAX = 4 << 20,
+enum { GROUP_BLOCK = 4096, GROUP_HEADER = 128, GROUP_ENTRIES_MAX = 4 << 20, GROUP_DATA_MAX = 4 << 20,
 	SUMMARY_HEADER = 128, SUMMARY_ITEM = 60 };
 
 struct group_head {
@@ -28,6 +32,7 @@ struct group_head {
 	uint64_t wall_ns;
 	uint32_t count;			/* entries; 0: it only vouches for what is before it */
 	uint32_t entries_bytes, data_bytes;
+	uint32_t lead_bytes;		/* less than a block */
 };
 
 /* The LSN of its last entry: where the log is after it. */
@@ -37,11 +42,21 @@ group_last(const struct group_head *h)
 	return h->count > 0 ? h->first + h->count - 1 : h->prev;
 }
 
+/* How much lead a group of such sizes gets. */
+uint32_t group_lead(uint32_t entries_bytes, uint32_t data_bytes);
+
+/* Where its data begins. */
+static inline uint64_t
+group_data_at(const struct group_head *h)
+{
+	return (uint64_t)GROUP_HEADER + h->entries_bytes + h->lead_bytes;
+}
+
 /* All of it with padding. */
 static inline uint64_t
 group_bytes(const struct group_head *h)
 {
-	return round_up((uint64_t)GROUP_HEADER + h->entries_bytes + h->data_bytes, 4096);
+	return round_up(group_data_at(h) + h->data_bytes, GROUP_BLOCK);
 }
 
 /* The header goes in front of the entries, which lie at group + GROUP_HEADER. */

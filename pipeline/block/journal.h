@@ -9,11 +9,13 @@
 
 #include "pipeline/block/head.h"
 #include "pipeline/block/inner.h"
+#include "pipeline/block/seal.h"
 #include "pipeline/block/segment.h"
 
 enum {
 	GROUP_BYTES_MAX = 3 << 20,	/* data and entries that one group gathers */
 	PENDING_KICK_BYTES = 256 << 10,	/* so much wakes the committer though nobody waits */
+	UNSYNCED_MAX = 32 << 20,	/* written for nobody; then they are synced all the same */
 	VOUCH_NS = 100000000,		/* after that much idleness an empty group vouches */
 	READY_LEAST = 4,		/* segments kept for reuse where the disk is not short */
 	READY_DISK_PART = 16,		/* and more, up to such a part of what is free */
@@ -33,8 +35,11 @@ struct journal {
 	int dirfd;
 	bool lossy;			/* on a store that does not outlive the process: no syncs */
 	uint8_t id[16];
+	struct opener opener;		/* of data that was sealed */
+	_Atomic uint64_t sealed_units;	/* nonces handed out in this incarnation */
 	uint32_t segment_bytes;
 	uint64_t records_cap, data_cap, space_cap;
+	uint32_t places_max;
 	uint32_t incarnation;
 
 	_Atomic lsn_t assigned;		/* the newest LSN; written under order */
@@ -71,6 +76,8 @@ struct journal {
 	lsn_t written;			/* last LSN of the last group */
 	uint64_t epoch;			/* of the catalog, at the next entry to be written */
 	uint64_t wrote_ns;		/* when; 0: nothing that no later group vouches for */
+	uint64_t unsynced_bytes;	/* written and not yet synced, all in the current segment */
+	uint64_t unsynced_ns;		/* since when the oldest of it was pending */
 
 	/* the preparer's */
 	struct list prepare_link;
@@ -133,8 +140,10 @@ void committer_appended(void);			/* a list that was empty no longer is */
 void journal_write_start(void);
 void journal_write_stop(void);
 
-/* Write and sync what is pending; with vouch an empty group if nothing is. */
+/* Write what is pending, and sync if somebody waits, or much or old data is not synced; with vouch
+ * an empty group if nothing is pending. */
 void journal_write(struct journal *j, bool vouch);
+uint64_t committer_tick_ns(void);		/* how long an entry nobody waits for may not be durable */
 
 /* Close the current segment with its summary. */
 must_check enum status journal_seal(struct journal *j);

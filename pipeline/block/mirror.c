@@ -7,6 +7,7 @@
  */
 #include "pipeline/block/mirror.h"
 
+#include "crypto/secret.h"
 #include "pipeline/base/fault.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/list.h"
@@ -27,6 +28,7 @@ struct vessel {				/* an open container */
 	struct ref refs;		/* one is the table's */
 	struct list bucket, age;	/* guarded by the mirror's mutex */
 	struct container_ident ident;
+	struct container_keys keys;
 	int fd;
 	uint32_t n;
 	struct container_chunk rows[];
@@ -34,7 +36,8 @@ struct vessel {				/* an open container */
 
 struct mirror {
 	struct container_ident ident;
-	struct container_keys keys;
+	struct container_keys plain;
+	const struct share_keys *keys;	/* borrowed; NULL: the share does not encrypt */
 	int dirfd;
 	struct mutex mutex;		/* rank PAGE */
 	struct list bucket[BUCKETS];
@@ -94,22 +97,21 @@ sync_site(const char *site, int fd, int (*sync)(int))
 }
 
 enum status
-mirror_open(const char *dir, const struct container_ident *ident, const struct container_keys *keys,
-    struct mirror **mp)
+mirror_open(const char *dir, const struct container_ident *ident, const struct container_keys *plain,
+    const struct share_keys *keys, struct mirror **mp)
 {
 	struct mirror *m;
 	uint64_t sum = 0;
 	enum status st;
 	int fd;
 
-	if (keys->aead != 0)
-		return ST_NOTSUPP;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return status_of_errno(errno);
 	m = xcalloc(1, sizeof *m);
 	m->ident = *ident;
-	m->keys = *keys;
+	m->plain = *plain;
+	m->keys = keys;
 	m->dirfd = fd;
 	mutex_init(&m->mutex, RANK_PAGE, RANK_NUMBER);
 	list_init(&m->age);
@@ -132,6 +134,7 @@ vessel_put(struct vessel **vp)
 	if (v == NULL || !ref_drop(&v->refs))
 		return;
 	close(v->fd);
+	secret_wipe(&v->keys, sizeof v->keys);
 	free(v);
 }
 
@@ -296,12 +299,30 @@ vessel_keep(struct mirror *m, struct vessel *v)
 	return out;
 }
 
+/* The keys that open a container: the share's, or its own, which lies behind its header. */
+static enum status
+keys_of(struct mirror *m, int fd, const struct container_head *head, struct container_keys *out)
+{
+	uint8_t wrapped[CONTAINER_WRAPPED];
+	enum status st;
+
+	if (head->aead == 0) {
+		*out = m->plain;
+		return OK;
+	}
+	if (m->keys == NULL)
+		return ST_NOKEY;
+	st = pread_full(fd, wrapped, sizeof wrapped, CONTAINER_HEADER, false);
+	return st == OK ? keys_container_open(m->keys, head, wrapped, out) : st;
+}
+
 /* Header and index of an open file. */
 static enum status
 vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
 {
 	uint8_t header[CONTAINER_HEADER], trailer[CONTAINER_TRAILER], *end = NULL;
 	struct container_head head;
+	struct container_keys keys;
 	struct vessel *v = NULL;
 	uint64_t end_bytes, bytes;
 	struct stat sb;
@@ -318,17 +339,20 @@ vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
 	    (st = pread_full(fd, trailer, sizeof trailer, bytes - sizeof trailer, false)) != OK ||
 	    (st = container_end_bytes(trailer, bytes, &end_bytes)) != OK)
 		return st;
-	if (head.aead != 0)
-		return ST_NOTSUPP;
 	if (head.ident.number != number || memcmp(head.ident.share_id, m->ident.share_id, 16) != 0)
 		return ST_CORRUPT;
+	if ((st = keys_of(m, fd, &head, &keys)) != OK)
+		return st;
 	rows = (uint32_t)((end_bytes - CONTAINER_TRAILER) / CONTAINER_ROW);
 	v = xcalloc(1, sizeof *v + rows * sizeof v->rows[0]);
 	end = xmalloc(end_bytes);
 	if ((st = pread_full(fd, end, end_bytes, bytes - end_bytes, false)) == OK)
-		st = container_index_parse(&head.ident, &m->keys, end, end_bytes, bytes, v->rows, rows,
+		st = container_index_parse(&head.ident, &keys, end, end_bytes, bytes, v->rows, rows,
 		    &v->n);
 	free(end);
+	if (st == OK)
+		v->keys = keys;
+	secret_wipe(&keys, sizeof keys);
 	if (st != OK) {
 		free(v);
 		return st;
@@ -366,7 +390,7 @@ vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
 
 /* Stored bytes aside, so that none reach the caller before they are known to be good. */
 static enum status
-vessel_chunk(struct mirror *m, const struct vessel *v, uint32_t index, uint8_t *to, bool nowait)
+vessel_chunk(const struct vessel *v, uint32_t index, uint8_t *to, bool nowait)
 {
 	const struct container_chunk *row = &v->rows[index];
 	size_t len = (size_t)row->stored + CONTAINER_TAG;
@@ -374,7 +398,7 @@ vessel_chunk(struct mirror *m, const struct vessel *v, uint32_t index, uint8_t *
 	enum status st = pread_full(v->fd, stored, len, row->at, nowait);
 
 	if (st == OK)
-		st = container_open(&v->ident, &m->keys, index, row, stored, to);
+		st = container_open(&v->ident, &v->keys, index, row, stored, to);
 	free(stored);
 	return st;
 }
@@ -394,9 +418,62 @@ mirror_read(struct mirror *m, uint64_t number, uint32_t index, const uint8_t dig
 	    memcmp(v->rows[index].digest, digest, 32) != 0)
 		st = ST_CORRUPT;
 	else
-		st = vessel_chunk(m, v, index, to, nowait);
+		st = vessel_chunk(v, index, to, nowait);
 	vessel_put(&v);
 	return st;
+}
+
+static enum status
+vessel_whole(const struct vessel *v, uint8_t **bytesp, uint64_t *lenp)
+{
+	uint8_t *bytes, *plain;
+	struct stat sb;
+	enum status st;
+
+	if (fstat(v->fd, &sb) < 0)
+		return status_of_errno(errno);
+	bytes = xmalloc((size_t)sb.st_size);
+	plain = xmalloc(CONTAINER_UNIT);
+	st = pread_full(v->fd, bytes, (size_t)sb.st_size, 0, false);
+	for (uint32_t i = 0; i < v->n && st == OK; i++)
+		st = v->rows[i].plain > CONTAINER_UNIT ? ST_CORRUPT :
+		    vessel_chunk(v, i, plain, false);
+	free(plain);
+	if (st != OK) {
+		free(bytes);
+		return st;
+	}
+	*bytesp = bytes;
+	*lenp = (uint64_t)sb.st_size;
+	return OK;
+}
+
+enum status
+mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes, uint64_t *len)
+{
+	struct vessel *v = vessel_find(m, number);
+	enum status st = OK;
+
+	if (v == NULL && (st = vessel_open(m, number, &v)) != OK)
+		return st;
+	st = vessel_whole(v, bytes, len);
+	if (st == OK)
+		*fence = v->ident.fence;
+	vessel_put(&v);
+	return st;
+}
+
+enum status
+mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
+{
+	struct vessel *v = vessel_find(m, number);
+	enum status st = OK;
+
+	if (v == NULL && (st = vessel_open(m, number, &v)) != OK)
+		return st;
+	*fence = v->ident.fence;
+	vessel_put(&v);
+	return OK;
 }
 
 enum status

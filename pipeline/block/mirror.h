@@ -5,14 +5,16 @@
 #ifndef BLOCK_MIRROR_H
 #define BLOCK_MIRROR_H
 
-#include "pipeline/block/container.h"
+#include "pipeline/block/keys.h"
 
 struct mirror;
 
-/* NOENT: there is no such folder.  The journal's first opening made it; an empty one in its place
+/* plain: keys of containers in the clear.  keys: borrowed; NULL: the share does not encrypt, and a
+ * container that is sealed says NOKEY.
+ * NOENT: there is no such folder.  The journal's first opening made it; an empty one in its place
  * would hide that a disk is not mounted. */
 must_check enum status mirror_open(const char *dir, const struct container_ident *ident,
-    const struct container_keys *keys, struct mirror **mp);
+    const struct container_keys *plain, const struct share_keys *keys, struct mirror **mp);
 void mirror_close(struct mirror **mp);
 
 /* Write a finished container: file, fdatasync, folder.  NOSPC, IO: nothing is left of it. */
@@ -21,6 +23,12 @@ must_check enum status mirror_put(struct mirror *m, uint64_t number, const uint8
 /* Read one chunk, plain, to to (its plain length); nowait: DELAY where the disk would be asked. */
 must_check enum status mirror_read(struct mirror *m, uint64_t number, uint32_t index,
     const uint8_t digest[32], uint8_t *to, uint32_t len, bool nowait);
+
+/* A whole container, each of its chunks verified; *bytes: the caller's to free.  The fence is of
+ * its header.  NOENT: it is not here.  CORRUPT: not as it was. */
+must_check enum status mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes,
+    uint64_t *len);
+must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence);
 
 must_check enum status mirror_delete(struct mirror *m, uint64_t number);
 must_check enum status mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number,

@@ -33,6 +33,8 @@ journal_new(struct share *s, const struct block_conf *conf)
 	j->segment_bytes = (uint32_t)round_up(MAX(conf->segment_bytes,
 	    (uint32_t)SEGMENT_SMALL_BYTES), SEGMENT_BLOCK);
 	j->records_cap = conf->records_cap;
+	j->places_max = conf->places_max == 0 ? (uint32_t)PLACES_MAX :
+	    MIN(conf->places_max, (uint32_t)PLACES_MAX);
 	j->data_cap = s->conf.journal_bytes;
 	/* Padding and records take room beside the data, and full segments wait for older ones. */
 	j->space_cap = j->data_cap * 2 + 4ull * j->segment_bytes;
@@ -291,6 +293,8 @@ head_fresh(struct journal *j)
 	j->head.fence = FENCE_FIRST;
 	j->head.epoch = 1;
 	memcpy(j->id, j->head.journal_id, 16);
+	j->opener.keys = j->share->keys;
+	memcpy(j->opener.journal_id, j->id, 16);
 	s->catalog = catalog_new(s->store, 1, 0);
 	atomic_store(&s->next_ino, MAX(atomic_load(&s->next_ino), (uint64_t)INO_ROOT + 1));
 	atomic_store(&s->next_content, MAX(atomic_load(&s->next_content), (uint64_t)INO_ROOT + 1));
@@ -389,6 +393,8 @@ open_old(struct journal *j, void (*remember)(uint64_t share, const struct note *
 		return st;
 	}
 	memcpy(j->id, j->head.journal_id, 16);
+	j->opener.keys = j->share->keys;
+	memcpy(j->opener.journal_id, j->id, 16);
 	if (((j->head.flags & HEAD_VOLATILE) != 0) != j->lossy) {
 		snprintf(why, why_cap, "journal of %s is %svolatile, its store is not", s->conf.name,
 		    j->lossy ? "not " : "");

@@ -7,6 +7,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/mutex.h"
 #include "pipeline/block/pread.h"
+#include "pipeline/block/seal.h"
 #include "pipeline/block/segment.h"
 #include "pipeline/record/txn.h"
 
@@ -49,6 +50,32 @@ datum_new(lsn_t lsn, uint32_t len, uint32_t data_at, const uint32_t *crc)
 	return d;
 }
 
+/* Most have none, and there may be millions of them. */
+static struct sealed_datum *
+sealed_of(const struct datum *d)
+{
+	struct sealed_datum *sealed;
+
+	memcpy(&sealed, d->crc + units_of(d->len), sizeof sealed);
+	return sealed;
+}
+
+struct datum *
+datum_of_item(lsn_t lsn, const struct txn_item *item, const struct opener *o)
+{
+	struct datum *d = datum_new(lsn, (uint32_t)(item->to - item->from), item->data_at, item->crc);
+	struct sealed_datum *sealed = sealed_datum_new(o, item);
+	size_t bytes = sizeof *d + units_of(d->len) * sizeof d->crc[0];
+
+	if (sealed == NULL)
+		return d;
+	d = xrealloc(d, bytes + sizeof sealed);
+	list_init(&d->link);
+	d->sealed = true;
+	memcpy(d->crc + units_of(d->len), &sealed, sizeof sealed);
+	return d;
+}
+
 struct datum *
 datum_hole(lsn_t lsn)
 {
@@ -88,6 +115,8 @@ datum_put(struct datum **dp)
 		segment_put(&seg);
 	if (d->kept)
 		drop_kept(d->bytes);
+	if (d->sealed)
+		free(sealed_of(d));
 	free(d);
 }
 
@@ -193,6 +222,8 @@ read_unit_whole(const struct datum *d, struct segment *seg, uint32_t unit, uint8
 
 	if (st != OK)
 		return st;
+	if (d->sealed)			/* the tag says more than the checksum would */
+		return seal_open(sealed_of(d), d->lsn, unit, to, len);
 	return crc32c(0, to, len) == d->crc[unit] ? OK : ST_CORRUPT;
 }
 

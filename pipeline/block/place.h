@@ -15,6 +15,8 @@
 #include "pipeline/base/list.h"
 #include "pipeline/model/id.h"
 
+struct opener;				/* pipeline/block/seal.h */
+struct txn_item;
 struct segment;				/* pipeline/block/segment.h: segment_fd, _ref, _put */
 
 struct datum {
@@ -29,6 +31,7 @@ struct datum {
 	uint32_t cites;			/* the index's: ranges that cite it */
 	bool hole;
 	bool kept;			/* bytes is the datum's own */
+	bool sealed;			/* a struct sealed_datum * lies behind crc, owned */
 	uint32_t crc[];			/* one a TXN_CRC_UNIT of it */
 };
 
@@ -36,6 +39,10 @@ struct datum {
  * value for each started TXN_CRC_UNIT.  lsn may be 0: index_commit_locked sets it. */
 struct datum *datum_new(lsn_t lsn, uint32_t len, uint32_t data_at, const uint32_t *crc);
 struct datum *datum_hole(lsn_t lsn);
+
+/* The datum of a DATA item, sealed or not; o: borrowed for as long as the datum lives. */
+struct datum *datum_of_item(lsn_t lsn, const struct txn_item *item, const struct opener *o);
+
 struct datum *datum_ref(struct datum *d);
 void datum_put(struct datum **dp);
 
@@ -52,6 +59,7 @@ void datum_keep(struct datum *d);
  * Read [at, at+len) of a datum to to.  nowait: only what needs no disk (buffers, kernel's cache):
  * DELAY otherwise.  Verifies the checksum of every unit it touches; a partial unit is read whole
  * to be checked.  CORRUPT: the bytes are not what was written.
+ * NOKEY: they are sealed, and the share has no such key.
  */
 must_check enum status datum_read(struct datum *d, uint32_t at, uint32_t len, uint8_t *to, bool nowait);
 

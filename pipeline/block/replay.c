@@ -63,7 +63,7 @@ index_item(struct replay *rp, const struct txn_item *item, lsn_t lsn, struct seg
 	struct datum *d = NULL;
 
 	if (item->kind == ITEM_DATA) {
-		d = datum_new(lsn, (uint32_t)(item->to - item->from), item->data_at, item->crc);
+		d = datum_of_item(lsn, item, &rp->sc->j->opener);
 		datum_written(d, seg, (uint32_t)segment_at);
 	}
 	content_seen(rp, item->content);
@@ -138,7 +138,7 @@ replay_group(struct replay *rp, const struct group_at *g)
 	struct group_head h;
 	const uint8_t *bytes;
 	enum status st = scan_group(rp->sc, seg, g->at, &h, &bytes);
-	uint64_t data_at = (uint64_t)g->at + GROUP_HEADER + h.entries_bytes;
+	uint64_t data_at = g->at + group_data_at(&h);
 	struct reader r;
 
 	if (st != OK)

@@ -414,7 +414,7 @@ group_data_ok(struct scan *sc, const struct group_at *g, bool *ok)
 	const uint8_t *bytes;
 	uint8_t *entries;
 	struct reader r;
-	uint64_t data_at = (uint64_t)g->at + GROUP_HEADER + g->bytes;
+	uint64_t data_at;
 	enum status st = scan_group(sc, sc->segs[g->seg], g->at, &h, &bytes);
 
 	*ok = st == OK;
@@ -423,6 +423,7 @@ group_data_ok(struct scan *sc, const struct group_at *g, bool *ok)
 	entries = xmalloc(g->bytes + 1);	/* the window moves */
 	memcpy(entries, bytes + GROUP_HEADER, g->bytes);
 	r = reader_of(entries, g->bytes);
+	data_at = g->at + group_data_at(&h);
 	while (st == OK && *ok && reader_left(&r) > 0)
 		st = entry_data_ok(sc, g, &r, &data_at, ok);
 	free(entries);

@@ -1,6 +1,6 @@
 /*
  * Writing groups.  The committer takes what is pending, writes as much of it as one group holds,
- * tells each datum where it lies now, syncs, and settles.  A group that cannot be written or
+ * tells each datum where it lies now, syncs when that is due, and settles.  A group that cannot be written or
  * synced ends the journal: nothing is tried twice.  engine.md §3.
  */
 #include "pipeline/block/journal.h"
@@ -19,10 +19,11 @@ enum {
 	IOV_MAX_GROUP = 1000,
 	SUMMARY_GROW = 1 << 16,
 	WRITE_BYTES_MAX = 4 << 20,	/* a group, padded */
+	ENTRIES_ROOM = GROUP_ENTRIES_MAX + GROUP_BLOCK,	/* header, entries and lead */
 };
 
-_Static_assert(WRITE_BYTES_MAX >= GROUP_BYTES_MAX + SEGMENT_BLOCK &&
-    WRITE_BYTES_MAX >= TXN_RECORDS_MAX + TXN_DATA_MAX + 2 * SEGMENT_BLOCK, "a group has room");
+_Static_assert(WRITE_BYTES_MAX >= GROUP_BYTES_MAX + 2 * GROUP_BLOCK &&
+    WRITE_BYTES_MAX >= TXN_RECORDS_MAX + TXN_DATA_MAX + 3 * GROUP_BLOCK, "a group has room");
 _Static_assert(IOV_MAX_GROUP + 2 <= DIRECT_PIECES_MAX, "a group's pieces have room");
 
 /* One group under construction: the first n of the taken txns. */
@@ -39,7 +40,7 @@ static uint8_t *entries_room;
 void
 journal_write_start(void)
 {
-	entries_room = xmalloc(GROUP_HEADER + GROUP_ENTRIES_MAX);
+	entries_room = xaligned(GROUP_BLOCK, ENTRIES_ROOM);
 	direct_init(&direct, WRITE_BYTES_MAX);
 }
 
@@ -61,6 +62,8 @@ take_pending(struct journal *j)
 {
 	mutex_lock(&j->mutex);
 	list_splice_back(&j->taken, &j->pending);
+	if (j->unsynced_bytes == 0)
+		j->unsynced_ns = j->pending_since_ns;
 	j->pending_bytes = 0;
 	atomic_store(&j->npending, 0);
 	mutex_unlock(&j->mutex);
@@ -80,8 +83,9 @@ summary_bytes(const struct txn *t)
 static bool
 fits(const struct segment *seg, const struct batch *b)
 {
-	uint64_t group = round_up((uint64_t)GROUP_HEADER + b->entries_bytes + b->data_bytes,
-	    SEGMENT_BLOCK);
+	struct group_head h = { .entries_bytes = b->entries_bytes, .data_bytes = b->data_bytes,
+		.lead_bytes = group_lead(b->entries_bytes, b->data_bytes) };
+	uint64_t group = group_bytes(&h);
 
 	return seg->at + group + seg->summary_len + b->summary_bytes + SUMMARY_HEADER <= seg->size;
 }
@@ -100,7 +104,7 @@ gather(struct journal *j)
 		with.entries_bytes += t->record_bytes;
 		with.data_bytes += (uint32_t)t->data.len;
 		with.summary_bytes += summary_bytes(t);
-		with.slices += t->data.n;
+		with.slices += txn_stored(t)->n;
 		if (b.n > 0 && (with.slices > IOV_MAX_GROUP ||
 		    with.entries_bytes + with.data_bytes > GROUP_BYTES_MAX))
 			break;
@@ -109,6 +113,39 @@ gather(struct journal *j)
 		b = with;
 	}
 	return b;
+}
+
+/* --- syncs --- */
+
+/* A burst of writes nobody waits for is not held up by syncs; but it is not left long, either. */
+static bool
+sync_is_due(struct journal *j)
+{
+	bool waited;
+
+	if (j->lossy || j->unsynced_bytes >= UNSYNCED_MAX)
+		return true;
+	mutex_lock(&j->mutex);
+	waited = j->wanted > atomic_load(&j->durable);
+	mutex_unlock(&j->mutex);
+	return waited || clock_mono_ns() - j->unsynced_ns >= committer_tick_ns();
+}
+
+/* All that was written is durable: it lies in the current segment, or in ones that were sealed. */
+static enum status
+sync_now(struct journal *j)
+{
+	enum status st = OK;
+
+	if (!j->lossy) {
+		st = disk_sync(j->current->fd, "journal.sync");
+		meter_add(METER_JOURNAL_SYNCS, 1);
+	}
+	if (st == OK) {
+		j->unsynced_bytes = 0;
+		journal_settled(j, j->written);
+	}
+	return st;
 }
 
 /* --- the summary that a segment gathers --- */
@@ -147,10 +184,15 @@ journal_seal(struct journal *j)
 		.last = seg->last_lsn, .prev = seg->prev_lsn, .epoch = j->epoch,
 		.wall_ns = clock_wall_ns(), .items = seg->summary_items,
 		.bytes = seg->summary_len };
-	enum status st;
+	enum status st = OK;
 
 	if (seg->first_lsn == 0)
 		return OK;
+	/* First what it speaks of; it need not be durable itself. */
+	if (j->unsynced_bytes > 0)
+		st = sync_now(j);
+	if (st != OK)
+		return st;
 	if (seg->summary_cap < seg->summary_len + SUMMARY_HEADER) {
 		seg->summary_cap = seg->summary_len + SUMMARY_HEADER;
 		seg->summary = xrealloc(seg->summary, seg->summary_cap);
@@ -179,17 +221,18 @@ head_for(struct journal *j, const struct batch *b)
 		.count = b->n,
 		.entries_bytes = b->entries_bytes,
 		.data_bytes = b->data_bytes,
+		.lead_bytes = group_lead(b->entries_bytes, b->data_bytes),
 	};
 }
 
-/* Encode the entries and list header, entries, data and padding for one write. */
+/* Encode the entries and list header, entries, lead, data and padding for one write. */
 static int
 lay_out(struct journal *j, const struct batch *b, const struct group_head *h, uint8_t *room,
     struct iovec *iov)
 {
 	static const uint8_t padding[SEGMENT_BLOCK];
 	struct writer w = writer_of(room + GROUP_HEADER, h->entries_bytes);
-	uint64_t bytes = (uint64_t)GROUP_HEADER + h->entries_bytes + h->data_bytes;
+	uint64_t bytes = group_data_at(h) + h->data_bytes;
 	uint32_t n = b->n;
 	int k = 1;
 
@@ -197,11 +240,12 @@ lay_out(struct journal *j, const struct batch *b, const struct group_head *h, ui
 		if (n-- == 0)
 			break;
 		txn_encode(txn_of(l), &w);
-		k += chain_iovec(&txn_of(l)->data, iov + k, IOV_MAX_GROUP - k + 1);
+		k += chain_iovec(txn_stored(txn_of(l)), iov + k, IOV_MAX_GROUP - k + 1);
 	}
 	assert(writer_ok(&w) && w.len == h->entries_bytes);
 	group_seal(h, j->id, room);
-	iov[0] = (struct iovec){ room, GROUP_HEADER + h->entries_bytes };
+	memset(room + GROUP_HEADER + h->entries_bytes, 0, h->lead_bytes);
+	iov[0] = (struct iovec){ room, group_data_at(h) };
 	if (group_bytes(h) > bytes)
 		iov[k++] = (struct iovec){ (void *)(uintptr_t)padding, group_bytes(h) - bytes };
 	return k;
@@ -250,7 +294,7 @@ static void
 written(struct journal *j, const struct batch *b, const struct group_head *h, struct list *done)
 {
 	struct segment *seg = j->current;
-	uint32_t at = (uint32_t)seg->at + GROUP_HEADER + h->entries_bytes;
+	uint32_t at = (uint32_t)(seg->at + group_data_at(h));
 	struct list mine;
 
 	list_init(&mine);
@@ -275,6 +319,7 @@ written(struct journal *j, const struct batch *b, const struct group_head *h, st
 	seg->at += group_bytes(h);
 	mutex_unlock(&j->mutex);
 	list_splice_back(done, &mine);
+	j->unsynced_bytes += group_bytes(h);
 	j->written = group_last(h);
 	j->wrote_ns = b->n > 0 ? clock_mono_ns() : 0;
 }
@@ -305,12 +350,8 @@ write_one(struct journal *j, const struct batch *b)
 	if (st != OK)
 		return st;
 	written(j, b, &h, &done);
-	if (!j->lossy) {
-		st = disk_sync(j->current->fd, "journal.sync");
-		meter_add(METER_JOURNAL_SYNCS, 1);
-	}
-	if (st == OK)
-		journal_settled(j, j->written);
+	if (sync_is_due(j))
+		st = sync_now(j);
 	meter_add(METER_JOURNAL_GROUPS, 1);
 	meter_add(METER_JOURNAL_ENTRIES, b->n);
 	meter_add(METER_JOURNAL_BYTES, (int64_t)group_bytes(&h));
@@ -361,6 +402,7 @@ give_up(struct journal *j)
 	struct list *l;
 
 	take_pending(j);
+	j->unsynced_bytes = 0;		/* it never will be */
 	mutex_lock(&j->mutex);
 	LIST_EACH(t, &j->taken)
 		j->unwritten_bytes -= txn_of(t)->reserved;
@@ -403,7 +445,9 @@ journal_write(struct journal *j, bool vouch)
 	take_pending(j);
 	while (st == OK && !list_empty(&j->taken))
 		st = write_next(j);
-	if (st == OK && vouch)
+	if (st == OK && j->unsynced_bytes > 0 && sync_is_due(j))
+		st = sync_now(j);
+	if (st == OK && vouch && j->unsynced_bytes == 0)
 		st = vouch_now(j);
 	if (st != OK) {
 		journal_fail(j, st, "group");

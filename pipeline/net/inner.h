@@ -16,6 +16,7 @@ enum {
 	SMALL_BYTES = NET_HALF_BYTES,	/* a half message that waits */
 	RX_BYTES = 64 << 10,		/* one recv */
 	BIG_BYTES = (1 << 20) + (8 << 10),	/* a long message and its framing */
+	BIG_ALIGN = 4 << 10,		/* where one ends */
 	SLAB_BYTES = NET_REPLY_MAX,	/* replies' own bytes */
 	TURN_JOBS = 32, TURN_BYTES = 256 << 10,	/* of one connection */
 	SEND_BYTES = 1 << 20,		/* the same, outward */
@@ -77,6 +78,7 @@ struct conn {
 
 	struct slice pend;		/* counted: received, not yet looked at */
 	struct buf *part;		/* a half message's own */
+	uint32_t part_at;		/* where in it the message begins */
 	uint32_t part_len, need;	/* need: its whole size, 0 while unknown */
 
 	struct slice *out;		/* a ring of counted slices */

@@ -142,6 +142,18 @@ frame_all(struct conn *c, struct slice *in)
 	return ALL_SEEN;
 }
 
+/*
+ * Where a message begins in its own buffer.  A long one ends with its payload: it lies so that it
+ * ends where a page does, and what is whole pages can go to the disk from where it is.
+ */
+static uint32_t
+begin_at(const struct buf *b, uint32_t need)
+{
+	uint32_t front = need > RX_BYTES ? (BIG_ALIGN - need % BIG_ALIGN) % BIG_ALIGN : 0;
+
+	return need <= b->size && front <= b->size - need ? front : 0;
+}
+
 /* Copy a half message to a buffer that fits it.  False: there is none for now. */
 static bool
 keep_half(struct conn *c, struct slice half)
@@ -154,8 +166,9 @@ keep_half(struct conn *c, struct slice half)
 	b = buf_fitting(size);
 	if (b == NULL)
 		return false;
-	memcpy(b->bytes, half.at, half.len);
 	c->part = b;
+	c->part_at = begin_at(b, c->need);
+	memcpy(b->bytes + c->part_at, half.at, half.len);
 	c->part_len = half.len;
 	if (c->need > RX_BYTES)
 		c->long_ones = true;
@@ -247,12 +260,12 @@ receive_part(struct conn *c)
 	uint32_t end = c->need != 0 ? c->need : b->size, got;
 	struct slice in;
 
-	if (!get_bytes(c, b->bytes + c->part_len, end - c->part_len, &got))
+	if (!get_bytes(c, b->bytes + c->part_at + c->part_len, end - c->part_len, &got))
 		return;
 	c->part_len += got;
 	if (c->need != 0 && c->part_len < c->need)
 		return;
-	in = (struct slice){ b, b->bytes, c->part_len };
+	in = (struct slice){ b, b->bytes + c->part_at, c->part_len };
 	c->part = NULL;
 	digest(c, in);
 	buf_put(&b);
@@ -279,7 +292,7 @@ receive_shared(struct conn *c)
 	if (!get_bytes(c, at + had, room, &got))
 		return;
 	if (had > 0) {
-		memcpy(at, c->part->bytes, had);
+		memcpy(at, c->part->bytes + c->part_at, had);
 		buf_put(&c->part);
 	}
 	c->long_ones = false;

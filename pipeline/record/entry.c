@@ -34,12 +34,52 @@ data_units(uint32_t len)
 }
 
 static uint32_t
+seal_bytes(uint32_t units)
+{
+	return ITEM_SEAL_BYTES + ITEM_TAG_BYTES * units;
+}
+
+void
+item_seal_write(struct writer *w, const struct item_seal *seal, uint32_t units)
+{
+	write_le32(w, seal->version);
+	write_u8(w, seal->aead);
+	write_zeroes(w, 3);
+	write_le64(w, seal->counter);
+	write_bytes(w, seal->tags, (size_t)units * ITEM_TAG_BYTES);
+}
+
+const struct item_seal *
+item_seal_read(struct reader *r, uint32_t units, struct arena *arena)
+{
+	struct item_seal *seal = arena_zalloc(arena, sizeof *seal);
+	uint32_t bytes = units * ITEM_TAG_BYTES, zero;
+	uint8_t *tags = arena_alloc(arena, bytes);
+
+	if (seal == NULL || tags == NULL || reader_left(r) < seal_bytes(units)) {
+		reader_fail(r);
+		return NULL;
+	}
+	seal->version = read_le32(r);
+	seal->aead = read_u8(r);
+	zero = read_u8(r);
+	zero |= read_le16(r);
+	seal->counter = read_le64(r);
+	read_copy(r, tags, bytes);
+	seal->tags = tags;
+	if (zero != 0 || seal->version == 0 || seal->aead == 0)
+		reader_fail(r);
+	return reader_ok(r) ? seal : NULL;
+}
+
+static uint32_t
 value_bytes(const struct txn_item *item)
 {
 	if (item->kind == ITEM_PUT)
 		return item->body.len;
 	if (item->kind == ITEM_DATA)
-		return DATA_FIXED + 4 * data_units(data_len(item));
+		return DATA_FIXED + 4 * data_units(data_len(item)) +
+		    (item->seal == NULL ? 0 : seal_bytes(data_units(data_len(item))));
 	return kinds[item->kind].value;
 }
 
@@ -79,6 +119,8 @@ write_value(struct writer *w, const struct txn_item *item, lsn_t lsn)
 		write_le32(w, item->data_at);
 		for (uint32_t i = 0; i < data_units(data_len(item)); i++)
 			write_le32(w, item->crc[i]);
+		if (item->seal != NULL)
+			item_seal_write(w, item->seal, data_units(data_len(item)));
 		break;
 	case ITEM_TRUNC:
 		write_le64(w, item->content);
@@ -113,7 +155,7 @@ txn_encode(const struct txn *t, struct writer *w)
 	write_le32(w, (uint32_t)t->data.len);
 	for (const struct txn_item *item = t->first; item != NULL; item = item->next) {
 		write_u8(w, item->kind);
-		write_u8(w, 0);
+		write_u8(w, item_seal_of(item) != NULL ? ITEM_SEALED : 0);
 		write_le16(w, (uint16_t)item->key.len);
 		write_le32(w, value_bytes(item));
 		write_bytes(w, item->key.at, item->key.len);
@@ -158,7 +200,8 @@ read_note(struct reader *r, struct note *n)
 }
 
 static void
-read_data(struct reader *r, struct txn_item *item, uint32_t bytes, struct arena *arena)
+read_data(struct reader *r, struct txn_item *item, uint32_t bytes, bool sealed,
+    struct arena *arena)
 {
 	uint32_t len, units, *crc;
 
@@ -168,7 +211,8 @@ read_data(struct reader *r, struct txn_item *item, uint32_t bytes, struct arena 
 	item->data_at = read_le32(r);
 	units = data_units(len);
 	if (len == 0 || len > TXN_DATA_MAX || item->data_at > TXN_DATA_MAX - len ||
-	    !add_ok(item->from, len, &item->to) || bytes != DATA_FIXED + 4 * units ||
+	    !add_ok(item->from, len, &item->to) ||
+	    bytes != DATA_FIXED + 4 * units + (sealed ? seal_bytes(units) : 0) ||
 	    reader_left(r) < 4 * units || (crc = arena_alloc(arena, 4 * units)) == NULL) {
 		reader_fail(r);
 		return;
@@ -176,10 +220,13 @@ read_data(struct reader *r, struct txn_item *item, uint32_t bytes, struct arena 
 	for (uint32_t i = 0; i < units; i++)
 		crc[i] = read_le32(r);
 	item->crc = crc;
+	if (sealed)
+		item->seal = item_seal_read(r, units, arena);
 }
 
 static void
-read_value(struct reader *r, struct txn_item *item, uint32_t bytes, struct arena *arena)
+read_value(struct reader *r, struct txn_item *item, uint32_t bytes, bool sealed,
+    struct arena *arena)
 {
 	switch ((enum item_kind)item->kind) {
 	case ITEM_PUT:
@@ -192,7 +239,7 @@ read_value(struct reader *r, struct txn_item *item, uint32_t bytes, struct arena
 		item->delta = (int64_t)read_le64(r);
 		break;
 	case ITEM_DATA:
-		read_data(r, item, bytes, arena);
+		read_data(r, item, bytes, sealed, arena);
 		break;
 	case ITEM_TRUNC:
 		item->content = read_le64(r);
@@ -225,7 +272,8 @@ entry_read_item(struct reader *r, struct txn_item *item, struct arena *arena)
 	uint32_t bytes = read_le32(r);
 
 	memset(item, 0, sizeof *item);
-	if (kind >= ARRAY_LEN(kinds) || !kinds[kind].known || flags != 0 ||
+	if (kind >= ARRAY_LEN(kinds) || !kinds[kind].known ||
+	    flags > (kind == ITEM_DATA ? ITEM_SEALED : 0) ||
 	    (key_len != 0) != kinds[kind].key || key_len > KEY_MAX || bytes > reader_left(r) ||
 	    (!kinds[kind].open && bytes != kinds[kind].value))
 		reader_fail(r);
@@ -233,6 +281,6 @@ entry_read_item(struct reader *r, struct txn_item *item, struct arena *arena)
 		return false;
 	item->kind = kind;
 	item->key = read_slice(r, key_len);
-	read_value(r, item, bytes, arena);
+	read_value(r, item, bytes, flags == ITEM_SEALED, arena);
 	return reader_ok(r);
 }

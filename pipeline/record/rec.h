@@ -7,6 +7,7 @@
 
 #include "pipeline/base/arena.h"
 #include "pipeline/base/writer.h"
+#include "pipeline/contract/keyring.h"
 #include "pipeline/model/file.h"
 
 enum { REC_FILE_FIXED = 192, REC_BODY_MAX = 8192 };
@@ -73,6 +74,7 @@ struct container_row {
 	bool local, remote;		/* where it is known to be */
 	uint64_t bytes;
 	uint32_t chunks;
+	uint64_t fence;			/* remote: part of its name there */
 };
 void rec_container_encode(struct writer *w, const struct container_row *c);
 must_check enum status rec_container_decode(struct slice body, struct container_row *c);
@@ -89,6 +91,17 @@ struct share_row {
 };
 void rec_share_encode(struct writer *w, const struct share_row *s);
 must_check enum status rec_share_decode(struct slice body, struct share_row *s);
+
+/* The share's wrapped keys, version 1 first.  Beside the journal, since they open it. */
+enum { KEYS_ROW_MAX = 64, KEYS_ROW_BYTES = 28 + KEYS_ROW_MAX * (2 + KEYRING_WRAPPED_MAX) };
+struct keys_row {
+	uint8_t aead;			/* what the share was made with */
+	uint8_t share_id[16];
+	uint32_t n;
+	struct keyring_wrapped v[KEYS_ROW_MAX];
+};
+void rec_keys_encode(struct writer *w, const struct keys_row *k);
+must_check enum status rec_keys_decode(struct slice body, struct keys_row *k);
 
 /* A row of work for the reaper: a content that is gone, from that map window on; with REAP_LEAF a
  * leaf, by its number in place of the content's, that has lost one reference.  On disk. */

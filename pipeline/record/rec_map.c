@@ -132,6 +132,8 @@ rec_container_encode(struct writer *w, const struct container_row *c)
 	write_u8(w, 0);
 	write_le32(w, c->chunks);
 	write_le64(w, c->bytes);
+	if (c->remote)
+		write_le64(w, c->fence);
 }
 
 enum status
@@ -144,6 +146,8 @@ rec_container_decode(struct slice body, struct container_row *c)
 
 	d.chunks = read_le32(&r);
 	d.bytes = read_le64(&r);
+	if (d.remote)
+		d.fence = read_le64(&r);
 	if (!read_all_of(&r, version) || zero != 0 ||
 	    (state != CONTAINER_LIVE && state != CONTAINER_DYING) ||
 	    where > (CONTAINER_LOCAL | CONTAINER_REMOTE))

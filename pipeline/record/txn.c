@@ -56,6 +56,7 @@ txn_clean(struct txn *t)
 	t->record_bytes = ENTRY_HEAD_BYTES;
 	t->history_bytes = 0;
 	chain_init(&t->data);
+	chain_init(&t->sealed);
 	t->lsn = 0;
 	t->datum[0] = t->datum[1] = NULL;
 	t->reserved = 0;
@@ -103,6 +104,7 @@ txn_free(struct txn **txnp)
 	if (t == NULL)
 		return;
 	chain_clear(&t->data);
+	chain_clear(&t->sealed);
 	arena_rewind(&t->arena);
 	mutex_lock(&pool.mutex);
 	list_push_front(&pool.free, &t->link);		/* last out is warmest */
@@ -337,4 +339,16 @@ txn_data(struct txn *t, uint64_t content, uint64_t offset, const struct chain *b
 	item->to = end;
 	item->data_at = at;
 	item->crc = crc;
+}
+
+void
+txn_item_sealed(struct txn *t, struct txn_item *item, const struct item_seal *seal,
+    const uint32_t *crc)
+{
+	uint32_t units = (uint32_t)((item->to - item->from + TXN_CRC_UNIT - 1) / TXN_CRC_UNIT);
+
+	assert(item->kind == ITEM_DATA && item->seal == NULL);
+	item->seal = seal;
+	item->crc = crc;
+	t->record_bytes += ITEM_SEAL_BYTES + ITEM_TAG_BYTES * units;
 }

@@ -9,7 +9,9 @@
  *	entry: u32 bytes of all its items | u64 lsn | u16 items | u16 0 | u32 data bytes
  *	item:  u8 kind | u8 flags | u16 key length | u32 value length | key | value
  *	DATA's value: u64 content, u64 offset, u32 length, u32 at (byte in the entry's data),
- *	              u32 crc32c for each 64 KiB of it
+ *	              u32 crc32c for each 64 KiB of it, as it lies in the journal; flag 1 (sealed):
+ *	              u32 version of the share key | u8 aead | 0 0 0 | u64 nonce of the first 64 KiB |
+ *	              a tag of 16 for each
  * The data of all DATA items lie behind all entries of their group, in order.
  */
 #ifndef RECORD_TXN_H
@@ -38,6 +40,15 @@ struct old_version {
 	struct slice body;		/* borrowed until the commit */
 };
 
+enum { ITEM_SEALED = 1, ITEM_SEAL_BYTES = 16, ITEM_TAG_BYTES = 16 };
+
+struct item_seal {			/* of a DATA item; the block room seals and opens */
+	uint32_t version;
+	uint8_t aead;
+	uint64_t counter;
+	const uint8_t *tags;		/* ITEM_TAG_BYTES a TXN_CRC_UNIT; in the arena */
+};
+
 struct txn_item {			/* small: another processor reads it to write the log */
 	struct txn_item *next;
 	uint8_t kind;			/* enum item_kind */
@@ -53,6 +64,7 @@ struct txn_item {			/* small: another processor reads it to write the log */
 			uint64_t from, to;		/* byte range; TRUNC: from = the new size */
 			lsn_t as_of;			/* CARVED */
 			const uint32_t *crc;	/* DATA: one a TXN_CRC_UNIT; in the arena */
+			const struct item_seal *seal;	/* DATA: ask item_seal_of */
 			uint32_t data_at;	/* DATA: byte in the entry's data */
 		};
 		struct note note;			/* NOTE */
@@ -66,6 +78,7 @@ struct txn {
 	uint32_t record_bytes;		/* of its log form without data, kept exact */
 	uint32_t history_bytes;		/* what history and changed rows may add to that at commit */
 	struct chain data;		/* of all DATA items, in order; counted */
+	struct chain sealed;		/* the same as it is written; empty: in the clear */
 	lsn_t lsn;			/* block_commit fills it */
 	void *datum[2];			/* block's: what became of its DATA items */
 	uint64_t reserved;		/* block's: bytes reserved in the journal */
@@ -102,6 +115,28 @@ void txn_note(struct txn *t, const struct note *note);
 /* Bytes of data for content at offset; takes references, computes the checksums now (before any
  * lock is taken).  At most two a txn, TXN_DATA_MAX in all. */
 void txn_data(struct txn *t, uint64_t content, uint64_t offset, const struct chain *bytes);
+
+/* What is written of the data. */
+static inline const struct chain *
+txn_stored(const struct txn *t)
+{
+	return t->sealed.len > 0 ? &t->sealed : &t->data;
+}
+
+/* NULL: the item's data, if it has any, is in the clear. */
+static inline const struct item_seal *
+item_seal_of(const struct txn_item *item)
+{
+	return item->kind == ITEM_DATA ? item->seal : NULL;
+}
+
+/* Block's: a DATA item was sealed; crc is of the sealed bytes.  Both lie in t's arena. */
+void txn_item_sealed(struct txn *t, struct txn_item *item, const struct item_seal *seal,
+    const uint32_t *crc);
+
+/* A seal as it lies in entries and summaries.  NULL: r has failed. */
+void item_seal_write(struct writer *w, const struct item_seal *seal, uint32_t units);
+const struct item_seal *item_seal_read(struct reader *r, uint32_t units, struct arena *arena);
 
 /* A PUT at the end that the limits have already been asked for: history_bytes. catalog's. */
 void txn_put_reserved(struct txn *t, struct slice key, struct slice head, struct slice body);

@@ -10,6 +10,7 @@
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/ref.h"
 #include "pipeline/base/table.h"
+#include "pipeline/contract/block_store.h"
 #include "pipeline/contract/meta_store.h"
 #include "pipeline/model/share_conf.h"
 #include "pipeline/record/catalog.h"
@@ -29,6 +30,7 @@ struct share_shard {
 
 enum share_state { SHARE_CLOSED, SHARE_OPENING, SHARE_OPEN, SHARE_CLOSING };
 
+struct share_keys;			/* pipeline/block/keys.h */
 struct block;				/* pipeline/block: journal, index, containers of this share */
 struct inode_cache;			/* pipeline/vfs: decoded inodes and dentries */
 struct sync;				/* pipeline/sync: apply, checkpoint, carve, reaper */
@@ -47,7 +49,10 @@ struct share {
 	lsn_t first_lsn;		/* the first of this incarnation: no reported change is less
 					 * after an unclean start */
 
+	struct share_keys *keys;	/* NULL: it does not encrypt; the wiring's */
 	struct meta_store *store;	/* owned */
+	struct block_store *remote;	/* NULL: containers are here alone; mgmt/shares lets go of it */
+	uint32_t remote_uploads;	/* at once; 0: as it goes */
 	struct catalog *catalog;
 	struct block *block;
 	struct inode_cache *inodes;

@@ -6,6 +6,7 @@
 #include "pipeline/sync/batch.h"
 
 #include "crypto/digest.h"
+#include "crypto/secret.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/base/num.h"
@@ -146,8 +147,12 @@ open_container(struct batch *b)
 	b->number = atomic_fetch_add(&s->next_container, 1);
 	ident.number = b->number;
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
-	container_plain_keys(s->row.digest_key, &keys);
+	if (s->keys != NULL)
+		keys_container_make(s->keys, &ident, &keys);
+	else
+		container_plain_keys(s->row.digest_key, &keys);
 	b->builder = container_builder_new(&ident, &keys, b->small);
+	secret_wipe(&keys, sizeof keys);
 }
 
 /* Its units one after another; *first: the index of the first. */

@@ -42,7 +42,10 @@ struct sync {
 	_Atomic bool closing, draining;
 	_Atomic bool checkpoint_wanted;	/* room depends on it */
 	_Atomic bool idle;		/* the data errand found nothing left to do */
-	struct work apply, data;
+	struct work apply, data, up;
+	struct upload *upload;		/* NULL: no remote */
+	_Atomic lsn_t committed;	/* the last entry of these errands */
+	_Atomic uint64_t push_until_ns;	/* all data is old until then: a drain waits for it */
 
 	/* the home worker's */
 	struct timer timer;

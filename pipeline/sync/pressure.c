@@ -4,7 +4,7 @@
  */
 #include "pipeline/sync/pressure.h"
 
-enum { PLACES_MAX = 2 << 20, BUSY_WAIT_NS = 1000000, CALM_PERCENT = 50, PAUSE_MS = 10 };
+enum { BUSY_WAIT_NS = 1000000, CALM_PERCENT = 50, PAUSE_MS = 10 };
 
 static uint32_t
 percent(uint64_t of, uint64_t cap)
@@ -20,7 +20,7 @@ pressure_fill(struct share *s)
 	block_usage_read(s, &u);
 	/* What was overwritten takes no room in the index, yet its segments stay behind older ones. */
 	return MAX(MAX(percent(u.dirty_bytes, u.cap_bytes), percent(u.journal_bytes, u.space_bytes)),
-	    percent(u.places, PLACES_MAX));
+	    percent(u.places, u.places_max));
 }
 
 /* Mean time in the queues of vfs since the last look. */

@@ -12,6 +12,7 @@
 #include "pipeline/block/mirror.h"
 #include "pipeline/record/key.h"
 #include "pipeline/sync/ledger.h"
+#include "pipeline/sync/upload.h"
 
 #include <stdlib.h>
 
@@ -218,7 +219,7 @@ sync_dying(struct sync *y, uint64_t number, lsn_t lsn)
 	add_dying(y, (struct dying){ number, lsn, clock_mono_ns() + GRACE_MS * NS_PER_MS });
 }
 
-/* The file first: a row without a file is found again, a file without a row is swept. */
+/* The object, then the file: a row without a file is found again, a file without a row is swept. */
 static enum status
 bury(struct sync *y, struct work *by)
 {
@@ -232,7 +233,8 @@ bury(struct sync *y, struct work *by)
 		struct dying *d = &y->dying[i];
 
 		if (st == OK && n < FILES_A_RUN && now >= d->due_ns &&
-		    block_durable(y->share, d->lsn)) {
+		    block_durable(y->share, d->lsn) &&
+		    (y->upload == NULL || upload_gone(y->upload, d->number))) {
 			st = mirror_delete(block_mirror(y->share), d->number);
 			if (st == ST_NOENT)
 				st = OK;

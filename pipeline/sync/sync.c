@@ -8,6 +8,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/block/index.h"
 #include "pipeline/sync/pressure.h"
+#include "pipeline/sync/upload.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 enum { UNAPPLIED_MAX = 8 << 20, TICK_MS_MIN = 20, TICK_MS_MAX = 250, LOOK_MS = 1000,
-	ROOM_PAUSE_MS = 20, ROOM_TRIES = 250, DRAIN_ROUNDS = 1000 };
+	ROOM_PAUSE_MS = 20, ROOM_TRIES = 250, DRAIN_ROUNDS = 1000, PUSH_S = 5 };
 
 static struct sync_conf conf = { 1000, 5000, 25 };
 
@@ -77,11 +78,30 @@ apply_run(struct errand *e)
 	work_run(e, apply_once);
 }
 
+static enum status
+up_once(struct sync *y, struct work *w)
+{
+	enum status st = upload_run(y->upload);
+
+	(void)w;
+	if (st != OK)
+		log_warn("sync.upload", F_STR("share", y->share->conf.name),
+		    F_STR("status", status_name(st)));
+	return st;
+}
+
+static void
+up_run(struct errand *e)
+{
+	work_run(e, up_once);
+}
+
 /* Which data is to be carved now: all that is older than that. */
 static lsn_t
 carve_before(struct sync *y)
 {
-	if (atomic_load(&y->draining) || pressure_fill(y->share) >= y->conf.carve_at_percent)
+	if (atomic_load(&y->draining) || clock_mono_ns() < atomic_load(&y->push_until_ns) ||
+	    pressure_fill(y->share) >= y->conf.carve_at_percent)
 		return UINT64_MAX;
 	return atomic_load(&y->aged) + 1;
 }
@@ -89,8 +109,11 @@ carve_before(struct sync *y)
 static enum status
 data_once(struct sync *y, struct work *w)
 {
-	bool reap_more = false, carve_more = false;
+	bool reap_more = false, carve_more = false, settle_more = false;
 	enum status st = y->swept ? OK : sync_sweep(y), carved = OK;
+
+	if (st == OK && y->upload != NULL)
+		st = upload_settle(y->upload, w, &settle_more);
 
 	if (st == OK) {
 		st = sync_reap(y, w, &reap_more);
@@ -98,6 +121,7 @@ data_once(struct sync *y, struct work *w)
 	}
 	if (st == OK)
 		st = carved;
+	reap_more |= settle_more;
 	atomic_store(&y->idle, st == OK && !reap_more && !carve_more && y->ndying == 0);
 	if (st != OK)
 		log_warn("sync.data", F_STR("share", y->share->conf.name),
@@ -219,8 +243,10 @@ commit_visit(struct sync *y, void *arg)
 	struct commit *c = arg;
 
 	c->st = block_reserve(y->share, c->txn);
-	if (c->st == OK)
+	if (c->st == OK) {
 		block_commit(y->share, TAKE(&c->txn), &c->lsn);
+		atomic_store(&y->committed, c->lsn);
+	}
 }
 
 enum status
@@ -280,6 +306,8 @@ look_around(struct sync *y, uint64_t now)
 		y->looked_ns = now;
 		if (!atomic_load(&y->data.waiting))
 			work_post(&y->data);
+		if (y->upload != NULL)
+			work_post(&y->up);
 	}
 }
 
@@ -344,6 +372,9 @@ sync_open_share(struct share *s)
 	cond_init(&y->changed);
 	work_init(&y->apply, y, apply_run);
 	work_init(&y->data, y, data_run);
+	work_init(&y->up, y, up_run);
+	if (s->remote != NULL)
+		y->upload = upload_new(y);
 	timer_init(&y->timer, tick);
 	s->sync = y;
 	visit_alone(y, timer_begin);
@@ -356,6 +387,7 @@ sync_free(struct share *s)
 
 	close(y->apply.bell);
 	close(y->data.bell);
+	close(y->up.bell);
 	mutex_destroy(&y->mutex);
 	cond_destroy(&y->changed);
 	free(y->dying);
@@ -375,6 +407,10 @@ sync_close_share(struct share *s)
 	cond_broadcast(&y->changed);
 	mutex_unlock(&y->mutex);
 	ignored = work_await(&y->apply);
+	ignored = work_await(&y->data);
+	ignored = work_await(&y->up);
+	upload_free(&y->upload);
+	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
 	st = sync_apply(y, NULL);
@@ -415,6 +451,31 @@ sync_drain_share(struct share *s)
 	}
 	atomic_store(&y->draining, false);
 	return st == OK && quiet < 2 ? ST_DELAY : st;
+}
+
+void
+sync_push_share(struct share *s)
+{
+	struct sync *y = s->sync;
+
+	atomic_store(&y->push_until_ns, clock_mono_ns() + PUSH_S * NS_PER_S);
+	if (!atomic_load(&y->data.waiting))
+		work_post(&y->data);
+	if (y->upload != NULL && !atomic_load(&y->up.waiting))
+		work_post(&y->up);
+}
+
+void
+sync_remote_look(struct share *s, struct sync_remote *out)
+{
+	struct sync *y = s->sync;
+	bool here = atomic_load(&y->idle) && index_places(block_index(s)) == 0;
+
+	*out = (struct sync_remote){ .has = false };
+	if (y->upload != NULL)
+		upload_look(y->upload, out);
+	out->drained = here && (y->upload == NULL || upload_idle(y->upload));
+	out->dirty_bytes = index_live_bytes(block_index(s));
 }
 
 /* --- the stage --- */

@@ -23,6 +23,22 @@ void sync_open_share(struct share *s);	/* after vfs_open_share */
 /* Everything durable, applied, synced, checkpointed; errands of this share are over. */
 must_check enum status sync_close_share(struct share *s);
 
+struct sync_remote {			/* of one share; counters since it was opened */
+	bool has;			/* it has a remote store */
+	bool drained;			/* nothing is dirty, and all containers are there */
+	bool away;			/* the last call failed; text says why, without secrets */
+	uint64_t away_ms;
+	uint64_t dirty_bytes;		/* in the journal alone */
+	uint64_t pending, pending_bytes;	/* containers that are not there yet */
+	uint64_t running, at_once;
+	uint64_t puts, uploaded, uploaded_bytes, retries, deleted, damaged;
+	char text[160];
+};
+void sync_remote_look(struct share *s, struct sync_remote *out);
+
+/* Bring all over that is there now, without waiting for its age: for some seconds.  Any thread. */
+void sync_push_share(struct share *s);
+
 /* Carve and checkpoint until the journal holds no data; for tests and `dfsctl drain`. */
 must_check enum status sync_drain_share(struct share *s);
 

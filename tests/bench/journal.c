@@ -308,7 +308,8 @@ main(int argc, char **argv)
 	memset(payload, 0x42, sizeof payload);
 	bare_open(argv[1]);
 	txn_pool_init(WRITERS_MAX * 4);
-	block_start(&(struct block_conf){ 64 << 20, 64 << 20, 100 });
+	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = 64 << 20,
+	    .tick_ms = 100 });
 	(void)journal_open_share(argv[1], true);
 	if (only != 0) {
 		measure("bare", bare_append, (uint32_t)only, seconds);

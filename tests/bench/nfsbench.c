@@ -16,6 +16,7 @@
  *     -n N  -s SIZE      files per connection (8), bytes in each (16m)
  *     -S unstable|datasync|filesync   stability of WRITE (unstable)
  *     -u UID -g GID      AUTH_SYS credentials (0/0)
+ *     -D COMMAND         run before each burst, outside its time
  *     -z                 files begin empty: -s is how far burst writes them
  *     -R                 bind a reserved source port
  *     -k                 keep the work directory
@@ -170,7 +171,7 @@ struct conn {
 	uint64_t created, removed, burst_at;	/* bytes of all its files, one behind the other */
 };
 static struct { const char *host, *path; int port, mport, c, q, nf, minor, v, cpid; uint32_t uid, gid, stable;
-	double t, w; uint64_t fsize; bool resv, keep, empty; } cfg =
+	double t, w; uint64_t fsize; bool resv, keep, empty; const char *drain; } cfg =
 	{ .port = 2049, .c = 1, .q = 8, .nf = 8, .v = 3, .t = 5, .w = .5, .fsize = 16u << 20 };
 static struct conn *conns[MAXC];
 static struct fh root, wdir;
@@ -641,6 +642,7 @@ static void bench(const char *spec, bool first) {
 	if (op == P_BURST) {
 		if (cfg.fsize % size) die("the file size is no multiple of the burst's writes");
 		for (int i = 0; i < cfg.c; i++) conns[i]->burst_at = 0;
+		if (cfg.drain && system(cfg.drain)) die("%s failed", cfg.drain);
 		run.counting = true;
 	}
 	uint64_t t0 = now_ns(); double c0 = cpu_s(), v0 = server_cpu(cfg.cpid);
@@ -673,7 +675,7 @@ int main(int argc, char **argv) {
 	const char *ops = "null,getattr,lookup,access,readdir,create,remove,write:4k,read:4k,write:1m,read:1m,commit", *ver = "3";
 	int o;
 	bool bad = false;
-	while ((o = getopt(argc, argv, "V:p:m:o:c:q:t:w:n:s:S:u:g:C:Rkz")) != -1) switch (o) {
+	while ((o = getopt(argc, argv, "V:p:m:o:c:q:t:w:n:s:S:u:g:C:D:Rkz")) != -1) switch (o) {
 		case 'V': ver = optarg; break;
 		case 'p': cfg.port = atoi(optarg); break;
 		case 'm': cfg.mport = atoi(optarg); break;
@@ -689,13 +691,14 @@ int main(int argc, char **argv) {
 		case 'g': cfg.gid = (uint32_t)atoi(optarg); break;
 		case 'C': cfg.cpid = atoi(optarg); break;
 		case 'R': cfg.resv = true; break;
+		case 'D': cfg.drain = optarg; break;
 		case 'z': cfg.empty = true; break;
 		case 'k': cfg.keep = true; break;
 		default: bad = true;
 	}
 	if (bad || argc - optind != 2 || cfg.c < 1 || cfg.c > MAXC || cfg.q < 1 || cfg.q > MAXQ || cfg.nf < 1) {
 		fprintf(stderr, "usage: nfsbench [-V 3|4.0|4.1|4.2] [-p port] [-m mountport] [-o ops] [-c conns<=%d] [-q depth<=%d]\n"
-			"                [-t sec] [-w sec] [-n files] [-s size] [-S stable] [-u uid] [-g gid] [-C pid] [-R] [-k] [-z] HOST EXPORT\n", MAXC, MAXQ);
+			"                [-t sec] [-w sec] [-n files] [-s size] [-S stable] [-u uid] [-g gid] [-C pid] [-D command] [-R] [-k] [-z] HOST EXPORT\n", MAXC, MAXQ);
 		return 2;
 	}
 	cfg.host = argv[optind]; cfg.path = argv[optind + 1];

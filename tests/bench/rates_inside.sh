@@ -5,6 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$1 work=$2 rounds=$3 seconds=$4
 bin=$build/tests/bin
+burst_mib=1024	# half of a share's journal_bytes as it is by default
 declare -A port mount export pid
 stream=
 tier() { # tier NAME PORT: our daemon with a share of that tier
@@ -59,6 +60,44 @@ for r in json.load(sys.stdin)["results"]:
     name = r["op"] + (":%dk" % (r["size"] >> 10) if r["size"] else "")
     rate = r["ops_per_s"] * (1 - r["errors"] / max(r["ops"], 1))
     print(sys.argv[1], name, sys.argv[2], rate, r["server_cpu_us_per_op"], r["lat_us"]["p99"])
+' "$server" "$shape" >>"$work/figures" || true
+}
+
+# Half the journal's cap into new files, then over the same files; before each burst all that came
+# before is drained: to the disk, ours to containers as well.
+cat >"$work/drain" <<'END'
+#!/bin/bash
+# drain [METRICS-PORT]
+[ -z "${1:-}" ] || python3 -c '
+import sys, time, urllib.request
+for i in range(1200):
+    text = urllib.request.urlopen("http://127.0.0.1:%s/metrics" % sys.argv[1]).read().decode()
+    dirty = [float(l.split()[-1]) for l in text.splitlines()
+             if l.startswith("dittofs_share_dirty_bytes")]
+    if dirty and not any(dirty):
+        sys.exit(0)
+    time.sleep(0.1)
+sys.exit("dirty data stays")
+' "$1" || exit 1
+sleep 1.5	# the checkpoint behind it
+sync
+END
+chmod +x "$work/drain"
+
+burst() { # burst SERVER SHAPE CONNS DEPTH
+	local server=$1 shape=$2 conns=$3 depth=$4 drain="$work/drain"
+	[ "$server" = ganesha ] || drain="$drain $((${port[$server]} + 1))"
+	"$bin/nfsbench" -p "${port[$server]}" -m "${mount[$server]}" -C "${pid[$server]}" \
+		-c "$conns" -q "$depth" -z -n 1 -s $((burst_mib / conns))m -D "$drain" \
+		-o burst:1m,burst:1m 127.0.0.1 "${export[$server]}" 2>>"$work/errors" |
+		python3 -c '
+import json, sys
+for name, r in zip(("burst:new", "burst:over"), json.load(sys.stdin)["results"]):
+    if r["errors"] or r["unstable"] < 0.9 * r["ops"]:
+        continue
+    for more, ms in (("", 0), ("+commit", r["commit_ms"])):
+        print(sys.argv[1], name + more, sys.argv[2], r["ops"] / (r["secs"] + ms / 1000),
+              r["server_cpu_us_per_op"], r["lat_us"]["p99"])
 ' "$server" "$shape" >>"$work/figures" || true
 }
 
@@ -124,6 +163,12 @@ for ((round = 0; round < rounds; round++)); do	# operation by operation, servers
 	for server in local writeback ganesha; do
 		files $server
 	done
+	for shape in "1 1" "4 16"; do
+		read -r conns depth <<<"$shape"
+		for server in local ganesha; do
+			burst $server "${conns}x$depth" "$conns" "$depth"
+		done
+	done
 	appends
 	beside local read
 	beside local write
@@ -153,7 +198,7 @@ profile() {
 		tr -s ' ' | sed -nE 's/^ ([0-9.]+%)/\1/p' | head -n 3 | sed "s/^/$* | /"
 }
 cp "$work/figures" "$work/measured"
-python3 "$here/rates_table" --missed "$work/measured" | sort -u | head -n 8 |
+python3 "$here/rates_table" --missed "$work/measured" | sort -u | head -n 16 |
 	while read -r server op shape; do
 		if command -v perf >/dev/null; then
 			profile "$server" "$op" "$shape"

@@ -14,13 +14,17 @@ server_begin "${1:-$e2e_top}"
 port=${DFS_TEST_NFS#*:}
 port=${port%%:*}
 out=$(mktemp)
-"$e2e_top/tests/kclient/kclient" run --timeout 2400 --forward "$port" --env "PORT=$port" \
+"$e2e_top/tests/kclient/kclient" run --timeout 7200 --forward "$port" --env "PORT=$port" \
 	--env "PJDFSTEST=$PJDFSTEST" -- bash -c '
 	mkdir -p /mnt/n
 	mount -t nfs -o "vers=3,tcp,nolock,port=$PORT,mountport=$PORT,mountproto=tcp" "$KC_SERVER:/export" /mnt/n || exit 1
 	mkdir -p /mnt/n/pjd && cd /mnt/n/pjd
 	for t in $(cd "$PJDFSTEST/tests" && find . -name "*.t" | sort); do
-		/bin/busybox sh "$PJDFSTEST/tests/$t" 2>&1 | sed -n "s|^not ok \([0-9]*\).*|${t#./} \1|p; s|^ok .*|pass|p"
+		/bin/busybox sh "$PJDFSTEST/tests/$t" 2>&1 | awk -v t="${t#./}" "
+			/^1\.\.[0-9]/ { plan = substr(\$1, 4) }
+			/^ok / { seen++; print \"pass\" }
+			/^not ok / { seen++; print t, \$3 + 0 }
+			END { if (seen != plan) print t, \"broke off\" }"
 	done' >"$out" || { tail "$out"; exit 1; }
 passed=$(grep -c '^pass$' "$out" || true)
 grep -v '^pass$' "$out" | sort >"$out.failed" || true

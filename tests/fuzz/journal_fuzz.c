@@ -36,12 +36,16 @@ static void
 item_holds(const struct txn_item *item)
 {
 	touch(item->key.at, item->key.len);
-	touch(item->body.at, item->body.len);
+	if (item->kind == ITEM_PUT)
+		touch(item->body.at, item->body.len);
 	if (item->kind == ITEM_DATA) {
 		uint64_t len = item->to - item->from;
 
 		assert(item->to > item->from && len <= TXN_DATA_MAX);
 		touch(item->crc, (len + TXN_CRC_UNIT - 1) / TXN_CRC_UNIT * sizeof *item->crc);
+		if (item->seal != NULL)
+			touch(item->seal->tags,
+			    (len + TXN_CRC_UNIT - 1) / TXN_CRC_UNIT * ITEM_TAG_BYTES);
 	} else if (item->kind == ITEM_HOLE || item->kind == ITEM_CARVED) {
 		assert(item->from <= item->to);
 	}
@@ -243,6 +247,20 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 /* --- seeds --- */
 
 #ifndef FUZZ_ENGINE
+/* As if the last item, which is a DATA, had been sealed. */
+static void
+some_seal(struct txn *t)
+{
+	struct txn_item *item = t->first;
+	struct item_seal *seal = arena_zalloc(&t->arena, sizeof *seal);
+	uint8_t *tags = arena_zalloc(&t->arena, ITEM_TAG_BYTES * 17);
+
+	while (item->next != NULL)
+		item = item->next;
+	*seal = (struct item_seal){ 1, 1, rand_u64(), tags };
+	txn_item_sealed(t, item, seal, item->crc);
+}
+
 static void
 some_data(struct txn *t, uint32_t len)
 {
@@ -255,6 +273,8 @@ some_data(struct txn *t, uint32_t len)
 	buf_put(&b);
 	txn_data(t, rand_u64() | 1, rand_u64() >> 24, &chain);
 	chain_clear(&chain);
+	if (rand_u64() % 2 == 0)
+		some_seal(t);
 }
 
 /* A change set with something of every kind. */

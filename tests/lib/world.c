@@ -35,7 +35,7 @@ open_share(void)
 {
 	char why[512] = "";
 
-	if (share_wire(&conf, NULL, 8 << 20, forget, why, sizeof why) != OK)
+	if (share_wire(&conf, NULL, NULL, 8 << 20, forget, why, sizeof why) != OK)
 		check_fail(__FILE__, __LINE__, "the share does not open: %s", why);
 }
 

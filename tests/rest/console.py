@@ -255,6 +255,10 @@ def live():
 
 
 def others():
+    if "clients" in b.js("[...document.querySelectorAll('nav a')].map((a) => a.hash).join()"):
+        page("clients")
+        until("document.querySelector('main tbody')?.innerText.includes('127.0.0.1')", "a client is listed while it works")
+        case(b.js("!!document.querySelector(\"main [aria-label='Disconnect 127.0.0.1']\")"), "and could be disconnected")
     page("settings")
     until(text_in("logging.level"), "live settings")
     page("audit")

@@ -1,8 +1,11 @@
 #include "tests/unit/mgmt/rest/side.h"
 
+#include "backends/block/doctor.h"
+#include "mgmt/shares/spec.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/model/share_conf.h"
+#include "pipeline/sync/sync.h"
 #include "tests/lib/check.h"
 
 #include <stdio.h>
@@ -55,9 +58,18 @@ side_shares(const char *name)
 }
 
 static enum status
-share_open(const struct share_conf *conf, struct share_rules *rules, char *why, size_t cap)
+share_open(const struct share_conf *conf, struct share_rules *rules, const struct store_spec *remote,
+    char *why, size_t cap)
 {
 	int at = side_at("");
+
+	side.remote[0] = '\0';
+	for (uint32_t i = 0; remote != NULL && i < remote->noptions; i++) {
+		size_t len = strlen(side.remote);
+
+		snprintf(side.remote + len, sizeof side.remote - len, "%s=%s;",
+		    remote->option[i].key, remote->option[i].value);
+	}
 
 	rules_put(&side.last);
 	side.last = rules;
@@ -103,6 +115,22 @@ share_rules(const char *name, struct share_rules *rules)
 	return old;
 }
 
+/* The first time; after that it says that there is no key. */
+static enum status
+share_rotate(const char *name, uint32_t *version, char *why, size_t cap)
+{
+	static uint32_t turns;
+
+	if (!side_shares(name))
+		return ST_NOENT;
+	if (turns++ > 0) {
+		snprintf(why, cap, "it does not encrypt");
+		return ST_INVAL;
+	}
+	*version = 2;
+	return OK;
+}
+
 static void
 share_look(const char *name, struct rest_share_state *s)
 {
@@ -127,6 +155,41 @@ static bool
 adapter_runs(const char *type)
 {
 	return strcmp(type, "nfs") == 0 && side.nfs;
+}
+
+static bool
+share_blocks(const char *name, bool push, struct sync_remote *out)
+{
+	*out = (struct sync_remote){ .has = true, .drained = !push, .away = true, .away_ms = 5000,
+		.pending = 3, .pending_bytes = 77, .text = "peer not reachable" };
+	return side_shares(name);
+}
+
+static void
+drain(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg)
+{
+	struct sync_remote r;
+
+	for (int i = 0; i < SIDE_SHARES; i++)
+		if (side.open[i][0] != '\0' && share_blocks(side.open[i], true, &r))
+			see(side.open[i], &r, arg);
+}
+
+/* Good where it is said to be, else as a store that is away. */
+static enum status
+store_try(const struct store_spec *spec, bool whole, struct block_check *check, unsigned *np, char *why,
+    size_t cap)
+{
+	(void)why, (void)cap;
+	*np = whole ? 2 : 1;
+	check[0] = (struct block_check){ .what = "reached" };
+	check[1] = (struct block_check){ .what = "put", .finding = BLOCK_MISSING };
+	if (strcmp(spec->name, "away") != 0)
+		return OK;
+	check[0].finding = BLOCK_BAD;
+	snprintf(check[0].text, sizeof check[0].text, "peer not reachable");
+	*np = 1;
+	return OK;
 }
 
 static enum status
@@ -173,8 +236,9 @@ metrics(struct text *page)
 	text_add(page, "dittofs_up 1\n");
 }
 
-static const struct rest_house house = { share_open, share_close, share_rules, share_look, adapter_set,
-	adapter_runs, adapter_tune, clients, mounts, disconnect, metrics };
+static const struct rest_house house = { share_open, share_close, share_rules, share_rotate, share_look,
+	adapter_set, adapter_runs, share_blocks, drain, store_try, adapter_tune, clients, mounts,
+	disconnect, metrics };
 
 /* --- start --- */
 

@@ -19,6 +19,7 @@ struct side {
 	bool nfs;
 	uint16_t nfs_port, refuse_port;
 	uint16_t port;			/* of REST */
+	char remote[400];		/* "option=value;" of the last share opened with one */
 	char tuned[300];		/* the last setting of an adapter */
 	int tunes;
 };

@@ -51,6 +51,32 @@ CASE(a_group_reads_back_as_it_was_sealed)
 	EQ(group_bytes(&back), 12288);
 }
 
+CASE(much_data_begins_at_a_block_and_little_right_behind_the_entries)
+{
+	struct group_head h = some_group(), back;
+	uint8_t group[GROUP_HEADER + 500];
+
+	EQ(group_lead(500, 9000), 0);
+	EQ(group_data_at(&h), GROUP_HEADER + 500);
+	h.data_bytes = 1 << 20;
+	for (uint32_t bytes = 1; bytes < 3 * GROUP_BLOCK; bytes += 17) {
+		h.entries_bytes = bytes;
+		h.lead_bytes = group_lead(bytes, h.data_bytes);
+		TRUE(h.lead_bytes < GROUP_BLOCK);
+		EQ(group_data_at(&h) % GROUP_BLOCK, 0);
+		EQ(group_bytes(&h), group_data_at(&h) + h.data_bytes);
+	}
+	h.entries_bytes = 500;
+	h.lead_bytes = group_lead(500, h.data_bytes);
+	fill(group, sizeof group);
+	group_seal(&h, id, group);
+	TRUE(group_parse(group, id, &back));
+	EQ(back.lead_bytes, h.lead_bytes);
+	h.lead_bytes = GROUP_BLOCK;
+	group_seal(&h, id, group);
+	FALSE(group_parse(group, id, &back));
+}
+
 CASE(no_flipped_byte_of_a_group_passes)
 {
 	struct group_head h = some_group(), back;

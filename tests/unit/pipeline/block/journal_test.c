@@ -6,6 +6,7 @@
 
 #include "pipeline/base/clock.h"
 #include "pipeline/base/fault.h"
+#include "pipeline/base/meter.h"
 #include "pipeline/base/thread.h"
 #include "pipeline/record/key.h"
 #include "tests/lib/check.h"
@@ -318,6 +319,30 @@ CASE(a_full_journal_says_delay_and_lets_what_frees_space_pass)
 	rig_stop();
 }
 
+CASE(so_many_pieces_a_share_may_have_and_no_more)
+{
+	enum { MOST = 64 };
+	struct block_usage u;
+	enum status st = OK;
+	struct rig r;
+	lsn_t lsn;
+	int n = 0;
+
+	rig_start();
+	rig_place(&r, "pieces", "memory");
+	EQ(rig_open(&r, true, NULL), OK);
+	block_usage_read(r.share, &u);
+	EQ(u.places_max, 2 << 20);
+	r.share->block->journal->places_max = MOST;
+	for (; n < 2 * MOST && st == OK; n++)
+		st = rig_put(&r, 30, "x", 1, "byte", 1, (uint64_t)n * 2, &lsn);
+	EQ(st, ST_DELAY);
+	EQ(n, MOST + 1);
+	EQ(rig_put(&r, 31, "x", 1, NULL, 0, 0, &lsn), OK);	/* what has no data goes on */
+	rig_close(&r);
+	rig_stop();
+}
+
 CASE(what_is_reserved_counts_until_it_is_let_go)
 {
 	struct rig r;
@@ -620,6 +645,53 @@ CASE(an_entry_without_a_waiter_is_written_at_the_tick)
 	EQ(rig_open(&r, true, NULL), OK);
 	put(&r, 10, 1, &lsn);
 	for (int i = 0; i < 100 && !block_durable(r.share, lsn); i++)
+		usleep(10000);
+	TRUE(block_durable(r.share, lsn));
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(a_burst_nobody_waits_for_is_written_at_once_and_synced_when_somebody_asks)
+{
+	static uint8_t data[300 << 10];
+	int64_t groups, syncs;
+	struct rig r;
+	lsn_t lsn;
+
+	rig_start();
+	rig_place(&r, "burst", "leveldb");
+	EQ(rig_open(&r, true, NULL), OK);
+	rig_close(&r);
+	rig_stop();
+	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = 4 << 20,
+		.tick_ms = 600000 });
+	EQ(rig_open(&r, false, NULL), OK);
+	groups = meter_value(METER_JOURNAL_GROUPS);
+	syncs = meter_value(METER_JOURNAL_SYNCS);
+	EQ(rig_put(&r, 20, "x", 1, data, sizeof data, 0, &lsn), OK);
+	for (int i = 0; i < 1000 && meter_value(METER_JOURNAL_GROUPS) == groups; i++)
+		usleep(10000);
+	EQ(meter_value(METER_JOURNAL_GROUPS), groups + 1);
+	EQ(meter_value(METER_JOURNAL_SYNCS), syncs);
+	FALSE(block_durable(r.share, lsn));
+	EQ(block_wait(r.share, lsn), OK);
+	EQ(meter_value(METER_JOURNAL_SYNCS), syncs + 1);
+	rig_close(&r);
+	rig_stop();
+}
+
+CASE(a_burst_nobody_waits_for_is_durable_after_the_tick)
+{
+	static uint8_t data[300 << 10];
+	struct rig r;
+	lsn_t lsn;
+
+	rig_start();
+	rig_place(&r, "bursts", "leveldb");
+	EQ(rig_open(&r, true, NULL), OK);
+	for (int i = 0; i < 8; i++)
+		EQ(rig_put(&r, 20, "x", 1, data, sizeof data, (uint64_t)i * sizeof data, &lsn), OK);
+	for (int i = 0; i < 1000 && !block_durable(r.share, lsn); i++)
 		usleep(10000);
 	TRUE(block_durable(r.share, lsn));
 	rig_close(&r);

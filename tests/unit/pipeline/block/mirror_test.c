@@ -27,9 +27,9 @@ open_fresh(void)
 
 	container_plain_keys(digest_key, &keys);
 	snprintf(dir, sizeof dir, "%s/c%d", check_tmpdir(), n++);
-	EQ(mirror_open(dir, &ident, &keys, &m), ST_NOENT);	/* its folder is not made here */
+	EQ(mirror_open(dir, &ident, &keys, NULL, &m), ST_NOENT);	/* its folder is not made here */
 	EQ(mkdir(dir, 0700), 0);
-	EQ(mirror_open(dir, &ident, &keys, &m), OK);
+	EQ(mirror_open(dir, &ident, &keys, NULL, &m), OK);
 	return m;
 }
 
@@ -124,7 +124,7 @@ CASE(it_is_there_after_a_new_open_and_gone_after_delete)
 	bytes = mirror_bytes(m);
 	TRUE(bytes > 3000);
 	mirror_close(&m);
-	EQ(mirror_open(dir, &ident, &keys, &m), OK);
+	EQ(mirror_open(dir, &ident, &keys, NULL, &m), OK);
 	EQ(mirror_bytes(m), bytes);
 	EQ(get(m, 0xabcdef0123456789, 1, false), OK);
 	EQ(mirror_delete(m, 0xabcdef0123456789), OK);

@@ -20,7 +20,7 @@
 
 enum { AGAINS = 3, MESSAGE_MAX = 1 << 20 };
 
-_Atomic uint64_t echo_greeted, echo_left, echo_finished, echo_held;
+_Atomic uint64_t echo_greeted, echo_left, echo_finished, echo_held, echo_long, echo_astride;
 
 static struct mutex mutex;
 static struct cond some;
@@ -80,6 +80,11 @@ decode(struct job *job)
 	uint32_t *again = arena_zalloc(&job->arena, sizeof *again);
 
 	job->wire = again;
+	if (job->message.len >= 64 << 10) {
+		atomic_fetch_add(&echo_long, 1);
+		atomic_fetch_add(&echo_astride,
+		    (uintptr_t)(job->message.at + job->message.len) % 4096 != 0);
+	}
 	switch (job->message.at[0]) {
 	case 'd':
 		return DECODED_REPLY;

@@ -17,6 +17,7 @@
 
 extern const struct protocol echo_protocol;
 extern _Atomic uint64_t echo_greeted, echo_left, echo_finished, echo_held;
+extern _Atomic uint64_t echo_long, echo_astride;	/* of 64 KiB or more; that end inside a page */
 
 /* Machine and net with the toy at every address; returns its port. */
 uint16_t echo_start(const struct net_conf *conf);

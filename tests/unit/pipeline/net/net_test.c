@@ -122,13 +122,17 @@ CASE(ten_thousand_messages_are_pipelined)
 	echo_stop();
 }
 
-CASE(messages_of_a_mebibyte_go_both_ways)
+CASE(messages_of_a_mebibyte_go_both_ways_and_end_with_a_page)
 {
 	uint16_t port = echo_start(&usual);
+	uint64_t before = atomic_load(&echo_long);
 
+	atomic_store(&echo_astride, 0);
 	flood(port, 'c', 60, 1 << 20);
 	flood(port, 'c', 200, 65 << 10);
 	flood(port, 'c', 200, 64 << 10);
+	EQ(atomic_load(&echo_long) - before, 460);
+	EQ(atomic_load(&echo_astride), 0);
 	flood(port, 'c', 200, (64 << 10) - 4);
 	flood(port, 'c', 300, 30000);
 	echo_stop();

@@ -221,7 +221,7 @@ CASE(a_leaf_that_makes_no_sense_is_corrupt)
 CASE(the_smaller_rows_come_back_as_they_were)
 {
 	struct chunk c = { 9, 4, 65536, 1 }, c2;
-	struct container_row k = { CONTAINER_DYING, false, true, 16 << 20, 300 }, k2;
+	struct container_row k = { CONTAINER_DYING, false, true, 16 << 20, 300, 0x1234567890 }, k2;
 	struct reap r = { 8, 3 }, r2;
 	struct writer w = writer_of(room, sizeof room);
 	uint64_t leaf;
@@ -239,7 +239,7 @@ CASE(the_smaller_rows_come_back_as_they_were)
 	rec_container_encode(&w, &k);
 	EQ(rec_container_decode(slice_of(room, w.len), &k2), OK);
 	TRUE(k.state == k2.state && k.local == k2.local && k.remote == k2.remote);
-	TRUE(k.bytes == k2.bytes && k.chunks == k2.chunks);
+	TRUE(k.bytes == k2.bytes && k.chunks == k2.chunks && k.fence == k2.fence);
 	room[1] = 3;
 	EQ(rec_container_decode(slice_of(room, w.len), &k2), ST_CORRUPT);
 	w = writer_of(room, sizeof room);

@@ -155,6 +155,55 @@ CASE(a_txn_holds_references_of_its_data_until_it_is_freed)
 	txn_pool_fini();
 }
 
+CASE(a_sealed_item_reads_back_with_its_tags)
+{
+	static uint8_t bytes[4096], tags[2 * ITEM_TAG_BYTES] = "tags of sixteen bytes, each one";
+	static const uint32_t crc[2] = { 11, 12 };
+	const struct item_seal seal = { 3, 2, 1ull << 40, tags };
+	struct slice s = counted(70000, 1);
+	struct entry_head head;
+	struct txn_item item;
+	struct arena arena;
+	struct reader r;
+	struct writer w = writer_of(bytes, sizeof bytes);
+	struct txn *t;
+	struct chain c;
+
+	txn_pool_init(1);
+	arena_init(&arena, NULL, 0, 1 << 16);
+	t = txn_new();
+	chain_init(&c);
+	EQ(chain_push(&c, &t->arena, s), OK);
+	txn_data(t, 5, 4096, &c);
+	txn_item_sealed(t, t->first, &seal, crc);
+	t->lsn = 1;
+	txn_encode(t, &w);
+	EQ(w.len, t->record_bytes);
+	r = reader_of(bytes, w.len);
+	TRUE(entry_read_head(&r, &head));
+	TRUE(entry_read_item(&r, &item, &arena));
+	EQ(reader_left(&r), 0);
+	EQ(item.content, 5);
+	EQ(item.crc[1], 12);
+	TRUE(item.seal != NULL);
+	EQ(item.seal->version, 3);
+	EQ(item.seal->aead, 2);
+	EQ(item.seal->counter, 1ull << 40);
+	EQ_MEM(item.seal->tags, tags, sizeof tags);
+	for (uint32_t cut = 0; cut < w.len; cut++) {
+		r = reader_of(bytes, cut);
+		TRUE(!entry_read_head(&r, &head) || !entry_read_item(&r, &item, &arena));
+	}
+	bytes[ENTRY_HEAD_BYTES + 1] = 2;		/* a flag that is not known */
+	r = reader_of(bytes, w.len);
+	TRUE(entry_read_head(&r, &head) && !entry_read_item(&r, &item, &arena));
+	chain_clear(&c);
+	txn_free(&t);
+	slice_put(&s);
+	arena_rewind(&arena);
+	txn_pool_fini();
+}
+
 CASE(the_pool_is_bounded)
 {
 	struct txn *t[3];

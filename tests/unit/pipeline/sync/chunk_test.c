@@ -212,18 +212,18 @@ spoil(struct yard *y)
 
 CASE(what_was_seen_damaged_is_stored_again_and_heals)
 {
-	uint8_t *bytes = noise(20000), *to = xmalloc(20000);
+	uint8_t *bytes = noise(16000), *to = xmalloc(16000);
 	struct tally t;
 	struct yard y;
 
 	yard_start();
 	yard_make(&y, "memory");
-	yard_write(&y, 1, 0, bytes, 20000);
+	yard_write(&y, 1, 0, bytes, 16000);
 	yard_drain(&y);
 	spoil(&y);
-	EQ(yard_read(&y, 1, 0, 20000, to), ST_CORRUPT);
+	EQ(yard_read(&y, 1, 0, 16000, to), ST_CORRUPT);
 	EQ(suspects_count(block_suspects(y.share)), 1);
-	yard_write(&y, 2, 0, bytes, 20000);
+	yard_write(&y, 2, 0, bytes, 16000);
 	yard_drain(&y);
 	EQ(suspects_count(block_suspects(y.share)), 0);
 	yard_compare(&y, 2);

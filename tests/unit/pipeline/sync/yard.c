@@ -7,6 +7,7 @@
 #include "backends/backends.h"
 #include "pipeline/base/log.h"
 #include "pipeline/block/fetch.h"
+#include "pipeline/block/keys.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/cache/want.h"
 #include "pipeline/record/key.h"
@@ -41,14 +42,31 @@ yard_start(void)
 void
 yard_make(struct yard *y, const char *kind)
 {
+	yard_make_as(y, kind, 0, 0);
+}
+
+void
+yard_make_as(struct yard *y, const char *kind, uint8_t aead, uint8_t level)
+{
 	static int n;
 
-	*y = (struct yard){ .kind = kind };
+	*y = (struct yard){ .kind = kind, .encryption = aead, .compression = level };
 	snprintf(y->dir, sizeof y->dir, "%s/yard%d", check_tmpdir(), n++);
 	TRUE(mkdir(y->dir, 0700) == 0);
 	for (int i = 0; i < YARD_CONTENTS; i++)
 		y->oracle[i] = xcalloc(1, YARD_SPAN);
 	yard_open(y, true);
+}
+
+static void
+open_keys(struct yard *y)
+{
+	static const uint8_t key[SHARE_KEY_BYTES] = "the yard's own key";
+	struct share *s = y->share;
+
+	EQ(keys_new(s->row.share_id, y->encryption, &s->keys), OK);
+	EQ(keys_add(s->keys, 1, key), OK);
+	keys_digest(s->keys, s->row.digest_key);
 }
 
 void
@@ -65,9 +83,12 @@ yard_open(struct yard *y, bool fresh)
 	memset(y->share->row.journal_id, 2, 16);
 	memset(y->share->row.digest_key, 3, 32);
 	y->share->row.share = 9;
+	if (y->encryption != 0)
+		open_keys(y);
 	EQ(meta_store_open(y->kind, &(struct meta_conf){ .dir = y->dir }, &y->share->store, why,
 	    sizeof why), OK);
 	EQ(block_open(y->share, fresh, NULL, why, sizeof why), OK);
+	y->share->remote = y->remote;
 	sync_open_share(y->share);
 }
 
@@ -77,6 +98,7 @@ yard_close(struct yard *y)
 	EQ(sync_close_share(y->share), OK);
 	EQ(block_close(y->share), OK);
 	block_free(y->share);
+	keys_free(&y->share->keys);
 	share_put(&y->share);
 }
 

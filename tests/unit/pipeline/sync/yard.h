@@ -14,7 +14,8 @@ struct yard {
 	struct share *share;
 	char dir[512];
 	const char *kind;
-	uint8_t compression;		/* from the next opening on */
+	struct block_store *remote;	/* from the next opening on; the case's */
+	uint8_t encryption, compression;	/* from the next opening on */
 	uint8_t *oracle[YARD_CONTENTS];	/* of content 1, 2, …: bytes and their number */
 	uint64_t size[YARD_CONTENTS];
 };
@@ -26,6 +27,7 @@ struct tally {				/* rows in the share, as a recount finds them */
 
 void yard_start(void);			/* the machine, once a program */
 void yard_make(struct yard *y, const char *kind);	/* a fresh share in a folder of its own */
+void yard_make_as(struct yard *y, const char *kind, uint8_t aead, uint8_t level);
 void yard_open(struct yard *y, bool fresh);
 void yard_close(struct yard *y);
 void yard_end(struct yard *y);		/* closed already; the oracle goes */

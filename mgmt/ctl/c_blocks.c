@@ -1,0 +1,82 @@
+/*
+ * What a share's blocks do: the long errands, which are asked after until they end, with a line
+ * of progress where somebody looks.
+ */
+#include "mgmt/ctl/ctl.h"
+#include "mgmt/ctl/http.h"
+
+#include "pipeline/base/clock.h"
+#include "pipeline/base/text.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ASK_EVERY_MS = 500, DRAIN_S = 360 };
+
+static int64_t
+number(const struct rest_json *j, const char *key)
+{
+	const struct rest_json *n = rest_json_get(j, key);
+
+	return n == NULL ? 0 : rest_json_int(n);
+}
+
+static void
+progress(const struct rest_json *j)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%lld containers, %lld MiB to go; %lld MiB not yet packed   ",
+		    (long long)number(j, "pending_uploads"), (long long)number(j, "pending_bytes") >> 20,
+		    (long long)number(j, "unsynced_bytes") >> 20);
+}
+
+/* How far it is from its end: what does not grow less for the whole of the time has stalled. */
+static int64_t
+left(const struct rest_json *j)
+{
+	return number(j, "pending_bytes") + number(j, "unsynced_bytes") + number(j, "pending_uploads");
+}
+
+int
+ctl_do_drain(struct ctl_run *run)
+{
+	const char *said = ctl_said(run, "timeout");
+	uint64_t wait_ns = DRAIN_S * NS_PER_S, moved = clock_mono_ns();
+	struct timespec nap = clock_timespec(ASK_EVERY_MS * NS_PER_MS);
+	int64_t least = INT64_MAX;
+	char path[CTL_URL_MAX];
+	struct rest_json *out;
+	int code;
+
+	if (said != NULL && !text_duration(said, &wait_ns)) {
+		ctl_fail("--timeout wants a duration as 90s or 6m, not \"%s\"", said);
+		return 2;
+	}
+	if (!ctl_path(run, run->command->path, path))
+		return 2;
+	for (;;) {
+		bool over;
+
+		code = ctl_ask(run, "POST", path, NULL, &out);
+		if (code != 0)
+			return code;
+		over = rest_json_kind(rest_json_get(out, "drained")) == REST_TRUE;
+		if (left(out) < least) {
+			least = left(out);
+			moved = clock_mono_ns();
+		}
+		progress(out);
+		if (over || clock_mono_ns() - moved > wait_ns)
+			break;
+		rest_json_free(out);
+		nanosleep(&nap, NULL);
+	}
+	if (isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+	code = ctl_print(run, rest_json_get(out, "shares"), run->command->columns);
+	if (code == 0 && rest_json_kind(rest_json_get(out, "drained")) != REST_TRUE)
+		code = ctl_fail("nothing has moved for the whole time; see LAST ERROR above");
+	rest_json_free(out);
+	return code;
+}

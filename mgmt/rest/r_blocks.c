@@ -1,0 +1,90 @@
+/*
+ * A share's blocks: what lies where, and what is on its way.  Nothing here waits for a store: who
+ * wants to see an end asks again.
+ */
+#include "mgmt/rest/entity.h"
+
+#include "pipeline/sync/sync.h"
+
+#include <string.h>
+
+static struct rest_json *
+blocks_json(const char *name, const struct sync_remote *r)
+{
+	struct rest_json *j = rest_json_object();
+
+	rest_json_put_str(j, "share", name);
+	rest_json_put_bool(j, "has_remote", r->has);
+	rest_json_put_bool(j, "drained", r->drained);
+	rest_json_put_bool(j, "remote_healthy", !r->away);
+	rest_json_put_int(j, "outage_duration_seconds", (int64_t)(r->away_ms / 1000));
+	rest_json_put_int(j, "unsynced_bytes", (int64_t)r->dirty_bytes);
+	rest_json_put_int(j, "pending_uploads", (int64_t)r->pending);
+	rest_json_put_int(j, "pending_bytes", (int64_t)r->pending_bytes);
+	rest_json_put_int(j, "running_uploads", (int64_t)r->running);
+	rest_json_put_int(j, "uploads_at_once", (int64_t)r->at_once);
+	rest_json_put_int(j, "puts", (int64_t)r->puts);
+	rest_json_put_int(j, "completed_syncs", (int64_t)r->uploaded);
+	rest_json_put_int(j, "completed_bytes", (int64_t)r->uploaded_bytes);
+	rest_json_put_int(j, "failed_syncs", (int64_t)r->retries);
+	rest_json_put_int(j, "deleted", (int64_t)r->deleted);
+	rest_json_put_int(j, "damaged", (int64_t)r->damaged);
+	rest_json_put_str(j, "last_error", r->text);
+	return j;
+}
+
+/* The share that the path names, with what the house says of it; false: said why not. */
+static bool
+find(struct rest_call *call, bool push, struct db_row *row, struct sync_remote *r)
+{
+	if (!rest_row_find(call, DB_SHARE, row))
+		return false;
+	if (rest_state.conf.house->share_blocks(db_text(DB_SHARE, row, "name"), push, r))
+		return true;
+	rest_problem(call, 409, "not_open", "dfsctl share enable", "the share \"%s\" does not serve",
+	    db_text(DB_SHARE, row, "name"));
+	return false;
+}
+
+void
+rest_do_blocks_stats(struct rest_call *call)
+{
+	struct sync_remote r;
+	struct db_row row;
+
+	if (find(call, false, &row, &r))
+		rest_json_reply(call, 200, blocks_json(db_text(DB_SHARE, &row, "name"), &r));
+}
+
+struct sum {
+	struct rest_json *list;
+	bool drained;
+	uint64_t pending, bytes, dirty;
+};
+
+static void
+add_share(const char *name, const struct sync_remote *r, void *arg)
+{
+	struct sum *s = arg;
+
+	s->drained &= r->drained;
+	s->pending += r->pending;
+	s->bytes += r->pending_bytes;
+	s->dirty += r->dirty_bytes;
+	rest_json_add(s->list, blocks_json(name, r));
+}
+
+void
+rest_do_drain_uploads(struct rest_call *call)
+{
+	struct sum s = { .list = rest_json_array(), .drained = true };
+	struct rest_json *out = rest_json_object();
+
+	rest_state.conf.house->drain(add_share, &s);
+	rest_json_put_bool(out, "drained", s.drained);
+	rest_json_put_int(out, "pending_uploads", (int64_t)s.pending);
+	rest_json_put_int(out, "pending_bytes", (int64_t)s.bytes);
+	rest_json_put_int(out, "unsynced_bytes", (int64_t)s.dirty);
+	rest_json_put(out, "shares", s.list);
+	rest_json_reply(call, 200, out);
+}

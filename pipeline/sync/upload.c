@@ -1,0 +1,619 @@
+/*
+ * A container is in the queue, in a slot, or among those that have arrived.  Calls end on a thread
+ * of the store's, which only notes the outcome and posts the errand.  After a failure nothing
+ * begins for a while, longer each time, with jitter; then one call tries whether the remote is
+ * back.  How many run at once grows while all go well and is halved when one does not.
+ *
+ * Each object is verified on its way out.  PUT asks for a free name; where it is taken, by a
+ * reply that was lost before a restart, a HEAD must show our size, or it is put over.
+ */
+#include "pipeline/sync/upload.h"
+
+#include "pipeline/base/clock.h"
+#include "pipeline/base/log.h"
+#include "pipeline/base/meter.h"
+#include "pipeline/base/rand.h"
+#include "pipeline/base/text.h"
+#include "pipeline/block/mirror.h"
+
+#include <stdlib.h>
+
+enum { SLOTS = 16, AT_ONCE_FIRST = 2, AT_ONCE_MOST = 6, PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 60000,
+	DOUBLINGS = 7, CALL_S = 600, SCAN_ROWS = 1024, SETTLE_ROWS = 64 };
+
+struct item {
+	uint64_t number, bytes, fence;
+};
+
+struct items {				/* first in, first out */
+	struct item *v;
+	size_t at, n, cap;		/* v[at..n) */
+};
+
+enum slot_state { SLOT_FREE, SLOT_RUNS, SLOT_ENDED };
+
+struct slot {
+	struct block_call call;
+	struct upload *upload;
+	enum slot_state state;
+	struct item item;
+	uint8_t *bytes;			/* PUT: the container */
+};
+
+struct upload {
+	struct sync *sync;
+	struct block_store *store;
+	struct mutex mutex;		/* rank LEDGER: all below */
+	struct cond ended;
+	bool closing;
+	struct slot slot[SLOTS];
+	unsigned running, at_once, good;	/* good: since at_once changed */
+	struct items queue, arrived, unwanted, gone;
+	uint64_t known;			/* rows up to that container have been seen */
+	lsn_t learned;			/* all rows as of then, where they are durable */
+	unsigned failures;		/* since the last success */
+	uint64_t pause_until_ns, away_since_ns;
+	uint64_t pending_bytes;		/* of queue, slots and arrived */
+	struct sync_remote seen;	/* counters, and the last failure's text */
+};
+
+void
+upload_name(const struct share *s, uint64_t fence, uint64_t number, char name[UPLOAD_NAME])
+{
+	struct text t = text_of(name, UPLOAD_NAME);
+
+	text_hex(&t, s->row.share_id, sizeof s->row.share_id);
+	text_addf(&t, "/c/%016llx-%016llx", (unsigned long long)fence, (unsigned long long)number);
+	assert(!t.cut);
+}
+
+/* --- lists --- */
+
+static void
+items_push(struct items *q, const struct item *it)
+{
+	if (q->n == q->cap && q->at > q->cap / 2) {
+		memmove(q->v, q->v + q->at, (q->n - q->at) * sizeof *q->v);
+		q->n -= q->at;
+		q->at = 0;
+	}
+	if (q->n == q->cap) {
+		q->cap = MAX((size_t)64, q->cap * 2);
+		q->v = xrealloc(q->v, q->cap * sizeof *q->v);
+	}
+	q->v[q->n++] = *it;
+}
+
+static bool
+items_pop(struct items *q, struct item *it)
+{
+	if (q->at == q->n)
+		return false;
+	*it = q->v[q->at++];
+	if (q->at == q->n)
+		q->at = q->n = 0;
+	return true;
+}
+
+/* Back to the front, where it came from. */
+static void
+items_unpop(struct items *q, const struct item *it)
+{
+	if (q->at > 0) {
+		q->v[--q->at] = *it;
+		return;
+	}
+	items_push(q, it);
+	memmove(q->v + 1, q->v, (q->n - 1) * sizeof *q->v);
+	q->v[0] = *it;
+}
+
+static bool
+items_take(struct items *q, uint64_t number)
+{
+	for (size_t i = q->at; i < q->n; i++)
+		if (q->v[i].number == number) {
+			q->v[i] = q->v[--q->n];
+			return true;
+		}
+	return false;
+}
+
+static bool
+items_has(const struct items *q, uint64_t number)
+{
+	for (size_t i = q->at; i < q->n; i++)
+		if (q->v[i].number == number)
+			return true;
+	return false;
+}
+
+/* --- opening and closing --- */
+
+struct upload *
+upload_new(struct sync *y)
+{
+	struct upload *u = xcalloc(1, sizeof *u);
+
+	u->sync = y;
+	u->store = y->share->remote;
+	u->at_once = y->share->remote_uploads != 0 ?
+	    MIN(y->share->remote_uploads, (uint32_t)SLOTS) : AT_ONCE_FIRST;
+	mutex_init(&u->mutex, RANK_LEDGER, y->share->row.share);
+	cond_init(&u->ended);
+	for (int i = 0; i < SLOTS; i++)
+		u->slot[i].upload = u;
+	return u;
+}
+
+/* The errand's own thread runs no more; calls that were begun end first. */
+void
+upload_free(struct upload **up)
+{
+	struct upload *u = TAKE(up);
+
+	if (u == NULL)
+		return;
+	mutex_lock(&u->mutex);
+	u->closing = true;
+	for (int i = 0; i < SLOTS; i++)
+		if (u->slot[i].state == SLOT_RUNS)
+			u->store->ops->cancel(u->store, &u->slot[i].call);
+	while (u->running > 0)
+		cond_wait(&u->ended, &u->mutex);
+	mutex_unlock(&u->mutex);
+	for (int i = 0; i < SLOTS; i++)
+		free(u->slot[i].bytes);
+	meter_add(METER_UPLOAD_PENDING, -(int64_t)u->pending_bytes);
+	free(u->queue.v);
+	free(u->arrived.v);
+	free(u->unwanted.v);
+	free(u->gone.v);
+	mutex_destroy(&u->mutex);
+	cond_destroy(&u->ended);
+	free(u);
+}
+
+/* --- what there is to do --- */
+
+struct scan {
+	struct upload *upload;
+	struct item v[SCAN_ROWS];
+	uint32_t n;
+	uint64_t known;
+	bool more;
+	enum status st;
+};
+
+/* A row is good for it once its entry is durable: what may yet be lost does not go far away. */
+static bool
+see_row(void *arg, struct slice key, const struct version *v)
+{
+	struct scan *sc = arg;
+	struct container_row row;
+
+	if (key.len != 9) {
+		sc->st = ST_CORRUPT;
+		return false;
+	}
+	if (sc->n == SCAN_ROWS) {
+		sc->more = true;
+		return false;
+	}
+	if (!block_durable(sc->upload->sync->share, v->lsn))
+		return false;
+	sc->st = rec_container_decode(v->body, &row);
+	if (sc->st != OK)
+		return false;
+	sc->known = get_be64(key.at + 1);
+	if (row.state == CONTAINER_LIVE && !row.remote)
+		sc->v[sc->n++] = (struct item){ sc->known, row.bytes, 0 };
+	return true;
+}
+
+static void
+pending_add(struct upload *u, int64_t bytes)
+{
+	u->pending_bytes += (uint64_t)bytes;
+	meter_add(METER_UPLOAD_PENDING, bytes);
+}
+
+/* Containers get their numbers in order, so what is new lies behind what is known. */
+static enum status
+learn(struct upload *u)
+{
+	static const uint8_t tag = TAG_CONTAINER;
+	struct scan *sc = xcalloc(1, sizeof *sc);
+	lsn_t durable = block_durable_lsn(u->sync->share);
+	enum status st = OK;
+
+	sc->upload = u;
+	do {
+		struct key from = key_container(u->known + 1);
+
+		sc->n = 0;
+		sc->more = false;
+		sc->known = u->known;
+		st = catalog_scan(u->sync->share->catalog, slice_of(&tag, 1), key_slice(&from), true,
+		    see_row, sc);
+		if (st == OK)
+			st = sc->st;
+		if (st != OK)
+			break;
+		mutex_lock(&u->mutex);
+		u->known = sc->known;
+		for (uint32_t i = 0; i < sc->n; i++) {
+			items_push(&u->queue, &sc->v[i]);
+			pending_add(u, (int64_t)sc->v[i].bytes);
+		}
+		mutex_unlock(&u->mutex);
+	} while (sc->more);
+	mutex_lock(&u->mutex);
+	if (st == OK)
+		u->learned = durable;
+	mutex_unlock(&u->mutex);
+	free(sc);
+	return st;
+}
+
+/* --- calls --- */
+
+static void
+call_ended(struct block_call *call)
+{
+	struct slot *s = container_of(call, struct slot, call);
+	struct upload *u = s->upload;
+
+	mutex_lock(&u->mutex);
+	s->state = SLOT_ENDED;
+	u->running--;
+	cond_broadcast(&u->ended);
+	if (!u->closing)
+		work_post(&u->sync->up);
+	mutex_unlock(&u->mutex);
+}
+
+static void
+call_begin_locked(struct upload *u, struct slot *s, enum block_call_kind kind, bool if_absent)
+{
+	s->call = (struct block_call){ .kind = kind, .if_absent = if_absent, .done = call_ended,
+		.deadline_ns = clock_mono_ns() + CALL_S * NS_PER_S };
+	chain_init(&s->call.body);
+	upload_name(u->sync->share, s->item.fence, s->item.number, s->call.name);
+	if (kind == BLOCK_PUT && chain_push(&s->call.body, NULL,
+	    slice_of(s->bytes, (uint32_t)s->item.bytes)) != OK)
+		panic("one slice does not fit into a chain");
+	s->state = SLOT_RUNS;
+	u->running++;
+	u->seen.puts += kind == BLOCK_PUT;
+	u->store->ops->start(u->store, &s->call);	/* never ends inside */
+}
+
+static void
+slot_free(struct slot *s)
+{
+	free(TAKE(&s->bytes));
+	s->state = SLOT_FREE;
+}
+
+static void
+well_locked(struct upload *u)
+{
+	uint32_t most = u->sync->share->remote_uploads;
+
+	if (u->failures > 0)
+		log_info("upload.back", F_STR("share", u->sync->share->conf.name),
+		    F_U64("away_ms", (clock_mono_ns() - u->away_since_ns) / NS_PER_MS));
+	u->failures = 0;
+	u->pause_until_ns = u->away_since_ns = 0;
+	u->seen.text[0] = '\0';
+	most = most != 0 ? MIN(most, (uint32_t)SLOTS) : (uint32_t)AT_ONCE_MOST;
+	if (++u->good >= 2 * u->at_once && u->at_once < most) {
+		u->at_once++;
+		u->good = 0;
+	}
+}
+
+static void
+unwell_locked(struct upload *u, const struct slot *s)
+{
+	uint64_t now = clock_mono_ns(), whole;
+	struct text t = text_of(u->seen.text, sizeof u->seen.text);
+
+	text_add(&t, s->call.text[0] != '\0' ? s->call.text : status_text(s->call.status));
+	if (u->failures++ == 0) {
+		u->away_since_ns = now;
+		log_warn("upload.away", F_STR("share", u->sync->share->conf.name),
+		    F_STR("why", u->seen.text));
+	}
+	whole = MIN((uint64_t)PAUSE_FIRST_MS << MIN(u->failures - 1, (unsigned)DOUBLINGS),
+	    (uint64_t)PAUSE_MOST_MS) * NS_PER_MS;
+	u->pause_until_ns = now + whole / 2 + rand_u64() % (whole / 2 + 1);
+	u->at_once = MAX(u->at_once / 2, 1u);
+	u->good = 0;
+	u->seen.retries++;
+	meter_add(METER_UPLOAD_RETRIES, 1);
+}
+
+static void
+arrived_locked(struct upload *u, struct slot *s)
+{
+	items_push(&u->arrived, &s->item);
+	u->seen.uploaded++;
+	u->seen.uploaded_bytes += s->item.bytes;
+	meter_add(METER_UPLOADED, 1);
+	meter_add(METER_UPLOADED_BYTES, (int64_t)s->item.bytes);
+	slot_free(s);
+	work_post(&u->sync->data);
+}
+
+static void
+slot_ended_locked(struct upload *u, struct slot *s)
+{
+	enum block_call_kind kind = s->call.kind;
+	enum status st = s->call.status;
+
+	chain_clear(&s->call.body);
+	if (kind == BLOCK_PUT && st == ST_EXIST) {
+		call_begin_locked(u, s, BLOCK_HEAD, false);
+		return;
+	}
+	if (kind == BLOCK_HEAD && (st == ST_NOENT || (st == OK && s->call.got != s->item.bytes))) {
+		call_begin_locked(u, s, BLOCK_PUT, false);
+		return;
+	}
+	if (st != OK) {
+		unwell_locked(u, s);
+		items_unpop(kind == BLOCK_DEL ? &u->unwanted : &u->queue, &s->item);
+		slot_free(s);
+		return;
+	}
+	well_locked(u);
+	if (kind != BLOCK_DEL) {
+		arrived_locked(u, s);
+		return;
+	}
+	u->seen.deleted++;
+	items_push(&u->gone, &s->item);
+	slot_free(s);
+	work_post(&u->sync->data);
+}
+
+/* --- the errand --- */
+
+static struct slot *
+slot_find_locked(struct upload *u)
+{
+	if (u->running >= u->at_once || clock_mono_ns() < u->pause_until_ns)
+		return NULL;
+	for (int i = 0; i < SLOTS; i++)
+		if (u->slot[i].state == SLOT_FREE)
+			return &u->slot[i];
+	return NULL;
+}
+
+/* Read it, verified; false: it does not go: gone meanwhile, or damaged, which is said. */
+static bool
+load(struct upload *u, struct item *it, uint8_t **bytes)
+{
+	enum status st = mirror_load(block_mirror(u->sync->share), it->number, &it->fence, bytes,
+	    &it->bytes);
+
+	if (st == OK)
+		return true;
+	if (st != ST_NOENT) {
+		log_error("upload.unreadable", F_STR("share", u->sync->share->conf.name),
+		    F_HEX("container", it->number), F_STR("status", status_name(st)));
+		mutex_lock(&u->mutex);
+		u->seen.damaged++;
+		mutex_unlock(&u->mutex);
+	}
+	return false;
+}
+
+/* One call more; false: none may begin now, or there is none. */
+static bool
+begin_one(struct upload *u)
+{
+	uint64_t bytes_said;
+	struct item it;
+	uint8_t *bytes = NULL;
+	struct slot *s;
+	bool del, any, good;
+
+	mutex_lock(&u->mutex);
+	s = slot_find_locked(u);
+	del = s != NULL && items_pop(&u->unwanted, &it);
+	any = del || (s != NULL && items_pop(&u->queue, &it));
+	if (any)
+		s->state = SLOT_ENDED;	/* ours: the errand is the only one that takes any */
+	mutex_unlock(&u->mutex);
+	if (!any)
+		return false;
+	bytes_said = it.bytes;
+	good = del || load(u, &it, &bytes);
+	mutex_lock(&u->mutex);
+	if (!del)
+		pending_add(u, (int64_t)(good ? it.bytes : 0) - (int64_t)bytes_said);
+	s->item = it;
+	s->bytes = bytes;
+	if (good)
+		call_begin_locked(u, s, del ? BLOCK_DEL : BLOCK_PUT, true);
+	else
+		slot_free(s);
+	mutex_unlock(&u->mutex);
+	return true;
+}
+
+enum status
+upload_run(struct upload *u)
+{
+	enum status st;
+
+	mutex_lock(&u->mutex);
+	for (int i = 0; i < SLOTS; i++)
+		if (u->slot[i].state == SLOT_ENDED)
+			slot_ended_locked(u, &u->slot[i]);
+	mutex_unlock(&u->mutex);
+	st = learn(u);
+	while (!atomic_load(&u->sync->closing) && begin_one(u))
+		;
+	return st;
+}
+
+/* --- the data errand's part --- */
+
+/* The row of what has arrived; one that is dying stays as it is, and will be deleted there too. */
+static enum status
+note_row(struct upload *u, struct txn *t, const struct item *it)
+{
+	struct key key = key_container(it->number);
+	uint8_t home[512], room[64];
+	struct writer w = writer_of(room, sizeof room);
+	struct container_row row;
+	struct version v;
+	struct arena arena;
+	enum status st;
+
+	arena_init(&arena, home, sizeof home, 4096);
+	st = catalog_get(u->sync->share->catalog, key_slice(&key), true, &arena, &v);
+	if (st == OK && v.exists)
+		st = rec_container_decode(v.body, &row);
+	if (st == OK && v.exists && row.state == CONTAINER_LIVE) {
+		row.remote = true;
+		row.fence = it->fence;
+		rec_container_encode(&w, &row);
+		assert(writer_ok(&w));
+		txn_put(t, key_slice(&key), slice_of(room, w.len), NULL);
+	}
+	arena_rewind(&arena);
+	return st;
+}
+
+enum status
+upload_settle(struct upload *u, struct work *by, bool *more)
+{
+	struct item it[SETTLE_ROWS];
+	enum status st = OK;
+	uint32_t n = 0;
+	struct txn *t;
+	lsn_t lsn;
+
+	mutex_lock(&u->mutex);
+	while (n < SETTLE_ROWS && items_pop(&u->arrived, &it[n]))
+		n++;
+	mutex_unlock(&u->mutex);
+	*more = n == SETTLE_ROWS;
+	if (n == 0)
+		return OK;
+	t = sync_txn(u->sync);
+	st = t == NULL ? ST_RESOURCE : OK;
+	for (uint32_t i = 0; i < n && st == OK; i++)
+		st = note_row(u, t, &it[i]);
+	if (st == OK)
+		st = sync_commit(u->sync, by, TAKE(&t), &lsn);
+	if (t != NULL)
+		txn_free(&t);
+	mutex_lock(&u->mutex);
+	for (uint32_t i = 0; i < n; i++) {
+		if (st == OK)
+			pending_add(u, -(int64_t)it[i].bytes);
+		else
+			items_push(&u->arrived, &it[i]);
+	}
+	mutex_unlock(&u->mutex);
+	return st;
+}
+
+/* Under which fence it may lie there: the row's, its file's own, or ours. */
+static uint64_t
+fence_of(struct upload *u, uint64_t number)
+{
+	struct key key = key_container(number);
+	uint64_t fence = u->sync->fence, said;
+	struct container_row row;
+	struct version v;
+	struct arena arena;
+	uint8_t home[512];
+
+	arena_init(&arena, home, sizeof home, 4096);
+	if (mirror_fence(block_mirror(u->sync->share), number, &said) == OK)
+		fence = said;
+	else if (catalog_get(u->sync->share->catalog, key_slice(&key), true, &arena, &v) == OK &&
+	    v.exists && rec_container_decode(v.body, &row) == OK && row.remote)
+		fence = row.fence;
+	arena_rewind(&arena);
+	return fence;
+}
+
+static bool
+on_its_way_locked(const struct upload *u, uint64_t number)
+{
+	for (int i = 0; i < SLOTS; i++)
+		if (u->slot[i].state != SLOT_FREE && u->slot[i].item.number == number)
+			return true;
+	return items_has(&u->unwanted, number) || items_has(&u->arrived, number);
+}
+
+/* Where it was never begun, there is nothing to delete but what a lost reply has left: asked all
+ * the same, since only the store knows. */
+bool
+upload_gone(struct upload *u, uint64_t number)
+{
+	struct item it = { .number = number, .fence = fence_of(u, number) };
+	bool gone;
+
+	mutex_lock(&u->mutex);
+	gone = items_take(&u->gone, number);
+	if (!gone && !on_its_way_locked(u, number)) {
+		for (size_t i = u->queue.at; i < u->queue.n; i++)
+			if (u->queue.v[i].number == number)
+				pending_add(u, -(int64_t)u->queue.v[i].bytes);
+		items_take(&u->queue, number);
+		items_push(&u->unwanted, &it);
+		work_post(&u->sync->up);
+	}
+	mutex_unlock(&u->mutex);
+	return gone;
+}
+
+/* --- for those who ask --- */
+
+static uint64_t
+pending_locked(const struct upload *u)
+{
+	uint64_t n = u->queue.n - u->queue.at + u->arrived.n - u->arrived.at;
+
+	for (int i = 0; i < SLOTS; i++)
+		n += u->slot[i].state != SLOT_FREE && u->slot[i].call.kind != BLOCK_DEL;
+	return n;
+}
+
+bool
+upload_idle(struct upload *u)
+{
+	bool idle;
+
+	mutex_lock(&u->mutex);
+	idle = u->running == 0 && pending_locked(u) == 0 &&
+	    u->learned >= atomic_load(&u->sync->committed);
+	mutex_unlock(&u->mutex);
+	return idle;
+}
+
+void
+upload_look(struct upload *u, struct sync_remote *out)
+{
+	uint64_t now = clock_mono_ns();
+
+	mutex_lock(&u->mutex);
+	*out = u->seen;
+	out->has = true;
+	out->pending = pending_locked(u);
+	out->pending_bytes = u->pending_bytes;
+	out->running = u->running;
+	out->at_once = u->at_once;
+	out->away = u->failures > 0;
+	out->away_ms = u->failures > 0 ? (now - u->away_since_ns) / NS_PER_MS : 0;
+	mutex_unlock(&u->mutex);
+}

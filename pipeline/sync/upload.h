@@ -1,0 +1,37 @@
+/*
+ * Containers on their way to the remote store, and dead ones on their way out of it.  What is
+ * durable here is PUT, several at once; what has arrived is noted by the data errand, which alone
+ * changes container rows.  Nobody waits for it: while the remote is away, containers stay.
+ */
+#ifndef SYNC_UPLOAD_H
+#define SYNC_UPLOAD_H
+
+#include "pipeline/sync/inner.h"
+
+enum { UPLOAD_NAME = 96 };
+
+struct upload;
+
+struct upload *upload_new(struct sync *y);	/* of a share that has a remote */
+
+/* What runs is canceled and waited for; the errands are over. */
+void upload_free(struct upload **up);
+
+/* The errand: learn of new containers, begin what may begin.  Never waits for the remote. */
+must_check enum status upload_run(struct upload *u);
+
+/* The data errand's: rows of what has arrived.  *more: some are left. */
+must_check enum status upload_settle(struct upload *u, struct work *by, bool *more);
+
+/* A container that is dying: true once the remote has it no more; asks for that. */
+bool upload_gone(struct upload *u, uint64_t number);
+
+/* Nothing left to bring over, as far as rows that are durable tell. */
+bool upload_idle(struct upload *u);
+
+void upload_look(struct upload *u, struct sync_remote *out);
+
+/* An object's name: the share, the fence and the number, so that no other owner's is met. */
+void upload_name(const struct share *s, uint64_t fence, uint64_t number, char name[UPLOAD_NAME]);
+
+#endif

@@ -1,0 +1,84 @@
+/* Remote stores and what a share's blocks do, over REST. */
+#include "tests/lib/check.h"
+#include "tests/unit/mgmt/rest/side.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *
+admin(void)
+{
+	side_start(SIDE_ADMIN_PASSWORD);
+	return side_login("admin", SIDE_ADMIN_PASSWORD, NULL);
+}
+
+CASE(a_share_is_given_its_remote_store_with_the_secret_opened)
+{
+	const char *t = admin();
+	struct answer *a;
+
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"far\",\"type\":\"s3\",\"config\":"
+	    "{\"bucket\":\"b\",\"force_path_style\":true,\"connections\":9,\"parallel_uploads\":3,"
+	    "\"access_key_id\":\"\",\"secret_access_key\":\"hu\\u00e4sh\"}}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/far\",\"metadata_store\":\"m\","
+	    "\"local_block_store\":\"l\",\"remote_block_store\":\"none\"}")->code, 422);
+	a = side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/far\",\"metadata_store\":\"m\","
+	    "\"local_block_store\":\"l\",\"remote_block_store\":\"far\"}");
+	EQ(a->code, 201);
+	EQ_STR(rest_json_get_str(a->json, "remote_block_store"), "far");
+	EQ_STR(side.remote, "bucket=b;force_path_style=true;connections=9;secret_access_key=hu\xc3\xa4sh;");
+	EQ(side_ask("PUT", "/api/v1/store/block/remote/far", t, "{\"config\":{\"bucket\":\"c\"}}")->code, 409);
+	EQ(side_ask("DELETE", "/api/v1/store/block/remote/far", t, NULL)->code, 409);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"ram\",\"type\":\"memory\"}")->code,
+	    201);
+	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/ram\",\"metadata_store\":\"m\","
+	    "\"local_block_store\":\"l\",\"remote_block_store\":\"ram\"}")->code, 422);
+}
+
+CASE(what_blocks_do_is_told_and_a_drain_asks_all_shares)
+{
+	const char *t = admin();
+	struct answer *a;
+
+	EQ(side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL)->code, 404);
+	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/far\",\"metadata_store\":\"m\","
+	    "\"local_block_store\":\"l\"}")->code, 201);
+	a = side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL);
+	EQ(a->code, 200);
+	EQ(rest_json_int(rest_json_get(a->json, "pending_uploads")), 3);
+	EQ(rest_json_int(rest_json_get(a->json, "outage_duration_seconds")), 5);
+	EQ_STR(rest_json_get_str(a->json, "last_error"), "peer not reachable");
+	a = side_ask("POST", "/api/v1/system/drain-uploads", t, NULL);
+	EQ(a->code, 200);
+	EQ(rest_json_kind(rest_json_get(a->json, "drained")), REST_FALSE);
+	EQ(rest_json_int(rest_json_get(a->json, "pending_bytes")), 77);
+	EQ(rest_json_len(rest_json_get(a->json, "shares")), 1);
+	EQ(side_ask("POST", "/api/v1/shares/far/disable", t, NULL)->code, 200);
+	EQ(side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL)->code, 409);
+}
+
+CASE(a_remote_store_is_looked_at)
+{
+	const char *t = admin();
+	struct answer *a;
+
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
+	    "{\"name\":\"away\",\"type\":\"fs\",\"config\":{\"path\":\"/x\"}}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
+	    "{\"name\":\"near\",\"type\":\"fs\",\"config\":{\"path\":\"/y\"}}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
+	    "{\"name\":\"none\",\"type\":\"fs\",\"config\":{}}")->code, 422);
+	a = side_ask("GET", "/api/v1/store/block/remote/away/health", t, NULL);
+	EQ(a->code, 200);
+	EQ(rest_json_kind(rest_json_get(a->json, "healthy")), REST_FALSE);
+	EQ_STR(rest_json_get_str(a->json, "details"), "peer not reachable");
+	a = side_ask("POST", "/api/v1/store/block/remote/near/doctor", t, NULL);
+	EQ(rest_json_kind(rest_json_get(a->json, "healthy")), REST_TRUE);
+	EQ(rest_json_len(rest_json_get(a->json, "checks")), 2);
+	EQ_STR(rest_json_get_str(rest_json_at(rest_json_get(a->json, "checks"), 1), "finding"), "missing");
+	EQ(side_ask("GET", "/api/v1/store/block/remote/nobody/health", t, NULL)->code, 404);
+}

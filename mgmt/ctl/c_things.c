@@ -306,10 +306,11 @@ ctl_do_tuning_update(struct ctl_run *run)
 static void
 add_query(char *path, size_t cap, const char *name, const char *value)
 {
-	struct text t = text_of(path, cap);
+	bool first = strchr(path, '?') == NULL;
+	size_t len = strlen(path);
+	struct text t = text_of(path + len, cap - len);
 
-	t.len = strlen(path);
-	text_addf(&t, "%s%s=", strchr(path, '?') != NULL ? "&" : "?", name);
+	text_addf(&t, "%s%s=", first ? "?" : "&", name);
 	for (; *value != '\0'; value++)
 		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *value))
 			text_addn(&t, value, 1);
@@ -331,6 +332,31 @@ ctl_do_client_list(struct ctl_run *run)
 	code = ctl_ask(run, "GET", path, NULL, &out);
 	if (code == 0)
 		code = ctl_print(run, out, run->command->columns);
+	rest_json_free(out);
+	return code;
+}
+
+int
+ctl_do_explain_access(struct ctl_run *run)
+{
+	const char *form = ctl_said(run, "output");
+	char path[CTL_URL_MAX] = "/api/v1/explain/access";
+	const struct rest_json *story;
+	struct rest_json *out;
+	int code;
+
+	add_query(path, sizeof path, "path", run->arg[0]);
+	add_query(path, sizeof path, "user", ctl_said(run, "as"));
+	add_query(path, sizeof path, "via", ctl_said(run, "via") ? ctl_said(run, "via") : "nfs");
+	if (ctl_said(run, "from") != NULL)
+		add_query(path, sizeof path, "from", ctl_said(run, "from"));
+	code = ctl_ask(run, "GET", path, NULL, &out);
+	story = code == 0 ? rest_json_get(out, "story") : NULL;
+	if (code == 0 && form != NULL && strcmp(form, "table") != 0)
+		code = ctl_print(run, out, NULL);
+	else
+		for (size_t i = 0; story != NULL && i < rest_json_len(story); i++)
+			ctl_say_line(rest_json_str(rest_json_at(story, i)));
 	rest_json_free(out);
 	return code;
 }

@@ -59,6 +59,12 @@ int ctl_ask(struct ctl_run *run, const char *method, const char *path, struct re
 int ctl_try(struct ctl_run *run, const char *method, const char *path, struct rest_json *body,
     struct rest_json **out);
 
+/* A page of text, for the caller to free; NULL: the problem is printed. */
+char *ctl_text(struct ctl_run *run, const char *path);
+
+/* The host of the server that is asked, without brackets. */
+void ctl_host(const struct ctl_run *run, char *to, size_t cap);
+
 /* What a problem says, and what to do next. */
 int ctl_problem(int http, const struct rest_json *problem);
 
@@ -67,9 +73,13 @@ int ctl_problem(int http, const struct rest_json *problem);
 /* As --output says; columns NULL: a table of members and values.  Returns 0, or 1: no such form. */
 int ctl_print(const struct ctl_run *run, const struct rest_json *j, const char *columns);
 
+/* One line of what a server says, without what would steer a terminal. */
+void ctl_say_line(const char *text);
+
 /* --- the terminal: prompt.c --- */
 
 bool ctl_terminal(void);
+bool ctl_terminal_out(void);	/* is what we print for eyes? */
 /* A line; false: no terminal, or its end.  secret: not shown. */
 bool ctl_prompt(const char *text, bool secret, char *to, size_t cap);
 bool ctl_sure(const struct ctl_run *run, const char *what);

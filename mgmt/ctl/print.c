@@ -36,7 +36,7 @@ cell_text(const struct rest_json *j, struct text *t)
 			if (rest_json_kind(one) == REST_OBJECT && rest_json_get(one, "value") != NULL)
 				one = rest_json_get(one, "value");
 			if (rest_json_kind(one) == REST_STRING)
-				text_add(t, rest_json_str(one));
+				cell_text(one, t);
 		}
 		return;
 	case REST_FALSE: case REST_TRUE: case REST_INT: case REST_REAL: case REST_OBJECT:
@@ -264,4 +264,12 @@ ctl_print(const struct ctl_run *run, const struct rest_json *j, const char *colu
 		return 0;
 	}
 	return ctl_fail("--output is table, json or yaml, not \"%s\"", form);
+}
+
+void
+ctl_say_line(const char *text)
+{
+	for (; text != NULL && *text != '\0'; text++)
+		putchar(iscntrl((unsigned char)*text) ? '?' : *text);
+	putchar('\n');
 }

@@ -15,6 +15,12 @@ ctl_terminal(void)
 	return isatty(STDIN_FILENO);
 }
 
+bool
+ctl_terminal_out(void)
+{
+	return isatty(STDOUT_FILENO);
+}
+
 static bool
 read_line(int fd, char *to, size_t cap)
 {

@@ -298,3 +298,46 @@ ctl_ask(struct ctl_run *run, const char *method, const char *path, struct rest_j
 	*out = NULL;
 	return 1;
 }
+
+char *
+ctl_text(struct ctl_run *run, const char *path)
+{
+	struct rest_json *problem;
+	struct ctl_context c;
+	struct ctl_http a;
+	char why[100];
+
+	whom(run, &c);
+	one(run, &c, "GET", path, NULL, &a);
+	if (a.code == 200 && a.body != NULL)
+		return a.body;
+	if (a.code == 0)
+		ctl_fail("%s does not answer: %s", c.server, a.why);
+	problem = a.body != NULL && a.len > 0 ? rest_json_parse(a.body, a.len, why, sizeof why) : NULL;
+	if (a.code != 0 && problem != NULL)
+		ctl_problem((int)a.code, problem);
+	else if (a.code != 0)
+		ctl_fail("the server answered with HTTP %ld", a.code);
+	rest_json_free(problem);
+	free(a.body);
+	return NULL;
+}
+
+void
+ctl_host(const struct ctl_run *run, char *to, size_t cap)
+{
+	struct ctl_context c;
+	const char *s;
+	size_t n;
+
+	whom(run, &c);
+	s = strstr(c.server, "://");
+	s = s != NULL ? s + 3 : c.server;
+	if (*s == '[') {
+		s++;
+		n = strcspn(s, "]");
+	} else {
+		n = strcspn(s, ":/");
+	}
+	snprintf(to, cap, "%.*s", (int)n, s);
+}

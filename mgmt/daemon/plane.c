@@ -6,6 +6,7 @@
 
 #include "gateway/gateway.h"
 #include "mgmt/daemon/clients.h"
+#include "mgmt/daemon/explain.h"
 #include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
 #include "mgmt/rest/rest.h"
@@ -157,7 +158,7 @@ static const struct rest_house house = { .share_open = open_share, .share_close 
 	.share_blocks = blocks, .drain = drain, .store_try = stores_try,
 	.share_rules = swap_rules,	.share_look = look, .share_rotate = rotate_key, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
-	.metrics = metrics_write };
+	.explain = explain_access, .metrics = metrics_write };
 
 static const char *
 secret_of(const struct config *c)

@@ -161,6 +161,10 @@ must_check enum status db_forget_principal(struct db_conn *c, const char *type, 
 must_check enum status db_user_by_uid(struct db_conn *c, uint32_t uid, struct arena *arena,
     void (*see)(const struct db_row *row, void *arg), void *arg);
 
+/* The gids of a user's groups, at most so many. */
+must_check enum status db_gids_of(struct db_conn *c, const char *username, uint32_t *gids,
+    size_t most, uint32_t *np);
+
 /* The names of a user's groups. */
 must_check enum status db_groups_of(struct db_conn *c, const char *username,
     void (*see)(const char *group, void *arg), void *arg);

@@ -293,3 +293,21 @@ db_user_by_uid(struct db_conn *c, uint32_t uid, struct arena *arena,
 		see(&row, arg);
 	return st;
 }
+
+enum status
+db_gids_of(struct db_conn *c, const char *username, uint32_t *gids, size_t most, uint32_t *np)
+{
+	struct db_stmt *s;
+	bool row = true;
+	enum status st = db_prepare(c, "SELECT g.gid FROM members m JOIN groups g ON g.name=m.group_name"
+	    " WHERE m.username=?1 ORDER BY g.gid", &s);
+
+	if (st != OK)
+		return st;
+	db_bind_text(s, 1, username);
+	*np = 0;
+	while ((st = db_step(s, &row)) == OK && row && *np < most)
+		gids[(*np)++] = (uint32_t)db_col_num(s, 0);
+	db_done(s);
+	return st;
+}

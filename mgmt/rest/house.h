@@ -39,6 +39,22 @@ struct rest_mount {
 	uint64_t at_s;
 };
 
+enum { REST_EXPLAIN_LINES = 64, REST_EXPLAIN_TEXT = 400, REST_EXPLAIN_GIDS = 64 };
+
+struct rest_explain {
+	char share[REST_PATH_TEXT], rest[REST_PATH_TEXT];	/* rest: below the share's root */
+	char address[REST_ADDRESS_TEXT];	/* of the client; checked */
+	uint32_t uid, gid, ngids;
+	uint32_t gids[REST_EXPLAIN_GIDS];
+};
+
+struct rest_explained {
+	bool reached;			/* the path's end */
+	uint32_t access;		/* ACCESS bits there: RFC 1813 §3.3.4 */
+	int lines;
+	char line[REST_EXPLAIN_LINES][REST_EXPLAIN_TEXT];
+};
+
 struct rest_house {
 	/* Serve that share from now on, by those rules (taken), its remote store there (NULL: none);
 	 * why: a sentence. */
@@ -76,6 +92,9 @@ struct rest_house {
 	uint32_t (*mounts)(struct rest_mount *to, uint32_t most);
 	/* End all connections of that address; how many. */
 	uint32_t (*disconnect)(const char *address);
+
+	/* What a request of that user would meet on its way; NOENT: the share is not open. */
+	enum status (*explain)(const struct rest_explain *ask, struct rest_explained *out);
 
 	void (*metrics)(struct text *page);	/* Prometheus text */
 };

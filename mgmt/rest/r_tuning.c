@@ -205,7 +205,7 @@ read_one(const char *name, const struct rest_json *j, void *arg)
 		bad = text;
 	}
 	i = t != NULL ? (size_t)(t - tunings) : 0;
-	if (bad == NULL && t->fixed != NULL && strcmp(v.text, s->now[i].text) != 0)
+	if (t != NULL && t->fixed != NULL && (bad != NULL || strcmp(v.text, s->now[i].text) != 0))
 		bad = t->fixed;
 	if (bad != NULL) {
 		rest_json_put_str(s->errors, name, bad);

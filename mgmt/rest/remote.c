@@ -7,6 +7,7 @@
 #include "crypto/secret.h"
 #include "mgmt/rest/seal.h"
 #include "pipeline/base/clock.h"
+#include "pipeline/base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -162,8 +163,10 @@ look(struct rest_call *call, bool whole)
 		return;
 	st = rest_state.conf.house->store_try(&spec, whole, check, &n, why, sizeof why);
 	if (st != OK) {
+		struct text said = text_of(check[0].text, sizeof check[0].text);
+
 		check[0] = (struct block_check){ .what = "it opens", .finding = BLOCK_BAD };
-		snprintf(check[0].text, sizeof check[0].text, "%s", why[0] ? why : status_text(st));
+		text_add(&said, why[0] ? why : status_text(st));	/* cut where it is longer */
 		n = 1;
 	}
 	for (unsigned i = 0; i < n; i++)

@@ -22,6 +22,8 @@ const sure = (t, verb, what, text, path) => t.dialog({ title: verb + " " + what 
 const squashes = [["root_to_guest", "root (root_to_guest)"], ["none", "none: root stays root"], ["root_to_admin", "none: root stays root (root_to_admin)"],
 	["all_to_guest", "everybody (all_to_guest)"], ["all_to_admin", "everybody, as uid 0 (all_to_admin)"]];
 const durabilities = [["local", "local: nothing that was answered is lost"], ["writeback", "writeback: faster; names of the last 100 ms may be lost"]];
+const ciphers = [["none", "none"], ["auto", "auto: what this machine does fastest"], "aes-256-gcm", "chacha20-poly1305", "xchacha20-poly1305"];
+const packings = ["none", "zstd", "zstd-1", "zstd-6", "zstd-9", "zstd-19"];
 const levels = ["none", "read", "read-write", "admin"];
 
 const shareFields = (s) => [
@@ -31,18 +33,23 @@ const shareFields = (s) => [
 	{ name: "squash", label: "Squash: who becomes nobody", options: squashes, value: s.squash },
 	{ name: "default_permission", label: "Permission of those who have none of their own", options: levels, value: s.default_permission },
 	{ name: "durability", label: "Durability", options: durabilities, value: s.durability },
+	s.compression && { name: "compression", label: "Compression of its containers", options: packings, value: s.compression },
 	{ name: "read_only", label: "Read-only", type: "checkbox", value: s.read_only },
-];
+].filter(Boolean);
 
 async function shares(t) {
 	const admin = t.session.user.role === "admin";
 	const [list, meta, local, remote] = await Promise.all([t.list("/shares"), t.list("/store/metadata"), t.list("/store/block/local"), t.list("/store/block/remote")]);
+	const seals = t.has("/shares/{}/rotate-key");
+	const rotate = (s) => t.dialog({ title: "New key for " + s.name + "?", text: "What is written from now on is sealed with it. What was written stays readable.", submit: "New key" },
+		() => t.ask("POST", "/shares/" + part(s.name) + "/rotate-key"));
 	const create = () => t.dialog({ title: "New share", submit: "Create", fields: [
 		{ name: "name", label: "Name", required: true, placeholder: "/export", help: "What clients mount; begins with a slash." },
 		{ name: "metadata_store", label: "Metadata store", options: meta.map((m) => [m.name, m.name + " (" + m.type + ")"]) },
 		{ name: "local_block_store", label: "Local block store", options: local.map((l) => [l.name, l.name + " (" + l.type + ")"]) },
 		remote.length > 0 && { name: "remote_block_store", label: "Remote block store", options: [["", "none"], ...remote.map((r) => r.name)] },
-		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local" }),
+		seals && { name: "encryption", label: "Encryption of its contents", options: ciphers, value: "none", help: "Settled now; a key must be set in the file of settings." },
+		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local", compression: seals && "none" }),
 	].filter(Boolean) }, (v) => t.ask("POST", "/shares", v));
 	const edit = (s) => t.dialog({ title: "Change " + s.name, submit: "Save", fields: shareFields(s) }, (v) => t.ask("PUT", "/shares/" + part(s.name), v));
 	const turn = (s, word) => button(word, () => t.act(word + " " + s.name, "POST", "/shares/" + part(s.name) + "/" + word.toLowerCase()), null, s.name);
@@ -54,10 +61,10 @@ async function shares(t) {
 			["Name", (s) => [el("b", {}, s.name), s.description && el("small", {}, s.description)]],
 			["Status", (s) => [state(s.status.status), s.status.message && el("small", {}, s.status.message)]],
 			["Stores", (s) => s.source === "file" ? "of the file" : [s.metadata_store, ", ", s.local_block_store, s.remote_block_store && ", " + s.remote_block_store]],
-			["Access", (s) => s.read_only ? "read-only" : "read-write", "short"],
+			["Access", (s) => [s.read_only ? "read-only" : "read-write", s.encryption && s.encryption !== "none" && el("small", {}, "sealed: " + s.encryption)], "short"],
 			["Contents", (s) => bytes(s.used_bytes), "num"], ["Files", (s) => count(s.files), "num"],
 			["Actions", (s) => s.source === "file" || !admin ? el("span", { class: "quiet" }, "in the file of settings") : [
-				button("Change", () => edit(s), null, s.name), turn(s, s.enabled ? "Disable" : "Enable"),
+				button("Change", () => edit(s), null, s.name), s.encryption && s.encryption !== "none" && button("New key", () => rotate(s), null, "for " + s.name), turn(s, s.enabled ? "Disable" : "Enable"),
 				button("Remove", () => sure(t, "Remove", s.name, "It is served no more. What it holds stays in its stores.", "/shares/" + part(s.name)), "bad", s.name)], "actions"],
 		], list))];
 }
@@ -125,23 +132,26 @@ async function users(t) {
 /* --- stores --- */
 
 const folder = { name: "path", label: "Folder", placeholder: "/srv/store", help: "Empty: in the server's state folder." };
-const s3 = [
-	{ name: "bucket", label: "Bucket", required: true }, { name: "endpoint", label: "Endpoint", placeholder: "https://s3.example.org", help: "Empty: Amazon's." },
+const remote = [
+	{ name: "path", label: "Folder, for the type fs", placeholder: "/mnt/nas/store" },
+	{ name: "bucket", label: "Bucket, for the type s3" }, { name: "endpoint", label: "Endpoint", placeholder: "https://s3.example.org", help: "Empty: Amazon's." },
 	{ name: "region", label: "Region" }, { name: "prefix", label: "Prefix" },
-	{ name: "access_key_id", label: "Access key" }, { name: "secret_access_key", label: "Secret key", type: "password", autocomplete: "new-password" },
+	{ name: "access_key_id", label: "Access key", help: "Empty: looked for as Amazon's tools do." }, { name: "secret_access_key", label: "Secret key", type: "password", autocomplete: "new-password" },
 	{ name: "force_path_style", label: "Bucket in the path, not in the host's name", type: "checkbox" },
 ];
 const kinds = [
 	{ title: "Metadata stores", one: "metadata store", path: "/store/metadata", types: ["leveldb", "memory"], fields: [folder], text: "Names, attributes, and where contents lie." },
 	{ title: "Local block stores", one: "local block store", path: "/store/block/local", types: ["fs", "memory"], fields: [folder], text: "The log and the contents, on a disk of this machine." },
-	{ title: "Remote block stores", one: "remote block store", path: "/store/block/remote", types: ["s3"], fields: s3, config: true, text: "Contents in an object service." },
+	{ title: "Remote block stores", one: "remote block store", path: "/store/block/remote", types: ["s3", "fs"], fields: remote, config: true, text: "Copies of the containers, in an object service or a folder of another machine." },
 ];
+/* Only what that type has: the rest of the form was for the other one. */
+const configOf = (type, { path, ...rest }) => type === "fs" ? { path } : rest;
 
 async function stores(t) {
 	const lists = await Promise.all(kinds.map((k) => t.list(k.path)));
 	const add = (k) => t.dialog({ title: "New " + k.one, submit: "Add", fields: [{ name: "name", label: "Name", required: true },
 		{ name: "type", label: "Type", options: k.types }, ...k.fields] }, ({ name, type, ...rest }) =>
-		t.ask("POST", k.path, k.config ? { name, type, config: rest } : { name, type, ...rest }));
+		t.ask("POST", k.path, k.config ? { name, type, config: configOf(type, rest) } : { name, type, ...rest }));
 	const check = (k, s) => button("Check", async () => {
 		try {
 			const h = await t.ask("GET", k.path + "/" + part(s.name) + "/health");
@@ -150,7 +160,7 @@ async function stores(t) {
 			t.tell(s.name + ": " + e.message);
 		}
 	}, null, s.name);
-	const place = (s) => s.path || (s.config && s.config.bucket ? s.config.bucket + (s.config.endpoint ? " at " + s.config.endpoint : "") : "default");
+	const place = (s) => s.path || (s.config && s.config.path) || (s.config && s.config.bucket ? s.config.bucket + (s.config.endpoint ? " at " + s.config.endpoint : "") : "default");
 	return [head("Stores"), kinds.map((k, i) => named(k.title, button("Add", () => add(k), null, k.one), lists[i].length === 0 ? empty(k.text + " None yet.") :
 		table(k.title, [["Name", (s) => el("b", {}, s.name)], ["Type", (s) => s.type], ["Place", place], ["Actions", (s) => [
 			t.has(k.path + "/{name}/health") && check(k, s),

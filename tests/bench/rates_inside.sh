@@ -124,6 +124,13 @@ appends() { # what the journal itself group-commits, with eight who wait, on the
 	rm -rf "$work/appends"
 }
 
+carving() { # what carving alone does, and a share that carves what it is written, on the same disk
+	mkdir "$work/carving"
+	"$bin/bench_carve" "$work/carving" 256 2>>"$work/errors" | awk 'NR > 1 {
+		print "bare carve", $1, $2, $3, 0; print "share carve", $1, $4, $5, 0 }' >>"$work/figures"
+	rm -rf "$work/carving"
+}
+
 loop_bench() { # the yardstick: OP CONNS DEPTH
 	"$bin/bench_rpc" 20620 "$1" "$2" "$3" "$seconds" "$loop" | sed -E \
 		's|^(\S+) (\S+): ([0-9]+) calls/s, p50 \S+ us, p99 (\S+) us, server ([0-9]+) ns.*|\1 \2 \3 \5 \4|' |
@@ -170,6 +177,7 @@ for ((round = 0; round < rounds; round++)); do	# operation by operation, servers
 		done
 	done
 	appends
+	carving
 	beside local read
 	beside local write
 done

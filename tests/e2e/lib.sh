@@ -40,8 +40,12 @@ server_conf() {
 	  port: $3
 	controlplane:
 	  port: 0
-	shares:
 	END
+	if [ "${DFS_TEST_ENCRYPTION:-none}" != none ]; then
+		(umask 077 && openssl rand -hex 32 >"$DFS_TEST_STATE/key")
+		printf 'encryption:\n  key_file: %s\n' "$DFS_TEST_STATE/key"
+	fi
+	echo shares:
 	for name in export other; do
 		cat <<-END
 		  - name: /$name
@@ -49,6 +53,8 @@ server_conf() {
 		    metadata: ${DFS_TEST_METADATA:-leveldb}
 		    durability: ${DFS_TEST_DURABILITY:-local}
 		    journal: ${DFS_TEST_JOURNAL:-2GiB}
+		    encryption: ${DFS_TEST_ENCRYPTION:-none}
+		    compression: ${DFS_TEST_COMPRESSION:-none}
 		    allow:
 		      - hosts: 127.0.0.9
 		        squash: none

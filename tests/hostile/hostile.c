@@ -246,7 +246,7 @@ main(int argc, char **argv)
 	before = memory_mb(o.pid, "VmRSS:");
 	ok = siege(&t, &o, &crowd, &all, &good);
 	ok &= afterwards(&t, &o, before);
-	printf("%u slow, %llu mutants, good p99 %.1f ms, %llu MiB at most\n", crowd.open,
+	printf("%u slow, %llu mutants, p99 %.1f ms, peak %llu MiB\n", crowd.open,
 	    (unsigned long long)all.sent, good.p99_ms,
 	    (unsigned long long)memory_mb(o.pid, "VmHWM:"));
 	return ok ? 0 : 1;

@@ -50,7 +50,7 @@ for page in pages:
             kind = line.split("|")[1].strip()
         elif not line.startswith("|"):
             kind = None
-        elif kind and page.endswith("troubleshooting.md") and not line.startswith("|---"):
+        elif kind and page.endswith(("troubleshooting.md", "encryption.md")) and not line.startswith("|---"):
             for said in re.findall(r"`([^`]+)`", line.split("|")[1]):
                 client = "cannot mount" in text[:text.index(line)].rsplit("\n## ", 1)[1].split("\n")[0]
                 if kind == "event" and f'"{said}"' not in code:

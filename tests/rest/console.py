@@ -22,7 +22,7 @@ PAGES = {"overview": "Overview", "shares": "Shares", "permissions": "Permissions
          "adapters": "Adapters", "clients": "Clients", "settings": "Settings", "audit": "Audit trail"}
 DIALOG, MAIN = "dialog[open]", "main"
 done, bad = 0, 0
-daemon = Daemon(build, DITTOFS_ADMIN_INITIAL_PASSWORD="good-enough-1")
+daemon = Daemon(build, DITTOFS_ADMIN_INITIAL_PASSWORD="good-enough-1", DITTOFS_ENCRYPTION_PASSPHRASE="only for this test")
 load = None
 
 
@@ -160,6 +160,13 @@ def stores():
         fill(name=name)
         press("Add")
         until(f"document.querySelector(\"main [aria-label='Remove {name}']\")", f"a {one} is added")
+    os.mkdir(daemon.home + "/far")
+    press("Add remote block store", MAIN)
+    fill(name="far", type="fs", path=daemon.home + "/far")
+    press("Add")
+    until("document.querySelector(\"main [aria-label='Remove far']\")", "a remote block store is added")
+    press("Check far", MAIN)
+    until("document.querySelector('#said').textContent.includes('far: healthy')", "and checked")
     press("Check disk", MAIN)
     until("document.querySelector('#said').textContent.includes('disk: healthy')", "a store is checked, and how it is is announced")
 
@@ -194,6 +201,22 @@ def share_by_keyboard():
     until(text_in("disabled"), "a share is disabled")
     press("Enable /export", MAIN)
     until("document.querySelector('main .state.good')", "and enabled")
+
+
+def sealed():
+    """A share that encrypts, and a new key for it."""
+    if not b.js("(async () => Object.keys((await (await fetch('/api/v1/openapi.json')).json()).paths).some((p) => p.endsWith('/rotate-key')))()"):
+        print("# this build does not encrypt")
+        return
+    page("shares")
+    press("New share", MAIN)
+    fill(name="/sealed", encryption="auto", compression="zstd")
+    press("Create")
+    until("document.querySelectorAll('main .state.good').length === 2 && document.querySelector('main').innerText.includes('sealed:')", "a share that encrypts is made")
+    press("New key for /sealed", MAIN)
+    until("document.querySelector('dialog[open]')?.innerText.includes('New key for /sealed?')", "a new key is asked about")
+    press("New key")
+    until("!document.querySelector('dialog[open]') && document.querySelector('#said').textContent.includes('done')", "and made")
 
 
 def people():
@@ -309,6 +332,7 @@ try:
     empty_states()
     stores()
     share_by_keyboard()
+    sealed()
     people()
     serve()
     live()

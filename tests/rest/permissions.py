@@ -95,6 +95,23 @@ except (EOFError, ConnectionError):
 alice = Client(p.nfs, 1001)
 ok(alice.mount() == OK and alice.read(fh)[0] == OK, "and may come again")
 
+# Why.
+def why(path, user, **more):
+    q = "&".join(f"{k}={v}" for k, v in dict(path=path, user=user, via="nfs", **more).items())
+    return p.must("GET", "/explain/access?" + q)
+x = why("/export/hello", "alice")
+ok(x["reached"] and x["access"]["read"] and x["access"]["modify"] and any("its owner" in s for s in x["story"]), "explain: an owner", x)
+ok(not why("/export/hello", "bob")["reached"] and any("level: none" in s for s in why("/export/hello", "bob")["story"]), "explain: no level")
+x = why("/export/hello", "carol")
+ok(x["reached"] and x["access"]["read"] and not x["access"]["modify"], "explain: a level of reading", x)
+ok(any("does not exist" in s for s in why("/export/none", "alice")["story"]), "explain: no such name")
+p.must("PUT", "/shares/export", {"export_rules": "10.0.0.0/8(ro)"})
+ok(any("no export rule" in s for s in why("/export/hello", "alice")["story"]) and
+   why("/export/hello", "alice", **{"from": "10.1.1.1"})["access"]["modify"] is False, "explain: rules of hosts")
+p.must("PUT", "/shares/export", {"export_rules": ""})
+r = p.ctl("explain", "access", "/export/hello", "--as", "alice", "--via", "nfs")
+ok("may: read, modify, extend" in r.stdout, "dfsctl explain access", r.stdout)
+
 # Settings of the adapter, under the client's hands.
 p.must("PATCH", "/adapters/nfs/settings", {"blocked_operations": ["create", "lookup"], "max_read_size": 65536, "max_write_size": 32768})
 ok(alice.create("blocked")[0] in (ACCES, 10004) and alice.lookup("hello")[0] in (ACCES, 10004), "a blocked operation is refused")

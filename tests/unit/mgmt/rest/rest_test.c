@@ -437,6 +437,29 @@ CASE(settings_of_an_adapter_have_ranges_are_in_force_at_once_and_kept)
 	EQ(side_ask("GET", "/api/v1/adapters/smb/settings", t, NULL)->code, 404);
 }
 
+CASE(an_explanation_is_asked_for_a_user_on_a_path)
+{
+	static const char all[] = "/api/v1/explain/access?path=%2Fexport%2Fa%20b&user=alice&via=nfs&from=10.0.0.1";
+	const char *t = admin();
+	struct answer *a;
+
+	stores(t);
+	export(t);
+	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1000,\"gid\":50}")->code,
+	    201);
+	a = side_ask("GET", all, t, NULL);
+	EQ(a->code, 200);
+	EQ_STR(rest_json_str(rest_json_at(rest_json_get(a->json, "story"), 0)), "/export|/a b|1000:50+1");
+	TRUE(rest_json_kind(rest_json_get(rest_json_get(a->json, "access"), "modify")) == REST_TRUE);
+	TRUE(rest_json_kind(rest_json_get(rest_json_get(a->json, "access"), "lookup")) == REST_FALSE);
+	EQ(side_ask("GET", "/api/v1/explain/access?path=/export&user=bob", t, NULL)->code, 404);
+	EQ(side_ask("GET", "/api/v1/explain/access?path=/other/x&user=alice", t, NULL)->code, 404);
+	EQ(side_ask("GET", "/api/v1/explain/access?path=export&user=alice", t, NULL)->code, 422);
+	EQ(side_ask("GET", "/api/v1/explain/access?path=/export", t, NULL)->code, 422);
+	EQ(side_ask("GET", "/api/v1/explain/access?path=/export&user=alice&via=smb", t, NULL)->code, 422);
+	EQ(side_ask("GET", "/api/v1/explain/access?path=/export&user=alice&from=x", t, NULL)->code, 422);
+}
+
 CASE(an_empty_netgroup_lets_nobody_in)
 {
 	const char *t = admin();

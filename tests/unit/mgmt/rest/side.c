@@ -230,6 +230,15 @@ disconnect(const char *address)
 	return strcmp(address, "192.0.2.9") == 0 ? 2 : 0;
 }
 
+static enum status
+explain(const struct rest_explain *ask, struct rest_explained *out)
+{
+	*out = (struct rest_explained){ .reached = true, .access = 5, .lines = 1 };
+	snprintf(out->line[0], sizeof out->line[0], "%.99s|%.99s|%u:%u+%u", ask->share, ask->rest, ask->uid,
+	    ask->gid, ask->ngids);
+	return OK;
+}
+
 static void
 metrics(struct text *page)
 {
@@ -238,7 +247,7 @@ metrics(struct text *page)
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_rotate, share_look,
 	adapter_set, adapter_runs, share_blocks, drain, store_try, adapter_tune, clients, mounts,
-	disconnect, metrics };
+	disconnect, explain, metrics };
 
 /* --- start --- */
 

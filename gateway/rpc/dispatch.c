@@ -200,6 +200,22 @@ keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len,
 		rpc_drc_drop(entry);
 }
 
+/* One request's line: its number is the connection's with the xid, so that all lines of a request,
+ * and a capture of its packets, can be laid beside each other. */
+static void
+tell(const struct job *job, const struct rpc_call *call)
+{
+	bool ours = job->status == ST_IO || job->status == ST_CORRUPT || job->status == ST_SERVERFAULT;
+	enum log_level level = ours ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+
+	if (__builtin_expect(level < log_least, 1) || job->conn == NULL)
+		return;
+	log_at(level, ours ? "rpc.failed" : "rpc.request",
+	    F_HEX("request", conn_number(job->conn) << 32 | call->head.xid),
+	    F_STR("proc", call->proc ? call->proc->name : "none"), F_STR("status", status_name(job->status)),
+	    F_U64("uid", job->claim.uid), F_U64("ino", job->op.file.ino));
+}
+
 enum encoded
 rpc_dispatch_encode(struct job *job, struct writer *w)
 {
@@ -214,6 +230,7 @@ rpc_dispatch_encode(struct job *job, struct writer *w)
 	encode_body(job, call, w);
 	if (__builtin_expect(!writer_ok(w) && !then.failed, 0)) {
 		log_error("rpc.reply_too_long", F_U64("room", then.cap - then.len),
+		    F_U64("xid", call->head.xid),
 		    F_STR("proc", call->proc ? call->proc->name : "none"));
 		take_back(w, &then);
 		if (!service->datagram)
@@ -231,6 +248,7 @@ rpc_dispatch_encode(struct job *job, struct writer *w)
 		    writer_ok(w) && w->ncites == then.ncites);
 	if (!service->datagram)
 		rpc_record_end(w, mark, then.cited_bytes);
+	tell(job, call);
 	return ENCODED_REPLY;
 }
 

@@ -13,15 +13,35 @@ static const char *const extras[] = { "metadata_store_id", "local_block_store_id
 
 /* --- showing --- */
 
+/* The id of a store; "": there is none of that name. */
+static const char *
+store_id(struct rest_call *call, enum db_entity e, const char *name)
+{
+	struct rest_memo *m = &call->memo[REST_MEMOS - 1];	/* the last is for who finds no room */
+	struct db_row store;
+
+	for (int i = REST_MEMOS - 1; i >= 0; i--) {
+		if (call->memo[i].name == NULL)
+			m = &call->memo[i];
+		else if (call->memo[i].entity == (int)e && strcmp(call->memo[i].name, name) == 0)
+			return call->memo[i].id;
+	}
+	if (db_get(call->conn, e, NULL, name, &call->arena, &store) != OK)
+		return "";
+	*m = (struct rest_memo){ .entity = (int)e, .name = db_text(e, &store, "name") };
+	memcpy(m->id, store.id, sizeof m->id);
+	return m->id;
+}
+
 static void
 put_store_id(struct rest_call *call, enum db_entity e, const struct db_row *share, const char *field,
     const char *as, struct rest_json *out)
 {
 	const char *name = db_text(DB_SHARE, share, field);
-	struct db_row store;
+	const char *id = *name != '\0' ? store_id(call, e, name) : "";
 
-	if (*name != '\0' && db_get(call->conn, e, NULL, name, &call->arena, &store) == OK)
-		rest_json_put_str(out, as, store.id);
+	if (*id != '\0')
+		rest_json_put_str(out, as, id);
 	else
 		rest_json_put_null(out, as);
 }

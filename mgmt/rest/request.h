@@ -38,6 +38,14 @@ struct rest_who {
 	bool must_change;
 };
 
+/* Ids of stores that a list has asked for already: most shares name the same few. */
+struct rest_memo {
+	int entity;
+	const char *name;		/* NULL: empty */
+	char id[DB_ID_TEXT];
+};
+enum { REST_MEMOS = 8 };
+
 struct rest_call {
 	const struct rest_request *rq;
 	struct rest_reply *re;
@@ -48,6 +56,7 @@ struct rest_call {
 	struct arena arena;
 	struct db_conn *conn;		/* begun as the route says */
 	struct rest_who who;
+	struct rest_memo memo[REST_MEMOS];
 	struct rest_undo *undo;		/* live.h: rules that were in force before this call */
 };
 

@@ -79,5 +79,7 @@ code = p.stop()
 ok(code == 0, "the daemon ends well", code)
 if code:
     with open(p.home + "/out", errors="replace") as f:
-        sys.stderr.write(f.read()[-6000:])
+        said = f.read()
+    at = max(said.find("WARNING: "), said.find("ERROR: "), 0)
+    sys.stderr.write(said[at:at + 9000] if at else said[-3000:])
 done("many clients at once")

@@ -112,6 +112,14 @@ p.must("PUT", "/shares/export", {"export_rules": ""})
 r = p.ctl("explain", "access", "/export/hello", "--as", "alice", "--via", "nfs")
 ok("may: read, modify, extend" in r.stdout, "dfsctl explain access", r.stdout)
 
+# One line a request, where the log is to say all.
+p.must("PUT", "/settings/logging.level", {"value": "debug"})
+alice.lookup("no-such-name")
+p.must("PUT", "/settings/logging.level", {"value": "info"})
+with open(p.home + "/out") as f:
+    ok(any("rpc.request" in l and f"{alice.xid:08x}" in l and "proc=nfs3.lookup" in l and "status=NOENT" in l and "uid=1001" in l
+           for l in f), "the log names a request by its connection and xid")
+
 # Settings of the adapter, under the client's hands.
 p.must("PATCH", "/adapters/nfs/settings", {"blocked_operations": ["create", "lookup"], "max_read_size": 65536, "max_write_size": 32768})
 ok(alice.create("blocked")[0] in (ACCES, 10004) and alice.lookup("hello")[0] in (ACCES, 10004), "a blocked operation is refused")

@@ -20,7 +20,7 @@ struct victims {
 	struct { uint64_t number; struct container_row row; } v[FILES_A_RUN];
 	uint32_t n;
 	uint64_t last;
-	bool more;
+	bool more, soon;		/* soon: one that a row calls remote is not durable yet */
 	enum status st;
 };
 
@@ -38,8 +38,11 @@ see_row(void *arg, struct slice key, const struct version *v)
 	if (vs->st != OK)
 		return false;
 	vs->last = get_be64(key.at + 1);
-	if (row.state == CONTAINER_LIVE && row.remote && row.local &&
-	    block_durable(vs->sync->share, v->lsn)) {
+	if (row.state != CONTAINER_LIVE || !row.remote || !row.local)
+		return true;
+	if (!block_durable(vs->sync->share, v->lsn)) {
+		vs->soon = true;
+	} else {
 		vs->v[vs->n].number = vs->last;
 		vs->v[vs->n++].row = row;
 	}
@@ -117,7 +120,7 @@ sync_evict(struct sync *y, struct work *by, bool *more)
 		st = drop(y, by, vs, all);
 	*more = vs->more;
 	y->evict_from = vs->more ? vs->last + 1 : 0;
-	if (!vs->more)
+	if (st == OK && !vs->more && !vs->soon)
 		atomic_store(&y->evict_all, false);
 	free(vs);
 	return st;

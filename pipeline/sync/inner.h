@@ -30,6 +30,7 @@ struct dying {				/* a container that no chunk lies in any more */
 	uint64_t number;
 	lsn_t lsn;			/* of the entry that says so */
 	uint64_t due_ns;
+	bool no_file;			/* what the remote has of it is waited for */
 };
 
 struct sync {

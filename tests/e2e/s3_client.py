@@ -115,7 +115,7 @@ def writer(n):
             name = f"away{n}-{i}"
             written.append((write_file(w, name, data), name, data))
             i += 1
-            time.sleep(0.05)
+            time.sleep(0.05 if quick else 0.4)
     except Exception as e:
         errors.append(repr(e))
 

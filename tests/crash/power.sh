@@ -32,7 +32,7 @@ segment.folder
 head.sync
 head.folder       early kill=segment.folder:2
 recover.sync      kill=journal.sync:200
-recover.folder    kill=segment.folder:2
+recover.folder    early kill=segment.folder:4
 container.sync
 container.folder
 meta.sync

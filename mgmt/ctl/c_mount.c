@@ -3,6 +3,7 @@
  * file that starts another program.
  */
 #include "mgmt/ctl/ctl.h"
+#include "mgmt/ctl/system.h"
 
 #include "pipeline/base/text.h"
 
@@ -184,7 +185,7 @@ ctl_do_share_mount(struct ctl_run *run)
 	port = nfs_port(run);
 	if (port == 0)
 		return 1;
-	if (!print && geteuid() != 0)
+	if (!print && ctl_system_asks_root())
 		add(&line, "sudo");
 	if (!make_line(&line, system != NULL ? system : here, host, share, run->arg[1], port))
 		return 1;
@@ -196,7 +197,7 @@ ctl_do_share_unmount(struct ctl_run *run)
 {
 	struct line line = { .n = 0 };
 
-	if (geteuid() != 0)
+	if (ctl_system_asks_root())
 		add(&line, "sudo");
 	add(&line, "umount");
 	if (ctl_said(run, "force") != NULL)

@@ -2,6 +2,7 @@
  * Most commands are a request that the tables describe; the others are here, each a question more.
  */
 #include "mgmt/ctl/ctl.h"
+#include "mgmt/ctl/system.h"
 
 #include "pipeline/base/text.h"
 
@@ -73,13 +74,17 @@ int
 ctl_do_user_create(struct ctl_run *run)
 {
 	static char password[1024], again[1024], uid[24], gid[24];
+	bool host_uid = ctl_said(run, "host-uid") != NULL, host_gid = ctl_said(run, "host-gid") != NULL;
+	unsigned own_uid = 0, own_gid = 0;
 
-	if (ctl_said(run, "host-uid") != NULL && ctl_said(run, "uid") == NULL) {
-		snprintf(uid, sizeof uid, "%u", (unsigned)getuid());
+	if ((host_uid || host_gid) && !ctl_system_ids(&own_uid, &own_gid))
+		return ctl_fail("this system has no numbers of users: say --uid and --gid");
+	if (host_uid && ctl_said(run, "uid") == NULL) {
+		snprintf(uid, sizeof uid, "%u", own_uid);
 		ctl_say(run, "uid", uid);
 	}
-	if (ctl_said(run, "host-gid") != NULL && ctl_said(run, "gid") == NULL) {
-		snprintf(gid, sizeof gid, "%u", (unsigned)getgid());
+	if (host_gid && ctl_said(run, "gid") == NULL) {
+		snprintf(gid, sizeof gid, "%u", own_gid);
 		ctl_say(run, "gid", gid);
 	}
 	if (ctl_said(run, "password") == NULL && ctl_terminal()) {

@@ -4,35 +4,30 @@
 #include "mgmt/ctl/context.h"
 
 #include "mgmt/ctl/ctl.h"
+#include "mgmt/ctl/system.h"
 #include "pipeline/base/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { FILE_MAX = 1 << 20 };
 
 static bool
 file_path(char *to, size_t cap, bool make)
 {
-	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	struct text t = text_of(to, cap);
+	char home[900];
 
-	if (base != NULL && base[0] == '/')
-		text_add(&t, base);
-	else if (home != NULL)
-		text_addf(&t, "%s/.config", home);
-	else
+	if (ctl_system_home(home, sizeof home) == NULL)
 		return false;
+	text_add(&t, home);
 	if (make)
-		mkdir(to, 0700);
+		ctl_system_dir(to);
 	text_add(&t, "/dfsctl");
 	if (make)
-		mkdir(to, 0700);
+		ctl_system_dir(to);
 	text_add(&t, "/config.json");
 	return !t.cut;
 }
@@ -44,7 +39,7 @@ read_all(void)
 	char path[1024], why[100];
 	char *bytes = NULL;
 	struct rest_json *j = NULL;
-	FILE *f = file_path(path, sizeof path, false) ? fopen(path, "re") : NULL;
+	FILE *f = file_path(path, sizeof path, false) ? fopen(path, "rb") : NULL;
 
 	if (f != NULL) {
 		bytes = malloc(FILE_MAX);
@@ -68,18 +63,9 @@ read_all(void)
 static bool
 write_all(struct rest_json *j)
 {
-	char path[1024], new[1100], *text = rest_json_text(j);
-	size_t len = strlen(text);
-	bool ok = file_path(path, sizeof path, true);
-	int fd;
+	char path[1024], *text = rest_json_text(j);
+	bool ok = file_path(path, sizeof path, true) && ctl_system_file(path, text, strlen(text));
 
-	snprintf(new, sizeof new, "%s.new", path);
-	fd = ok ? open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-	ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, text, len) == (ssize_t)len &&
-	    fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	ok = ok && rename(new, path) == 0;
 	if (!ok)
 		ctl_fail("cannot write %s: %s", path, strerror(errno));
 	free(text);

@@ -2,11 +2,10 @@
  * Asking at the terminal, which is /dev/tty: what is piped in is not mistaken for an answer.
  */
 #include "mgmt/ctl/ctl.h"
+#include "mgmt/ctl/system.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 bool
@@ -42,23 +41,17 @@ read_line(int fd, char *to, size_t cap)
 bool
 ctl_prompt(const char *text, bool secret, char *to, size_t cap)
 {
-	struct termios was, silent;
 	bool got;
 
 	if (!ctl_terminal())
 		return false;
 	memset(to, 0, cap);
-	secret = secret && tcgetattr(STDIN_FILENO, &was) == 0;
-	if (secret) {			/* before the question: an answer may come at once */
-		silent = was;
-		silent.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &silent);
-	}
+	secret = secret && ctl_system_echo(false);	/* before the question: an answer may come at once */
 	fputs(text, stderr);
 	fflush(stderr);
 	got = read_line(STDIN_FILENO, to, cap);
 	if (secret) {
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &was);
+		ctl_system_echo(true);
 		fputc('\n', stderr);
 	}
 	return got;

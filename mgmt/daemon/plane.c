@@ -97,13 +97,15 @@ look(const char *name, struct rest_share_state *state)
 }
 
 static bool
-blocks(const char *name, bool push, struct sync_remote *out)
+blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 {
 	struct share *s = registry_by_name(name, strlen(name));
 	bool open = s != NULL && atomic_load(&s->state) == SHARE_OPEN;
 
-	if (open && push)
+	if (open && what == BLOCKS_PUSH)
 		sync_push_share(s);
+	if (open && what == BLOCKS_EVICT)
+		(void)sync_evict_share(s);	/* without a remote nothing is done; the look says so */
 	if (open)
 		sync_remote_look(s, out);
 	share_put(&s);
@@ -121,7 +123,7 @@ drain_one(struct share *s, void *arg)
 	struct draining *d = arg;
 	struct sync_remote r;
 
-	if (blocks(s->conf.name, true, &r))
+	if (blocks(s->conf.name, BLOCKS_PUSH, &r))
 		d->see(s->conf.name, &r, d->arg);
 }
 

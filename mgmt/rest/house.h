@@ -39,6 +39,8 @@ struct rest_mount {
 	uint64_t at_s;
 };
 
+enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH, BLOCKS_EVICT };
+
 enum { REST_EXPLAIN_LINES = 64, REST_EXPLAIN_TEXT = 400, REST_EXPLAIN_GIDS = 64 };
 
 struct rest_explain {
@@ -74,8 +76,8 @@ struct rest_house {
 	    size_t why_cap);
 	bool (*adapter_runs)(const char *type);
 
-	/* What its blocks do (pipeline/sync/sync.h); push: bring all over now.  false: not open. */
-	bool (*share_blocks)(const char *name, bool push, struct sync_remote *out);
+	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
+	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
 	/* Push all shares, and see each. */
 	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
 

@@ -77,6 +77,9 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 
 	why[0] = '\0';
 	st = db_share_conf(c, share, &place, arena, conf, why, why_cap);
+	if (st == OK)
+		st = rest_local_cap(c, db_text(DB_SHARE, share, "local_block_store"), arena,
+		    &conf->local_bytes, why, why_cap);
 	if (st == OK && *remote != '\0')
 		st = rest_remote_spec(c, remote, arena, &spec, why, why_cap);
 	if (st == OK)

@@ -19,6 +19,9 @@ blocks_json(const char *name, const struct sync_remote *r)
 	rest_json_put_bool(j, "remote_healthy", !r->away);
 	rest_json_put_int(j, "outage_duration_seconds", (int64_t)(r->away_ms / 1000));
 	rest_json_put_int(j, "unsynced_bytes", (int64_t)r->dirty_bytes);
+	rest_json_put_int(j, "local_disk_used", (int64_t)(r->local_bytes + r->part_bytes));
+	rest_json_put_int(j, "local_whole_bytes", (int64_t)r->local_bytes);
+	rest_json_put_int(j, "local_part_bytes", (int64_t)r->part_bytes);
 	rest_json_put_int(j, "pending_uploads", (int64_t)r->pending);
 	rest_json_put_int(j, "pending_bytes", (int64_t)r->pending_bytes);
 	rest_json_put_int(j, "running_uploads", (int64_t)r->running);
@@ -35,11 +38,11 @@ blocks_json(const char *name, const struct sync_remote *r)
 
 /* The share that the path names, with what the house says of it; false: said why not. */
 static bool
-find(struct rest_call *call, bool push, struct db_row *row, struct sync_remote *r)
+find(struct rest_call *call, enum blocks_do what, struct db_row *row, struct sync_remote *r)
 {
 	if (!rest_row_find(call, DB_SHARE, row))
 		return false;
-	if (rest_state.conf.house->share_blocks(db_text(DB_SHARE, row, "name"), push, r))
+	if (rest_state.conf.house->share_blocks(db_text(DB_SHARE, row, "name"), what, r))
 		return true;
 	rest_problem(call, 409, "not_open", "dfsctl share enable", "the share \"%s\" does not serve",
 	    db_text(DB_SHARE, row, "name"));
@@ -52,8 +55,24 @@ rest_do_blocks_stats(struct rest_call *call)
 	struct sync_remote r;
 	struct db_row row;
 
-	if (find(call, false, &row, &r))
+	if (find(call, BLOCKS_LOOK, &row, &r))
 		rest_json_reply(call, 200, blocks_json(db_text(DB_SHARE, &row, "name"), &r));
+}
+
+void
+rest_do_blocks_evict(struct rest_call *call)
+{
+	struct sync_remote r;
+	struct db_row row;
+
+	if (!find(call, BLOCKS_EVICT, &row, &r))
+		return;
+	if (r.has)
+		rest_json_reply(call, 202, blocks_json(db_text(DB_SHARE, &row, "name"), &r));
+	else
+		rest_problem(call, 409, "no_remote", NULL,
+		    "the share \"%s\" has no remote store: its local containers are all there is",
+		    db_text(DB_SHARE, &row, "name"));
 }
 
 struct sum {

@@ -110,6 +110,29 @@ rest_remote_spec(struct db_conn *c, const char *name, struct arena *arena, struc
 	return st;
 }
 
+enum status
+rest_local_cap(struct db_conn *c, const char *name, struct arena *arena, uint64_t *bytes, char *why,
+    size_t why_cap)
+{
+	struct db_row row;
+	enum status st = db_get(c, DB_LOCAL_STORE, NULL, name, arena, &row);
+	const char *config = st == OK ? db_text(DB_LOCAL_STORE, &row, "config") : "{}", *said;
+	struct rest_json *j = rest_json_parse(config, strlen(config), why, why_cap);
+
+	*bytes = 0;
+	if (st != OK || j == NULL) {
+		rest_json_free(j);
+		return st != OK ? st : ST_CORRUPT;
+	}
+	said = rest_json_get_str(j, "max_size");
+	if (said != NULL && said[0] != '\0' && !text_size(said, bytes)) {
+		snprintf(why, why_cap, "max_size of the local store %s is no size: %.40s", name, said);
+		st = ST_INVAL;
+	}
+	rest_json_free(j);
+	return st;
+}
+
 /* --- looking at one --- */
 
 /* The spec of the store that the path names, and the database let go; false: said why not. */

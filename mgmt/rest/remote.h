@@ -14,4 +14,8 @@ bool rest_option_secret(const char *key);
 must_check enum status rest_remote_spec(struct db_conn *c, const char *name, struct arena *arena,
     struct store_spec *spec, char *why, size_t why_cap);
 
+/* How much of what a remote has a local store may keep: its max_size; 0: all. */
+must_check enum status rest_local_cap(struct db_conn *c, const char *name, struct arena *arena,
+    uint64_t *bytes, char *why, size_t why_cap);
+
 #endif

@@ -59,16 +59,6 @@ xrealloc(void *p, size_t bytes)
 	return moved;
 }
 
-void *
-xaligned(size_t align, size_t bytes)
-{
-	void *p = NULL;
-
-	if (posix_memalign(&p, align, bytes > 0 ? bytes : 1) != 0 || p == NULL)
-		panic("no memory for %zu bytes at a multiple of %zu", bytes, align);
-	return p;
-}
-
 char *
 xstrdup(const char *s)
 {

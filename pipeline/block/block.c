@@ -6,6 +6,7 @@
 
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
+#include "pipeline/block/cold.h"
 #include "pipeline/block/fetch.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/cache/want.h"
@@ -130,6 +131,8 @@ open_all(struct share *s, bool fresh, void (*remember)(uint64_t share, const str
 	if (st != OK)
 		return st;
 	st = open_mirror(s);
+	if (st == OK && s->remote != NULL)
+		b->cold = cold_new(s);
 	if (st == ST_NOENT)		/* on a disk that is not mounted, say */
 		snprintf(why, why_cap, "%s/containers is missing", s->conf.dir);
 	return st;
@@ -198,6 +201,7 @@ block_free(struct share *s)
 
 	if (b == NULL)
 		return;
+	cold_free(&b->cold);
 	if (b->mirror != NULL)
 		mirror_close(&b->mirror);
 	leaves_free(&b->leaves);

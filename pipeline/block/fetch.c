@@ -5,6 +5,7 @@
 #include "pipeline/block/fetch.h"
 
 #include "pipeline/base/log.h"
+#include "pipeline/block/cold.h"
 #include "pipeline/block/inner.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/cache/want.h"
@@ -78,8 +79,40 @@ resolve(struct share *s, struct want_piece *p, bool nowait)
 	return st;
 }
 
+/* What is not here, or damaged here, comes from the remote; a few times, since it may be pushed
+ * out again before it is read. */
 static enum status
-fetch_chunk(struct share *s, struct want_piece *p, bool nowait, struct arena *arena)
+read_unit(struct share *s, const struct block_unit *u, bool nowait, uint64_t ahead, uint8_t *to)
+{
+	struct block *b = s->block;
+	enum status st = mirror_read(b->mirror, u->container, u->index, u->digest, to, u->len, nowait);
+	enum status brought;
+
+	if (b->cold == NULL || (st != ST_NOENT && st != ST_CORRUPT))
+		return st;
+	if (nowait)
+		return ST_DELAY;
+	for (int i = 0; i < TRIES && (st == ST_NOENT || st == ST_CORRUPT); i++) {
+		brought = cold_read(b->cold, u->container, u->index, ahead);
+		if (brought == ST_CORRUPT) {	/* on its way, perhaps: once more */
+			st = brought;
+			continue;
+		}
+		if (brought != OK)
+			return brought == ST_NOENT ? st : brought;
+		st = mirror_read(b->mirror, u->container, u->index, u->digest, to, u->len, false);
+	}
+	return st;
+}
+
+enum status
+block_unit_read(struct share *s, const struct block_unit *u, uint8_t *to)
+{
+	return read_unit(s, u, false, 0, to);
+}
+
+static enum status
+fetch_chunk(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, struct arena *arena)
 {
 	enum status st = resolve(s, p, nowait);
 	struct buf *b;
@@ -87,8 +120,8 @@ fetch_chunk(struct share *s, struct want_piece *p, bool nowait, struct arena *ar
 	if (st != OK)
 		return st;
 	b = buffer(p->unit_len);
-	st = mirror_read(s->block->mirror, p->container, p->index, p->digest, b->bytes,
-	    p->unit_len, nowait);
+	st = read_unit(s, &(struct block_unit){ p->container, p->index, p->unit_len, p->digest }, nowait,
+	    ahead, b->bytes);
 	if (st == ST_CORRUPT || (st == ST_NOENT && !nowait))
 		suspect_add(s->block->suspects, p->digest);
 	if (st == OK)
@@ -99,7 +132,7 @@ fetch_chunk(struct share *s, struct want_piece *p, bool nowait, struct arena *ar
 
 /* Two pieces may lie in one page: the second finds what the first has kept. */
 static enum status
-fetch_piece(struct share *s, struct want_piece *p, bool nowait, struct arena *arena)
+fetch_piece(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, struct arena *arena)
 {
 	struct slice page = page_find(&p->page);
 	enum status st;
@@ -112,20 +145,24 @@ fetch_piece(struct share *s, struct want_piece *p, bool nowait, struct arena *ar
 		return st;
 	}
 	return p->kind == WANT_DATUM ? fetch_datum(p, nowait, arena) :
-	    fetch_chunk(s, p, nowait, arena);
+	    fetch_chunk(s, p, nowait, ahead, arena);
 }
 
 static enum status
 fetch_open(struct share *s, struct io_want *want, bool nowait, struct arena *arena)
 {
 	enum status st = want_fill(want, arena);	/* holes, and pages that came meanwhile */
+	uint64_t ahead = 0;
 
+	for (uint32_t i = 0; i < want->n; i++)
+		ahead += want->v[i].settled ? 0 : want->v[i].len;
 	for (uint32_t i = 0; i < want->n && st == OK; i++) {
 		struct want_piece *p = &want->v[i];
 
 		if (p->settled)
 			continue;
-		st = fetch_piece(s, p, nowait, arena);
+		st = fetch_piece(s, p, nowait, ahead, arena);
+		ahead -= MIN(ahead, (uint64_t)p->len);
 		want->open -= p->settled;
 	}
 	return st;

@@ -15,4 +15,13 @@ enum turn block_fetch(struct job *job);
 /* The same for who may wait; the want is settled, not chained yet.  CORRUPT: damaged. */
 must_check enum status block_fetch_wait(struct share *s, struct io *io, struct arena *arena);
 
+/* A unit of a chunk as its row says, from the mirror or the remote; may wait for that.  NOENT,
+ * CORRUPT: neither has it as it was.  DELAY: the remote is away. */
+struct block_unit {
+	uint64_t container;
+	uint32_t index, len;
+	const uint8_t *digest;
+};
+must_check enum status block_unit_read(struct share *s, const struct block_unit *u, uint8_t *to);
+
 #endif

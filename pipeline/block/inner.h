@@ -25,6 +25,7 @@ struct block {
 	struct journal *journal;
 	struct index *index;
 	struct mirror *mirror;		/* local containers: conf.dir/containers */
+	struct cold *cold;		/* NULL: no remote */
 	struct suspects *suspects;	/* chunks that were seen damaged */
 	struct leaves *leaves;		/* of the content map, decoded */
 };

@@ -30,6 +30,33 @@ must_check enum status mirror_load(struct mirror *m, uint64_t number, uint64_t *
     uint64_t *len);
 must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence);
 
+/*
+ * A container of which only parts are here: copied from the remote as they are read, a sparse file
+ * beside the whole ones.  Which parts is found out by reading: a unit's tag fits, or it is not here.
+ */
+enum { MIRROR_HEAD = CONTAINER_HEADER + CONTAINER_WRAPPED };
+
+/* Make one of bytes, with its first and its last bytes as they were read. */
+must_check enum status mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes,
+    const uint8_t *head, uint32_t head_len, const uint8_t *end, uint64_t end_len);
+
+struct mirror_range {
+	uint64_t at, len;		/* in the file, tags included */
+	uint32_t first, n;		/* units */
+};
+
+/* Where a unit lies, with those behind it as far as ahead bytes go.  NOENT: the container is not
+ * here, not even in part. */
+must_check enum status mirror_where(struct mirror *m, uint64_t number, uint32_t index, uint64_t ahead,
+    struct mirror_range *range);
+
+/* Keep the bytes of a range, where each unit's tag fits; CORRUPT: one does not, nothing is kept. */
+must_check enum status mirror_fill(struct mirror *m, uint64_t number,
+    const struct mirror_range *range, const uint8_t *bytes);
+
+uint64_t mirror_sparse_bytes(const struct mirror *m);
+void mirror_sparse_drop(struct mirror *m);	/* all of them */
+
 must_check enum status mirror_delete(struct mirror *m, uint64_t number);
 must_check enum status mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number,
     uint64_t bytes), void *arg);

@@ -286,6 +286,8 @@ carve_plan(struct carving *c, struct plan *p)
 		st = window_build(c->sync, &p->w, c->room, c->batch);
 	if (st == OK && p->kind == PLAN_WINDOW && p->w.to < p->w.base + MAP_WINDOW)
 		st = flush(c);		/* its rest is built upon what this makes */
+	if (st == ST_DELAY)		/* it needs what only a remote has that is away: later */
+		return OK;
 	if (st != ST_CORRUPT)
 		return st;
 	log_error("carve.damaged", F_STR("share", c->sync->share->conf.name),

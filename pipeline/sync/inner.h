@@ -30,6 +30,7 @@ struct dying {				/* a container that no chunk lies in any more */
 	uint64_t number;
 	lsn_t lsn;			/* of the entry that says so */
 	uint64_t due_ns;
+	bool no_file;			/* what the remote has of it is waited for */
 };
 
 struct sync {
@@ -39,7 +40,7 @@ struct sync {
 	uint64_t fence;
 	struct mutex mutex;		/* rank SHARE: done, outcome, closing */
 	struct cond changed;
-	_Atomic bool closing, draining;
+	_Atomic bool closing, draining, evict_all;
 	_Atomic bool checkpoint_wanted;	/* room depends on it */
 	_Atomic bool idle;		/* the data errand found nothing left to do */
 	struct work apply, data, up;
@@ -56,6 +57,7 @@ struct sync {
 
 	/* the data errand's */
 	bool swept, reap_single;
+	uint64_t evict_from;		/* the eviction goes on there */
 	struct key reap_after;		/* reap rows up to there are left alone */
 	struct dying *dying;
 	uint32_t ndying, dying_cap;
@@ -95,6 +97,12 @@ must_check enum status sync_carve(struct sync *y, struct work *by, lsn_t before,
 /* --- reaper.c --- */
 
 must_check enum status sync_reap(struct sync *y, struct work *by, bool *more);
+
+/* --- evict.c --- */
+
+must_check enum status sync_evict(struct sync *y, struct work *by, bool *more);
+
+/* --- reaper.c, at opening --- */
 
 /* Delete files that no row names, learn of the dying; once, before anything is carved. */
 must_check enum status sync_sweep(struct sync *y);

@@ -216,15 +216,28 @@ add_dying(struct sync *y, struct dying d)
 void
 sync_dying(struct sync *y, uint64_t number, lsn_t lsn)
 {
-	add_dying(y, (struct dying){ number, lsn, clock_mono_ns() + GRACE_MS * NS_PER_MS });
+	add_dying(y, (struct dying){ .number = number, .lsn = lsn,
+		.due_ns = clock_mono_ns() + GRACE_MS * NS_PER_MS });
 }
 
-/* The object, then the file: a row without a file is found again, a file without a row is swept. */
+/* Is the object gone?  It is asked for first, while the file is here to tell its name. */
+static bool
+object_gone(struct sync *y, const struct dying *d, uint32_t *asked)
+{
+	if (y->upload == NULL)
+		return true;
+	return (*asked)++ < FILES_A_RUN && upload_gone(y->upload, d->number);
+}
+
+/*
+ * The file and the object first: a row without them is found again, either without a row would be
+ * swept or lie there for ever.  While the remote is away, files go all the same: room is wanted.
+ */
 static enum status
 bury(struct sync *y, struct work *by)
 {
 	uint64_t now = clock_mono_ns(), gone[FILES_A_RUN];
-	uint32_t n = 0, kept = 0;
+	uint32_t n = 0, kept = 0, asked = 0;
 	struct txn *t = NULL;
 	enum status st = OK;
 	lsn_t lsn;
@@ -233,12 +246,15 @@ bury(struct sync *y, struct work *by)
 		struct dying *d = &y->dying[i];
 
 		if (st == OK && n < FILES_A_RUN && now >= d->due_ns &&
-		    block_durable(y->share, d->lsn) &&
-		    (y->upload == NULL || upload_gone(y->upload, d->number))) {
-			st = mirror_delete(block_mirror(y->share), d->number);
+		    (d->no_file || block_durable(y->share, d->lsn))) {
+			bool object = object_gone(y, d, &asked);
+
+			if (!d->no_file)
+				st = mirror_delete(block_mirror(y->share), d->number);
 			if (st == ST_NOENT)
 				st = OK;
-			if (st == OK) {
+			d->no_file |= st == OK;
+			if (st == OK && object) {
 				gone[n++] = d->number;
 				continue;
 			}
@@ -256,7 +272,7 @@ bury(struct sync *y, struct work *by)
 	if (t != NULL)
 		st = sync_commit(y, by, t, &lsn);
 	for (uint32_t i = 0; i < n && st != OK; i++)
-		add_dying(y, (struct dying){ gone[i], 0, now });
+		add_dying(y, (struct dying){ .number = gone[i], .due_ns = now });
 	return st;
 }
 
@@ -320,7 +336,8 @@ know_container(void *arg, struct slice key, const struct version *v)
 		return false;
 	add_number(&sw->known, &sw->n, &sw->cap, get_be64(key.at + 1));
 	if (c.state == CONTAINER_DYING)
-		add_dying(sw->sync, (struct dying){ get_be64(key.at + 1), v->lsn, 0 });
+		add_dying(sw->sync, (struct dying){ .number = get_be64(key.at + 1),
+			.lsn = v->lsn });
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/block/index.h"
+#include "pipeline/block/mirror.h"
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/upload.h"
 
@@ -109,7 +110,7 @@ carve_before(struct sync *y)
 static enum status
 data_once(struct sync *y, struct work *w)
 {
-	bool reap_more = false, carve_more = false, settle_more = false;
+	bool reap_more = false, carve_more = false, settle_more = false, evict_more = false;
 	enum status st = y->swept ? OK : sync_sweep(y), carved = OK;
 
 	if (st == OK && y->upload != NULL)
@@ -121,7 +122,9 @@ data_once(struct sync *y, struct work *w)
 	}
 	if (st == OK)
 		st = carved;
-	reap_more |= settle_more;
+	if (st == OK)
+		st = sync_evict(y, w, &evict_more);
+	reap_more |= settle_more || evict_more;
 	atomic_store(&y->idle, st == OK && !reap_more && !carve_more && y->ndying == 0);
 	if (st != OK)
 		log_warn("sync.data", F_STR("share", y->share->conf.name),
@@ -475,6 +478,8 @@ sync_remote_look(struct share *s, struct sync_remote *out)
 	if (y->upload != NULL)
 		upload_look(y->upload, out);
 	out->drained = here && (y->upload == NULL || upload_idle(y->upload));
+	out->local_bytes = mirror_bytes(block_mirror(s));
+	out->part_bytes = mirror_sparse_bytes(block_mirror(s));
 	out->dirty_bytes = index_live_bytes(block_index(s));
 }
 

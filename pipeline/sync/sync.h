@@ -29,12 +29,16 @@ struct sync_remote {			/* of one share; counters since it was opened */
 	bool away;			/* the last call failed; text says why, without secrets */
 	uint64_t away_ms;
 	uint64_t dirty_bytes;		/* in the journal alone */
+	uint64_t local_bytes, part_bytes;	/* containers here, whole and in part */
 	uint64_t pending, pending_bytes;	/* containers that are not there yet */
 	uint64_t running, at_once;
 	uint64_t puts, uploaded, uploaded_bytes, retries, deleted, damaged;
 	char text[160];
 };
 void sync_remote_look(struct share *s, struct sync_remote *out);
+
+/* Drop all local containers that the remote has.  false: there is no remote.  Any thread. */
+bool sync_evict_share(struct share *s);
 
 /* Bring all over that is there now, without waiting for its age: for some seconds.  Any thread. */
 void sync_push_share(struct share *s);

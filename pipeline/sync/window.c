@@ -6,8 +6,8 @@
 
 #include "crypto/digest.h"
 #include "crypto/secret.h"
+#include "pipeline/block/fetch.h"
 #include "pipeline/block/leaf.h"
-#include "pipeline/block/mirror.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/cache/page.h"
 #include "pipeline/sync/pressure.h"
@@ -99,8 +99,8 @@ read_unit(struct build *b, const struct leaf_piece *lp, uint32_t unit, uint32_t 
 	if (chunk.len <= unit * CHUNK_UNIT)
 		return ST_CORRUPT;
 	*len = chunk_unit_len(&chunk, unit);
-	st = mirror_read(block_mirror(s), chunk.container, chunk.index + unit, lp->digest,
-	    b->room->unit, *len, false);
+	st = block_unit_read(s, &(struct block_unit){ chunk.container, chunk.index + unit, *len,
+	    lp->digest }, b->room->unit);
 	if (st == ST_NOENT || st == ST_CORRUPT) {
 		suspect_add(block_suspects(s), lp->digest);
 		return ST_CORRUPT;

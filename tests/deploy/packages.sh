@@ -109,6 +109,7 @@ alone() {
 	done
 }
 check "dfsctl alone, as the formula builds it" cc alone
+check "dfsctl's sources, for Windows" x86_64-w64-mingw32-gcc-win32 tests/lint/ctl.sh --windows
 page() { mgmt/guide/man/make.sh mgmt/guide/man/dfsctl.1.in mgmt/ctl/command.def mgmt/ctl/flag.def >"$work/dfsctl.1" && mandoc -Tlint -W warning "$work/dfsctl.1"; }
 check "dfsctl's page, as the formula makes it" mandoc page
 check "Nix flake" nix-instantiate nix-instantiate --parse $deploy/nix/flake.nix

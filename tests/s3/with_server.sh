@@ -8,7 +8,8 @@ dir=$(mktemp -d)
 export S3_ACCESS_KEY=TESTACCESSKEY S3_SECRET_KEY=test/secret+key S3_REGION=us-east-1 S3_BUCKET=suite
 python3 "$here/server.py" "$dir/port" 2>"$dir/log" &
 server=$!
-trap 'kill $server 2>/dev/null || true; rm -rf "$dir"' EXIT
+export S3_SERVER_PID=$server
+trap 'kill -CONT $server 2>/dev/null || true; kill $server 2>/dev/null || true; rm -rf "$dir"' EXIT
 for _ in $(seq 100); do
 	[ -s "$dir/port" ] && break
 	sleep 0.1

@@ -152,6 +152,19 @@ folders_make(struct store *s, char *path, char **last)
 	return OK;
 }
 
+/* By link, which fails where the name is taken; else by a rename that does, where a file system
+ * knows no links. */
+static enum status
+name_if_free(const struct store *s, const char *aside, const char *path)
+{
+	if (!FAULT("object.link") && linkat(s->aside, aside, s->dir, path, 0) == 0)
+		return OK;
+	if (errno == EEXIST)
+		return ST_EXIST;
+	return renameat2(s->aside, aside, s->dir, path, RENAME_NOREPLACE) == 0 ? OK :
+	    status_of_errno(errno);
+}
+
 /* From aside to its name, for good. */
 static enum status
 name_it(struct store *s, const char *aside, char *path, bool if_absent)
@@ -162,7 +175,7 @@ name_it(struct store *s, const char *aside, char *path, bool if_absent)
 	if (st != OK)
 		return st;
 	if (if_absent)
-		st = linkat(s->aside, aside, s->dir, path, 0) == 0 ? OK : status_of_errno(errno);
+		st = name_if_free(s, aside, path);
 	else
 		st = renameat(s->aside, aside, s->dir, path) == 0 ? OK : status_of_errno(errno);
 	if (st != OK)

@@ -158,9 +158,9 @@ adapter_runs(const char *type)
 }
 
 static bool
-share_blocks(const char *name, bool push, struct sync_remote *out)
+share_blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 {
-	*out = (struct sync_remote){ .has = true, .drained = !push, .away = true, .away_ms = 5000,
+	*out = (struct sync_remote){ .has = true, .drained = what == BLOCKS_LOOK, .away = true, .away_ms = 5000,
 		.pending = 3, .pending_bytes = 77, .text = "peer not reachable" };
 	return side_shares(name);
 }
@@ -171,7 +171,7 @@ drain(void (*see)(const char *name, const struct sync_remote *r, void *arg), voi
 	struct sync_remote r;
 
 	for (int i = 0; i < SIDE_SHARES; i++)
-		if (side.open[i][0] != '\0' && share_blocks(side.open[i], true, &r))
+		if (side.open[i][0] != '\0' && share_blocks(side.open[i], BLOCKS_PUSH, &r))
 			see(side.open[i], &r, arg);
 }
 

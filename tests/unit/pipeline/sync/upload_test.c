@@ -245,7 +245,13 @@ CASE(a_container_that_dies_leaves_the_remote_before_its_row_goes)
 	TRUE(objects(flaky) > 0);
 	block_flaky_down(flaky, true);
 	yard_truncate(&y, 1, 0);
-	usleep(1500000);
+	sync_remote_look(y.share, &r);
+	for (int i = 0; i < PATIENCE && r.local_bytes > 0; i++) {
+		sync_push_share(y.share);
+		usleep(10000);
+		sync_remote_look(y.share, &r);
+	}
+	EQ(r.local_bytes, 0);		/* files go all the same: room is wanted */
 	rows = rows_of(&y);
 	TRUE(rows.n > 0);		/* dying, and remembered */
 	block_flaky_down(flaky, false);

@@ -83,12 +83,12 @@ yard_open(struct yard *y, bool fresh)
 	memset(y->share->row.journal_id, 2, 16);
 	memset(y->share->row.digest_key, 3, 32);
 	y->share->row.share = 9;
+	y->share->remote = y->remote;
 	if (y->encryption != 0)
 		open_keys(y);
 	EQ(meta_store_open(y->kind, &(struct meta_conf){ .dir = y->dir }, &y->share->store, why,
 	    sizeof why), OK);
 	EQ(block_open(y->share, fresh, NULL, why, sizeof why), OK);
-	y->share->remote = y->remote;
 	sync_open_share(y->share);
 }
 
@@ -260,6 +260,7 @@ struct cited {				/* something, and how often it is cited */
 };
 
 struct recount {
+	uint64_t local;			/* containers whose file should be here */
 	struct yard *yard;
 	struct tally t;
 	struct cited *v[8];		/* by enum count_what */
@@ -343,6 +344,7 @@ see_container(void *arg, struct slice key, const struct version *v)
 	(void)key;
 	r->t.containers++;
 	r->t.wrong += rec_container_decode(v->body, &c) != OK || c.state != CONTAINER_LIVE;
+	r->local += c.local;
 	return true;
 }
 
@@ -405,7 +407,7 @@ yard_recount(struct yard *y)
 	/* Nothing is cited that has no count, nothing counted that is not there. */
 	r.t.wrong += r.t.counts != r.n[COUNT_LEAF] + r.n[COUNT_CHUNK] + r.n[COUNT_CONTAINER];
 	r.t.wrong += r.t.leaves != r.n[COUNT_LEAF] || r.t.chunks != r.n[COUNT_CHUNK];
-	r.t.wrong += r.t.containers != r.n[COUNT_CONTAINER] || r.t.files != r.t.containers;
+	r.t.wrong += r.t.containers != r.n[COUNT_CONTAINER] || r.t.files != r.local;
 	for (int i = 0; i < 8; i++)
 		free(r.v[i]);
 	return r.t;

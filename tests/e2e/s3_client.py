@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""s3_client.py PORT SHARE WORK QUICK: what 40_s3.sh does to one share, as a client on the wire."""
+import glob, json, os, random, signal, subprocess, sys, threading, time
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rest"))
+import nfs3
+
+port, share, work, quick = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "1"
+PIECE, FILES = 256 << 10, 6 if quick else 24
+containers = f"{work}/state/stores/l/{share}/containers"
+
+
+def ctl(*args):
+    done = subprocess.run(("dfsctl",) + args + ("-o", "json"), capture_output=True, text=True)
+    assert done.returncode == 0, (args, done.stdout, done.stderr)
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def stats():
+    return ctl("store", "block", "stats", "--share", "/" + share)
+
+
+def client():
+    c = nfs3.Client(port, 0, 0)
+    c.mount("/" + share)
+    return c
+
+
+def patient(call, *args):
+    """JUKEBOX is an answer, not an error: come again."""
+    for _ in range(400):
+        got = call(*args)
+        status = got[0] if isinstance(got, tuple) else got
+        if status != nfs3.JUKEBOX:
+            return got
+        time.sleep(0.05)
+    raise AssertionError("JUKEBOX for ever")
+
+
+def write_file(c, name, bytes_):
+    st, fh = patient(c.create, name)[:2]
+    assert st == nfs3.OK, (name, st)
+    for at in range(0, len(bytes_), PIECE):
+        st = patient(c.write, fh, bytes_[at:at + PIECE], at, 0)
+        st = st[0] if isinstance(st, tuple) else st
+        assert st == nfs3.OK, (name, at, st)
+    return fh
+
+
+def compare(c, fh, name, bytes_):
+    for at in range(0, len(bytes_), PIECE):
+        st, got = patient(c.read, fh, at, PIECE)[:2]
+        assert st == nfs3.OK, (name, at, st)
+        assert got == bytes_[at:at + PIECE], (name, at, "differs")
+
+
+def drain():
+    ctl("system", "drain-uploads", "--timeout", "120s")
+    s = stats()
+    assert s["drained"] and s["pending_uploads"] == 0 and s["unsynced_bytes"] == 0, s
+    return s
+
+
+def gone_cold():
+    ctl("store", "block", "evict", "--share", "/" + share)
+    for _ in range(300):
+        if not glob.glob(containers + "/*.dfc"):
+            return
+        time.sleep(0.1)
+    raise AssertionError("local containers stay: %s" % stats())
+
+
+def away(yes):
+    """The folder's objects cannot be named while a file stands where their folder was; a server
+    of ours is stopped.  Another's is left alone."""
+    if share == "folder":
+        far = glob.glob(f"{work}/far/[0-9a-f]*")[0].removesuffix(".away")
+        if yes:
+            os.rename(far, far + ".away")
+            open(far, "w").close()
+        else:
+            os.remove(far)
+            os.rename(far + ".away", far)
+    elif "S3_SERVER_PID" in os.environ:
+        os.kill(int(os.environ["S3_SERVER_PID"]), signal.SIGSTOP if yes else signal.SIGCONT)
+
+
+c = client()
+files = {}
+for i in range(FILES):
+    data = random.Random(i).randbytes(random.Random(i).choice((5000, 1 << 20, 3 << 20)))
+    files[f"file{i}"] = (write_file(c, f"file{i}", data), data)
+s = drain()
+assert s["completed_syncs"] > 0, s
+print(f"ok      {share}: {FILES} files written and drained: {s['completed_syncs']} containers,"
+      f" {s['completed_bytes'] >> 20} MiB in {s['puts']} PUTs")
+gone_cold()
+ctl("share", "disable", "/" + share)
+ctl("share", "enable", "/" + share)
+c = client()
+start = time.monotonic()
+for name, (fh, data) in files.items():
+    compare(c, fh, name, data)
+assert stats()["local_part_bytes"] > 0 and stats()["local_whole_bytes"] == 0, stats()
+print(f"ok      {share}: all read back cold after reopening ({time.monotonic() - start:.1f} s)")
+
+# Two writers and a reader of local data go on while the remote is away.
+stop, written, errors = threading.Event(), [], []
+
+
+def writer(n):
+    try:
+        w, i = client(), 0
+        while not stop.is_set():
+            data = random.Random(n * 1000 + i).randbytes(1 << 20)
+            name = f"away{n}-{i}"
+            written.append((write_file(w, name, data), name, data))
+            i += 1
+            time.sleep(0.05 if quick else 0.4)
+    except Exception as e:
+        errors.append(repr(e))
+
+
+threads = [threading.Thread(target=writer, args=(n,)) for n in range(2)]
+away(True)
+for t in threads:
+    t.start()
+end = time.monotonic() + (5 if quick else 40)
+while time.monotonic() < end:		# pack and send now, not when it has some age
+    subprocess.run(("dfsctl", "system", "drain-uploads", "--timeout", "1s"), capture_output=True)
+stop.set()
+for t in threads:
+    t.join()
+outage = stats()
+away(False)
+assert not errors, errors
+assert len(written) > 2
+assert share != "folder" or not outage["remote_healthy"], outage
+s = drain()
+gone_cold()
+for fh, name, data in written:
+    compare(c, fh, name, data)
+print(f"ok      {share}: the remote away under load: {len(written)} files, no error, recovered"
+      f" ({s['failed_syncs']} calls failed)")

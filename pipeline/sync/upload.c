@@ -54,6 +54,7 @@ struct upload {
 	unsigned failures;		/* since the last success */
 	uint64_t pause_until_ns, away_since_ns;
 	uint64_t pending_bytes;		/* of queue, slots and arrived */
+	uint32_t settling;		/* taken from arrived, their rows not yet committed */
 	struct sync_remote seen;	/* counters, and the last failure's text */
 };
 
@@ -502,6 +503,7 @@ upload_settle(struct upload *u, struct work *by, bool *more)
 	mutex_lock(&u->mutex);
 	while (n < SETTLE_ROWS && items_pop(&u->arrived, &it[n]))
 		n++;
+	u->settling = n;
 	mutex_unlock(&u->mutex);
 	*more = n == SETTLE_ROWS;
 	if (n == 0)
@@ -521,6 +523,7 @@ upload_settle(struct upload *u, struct work *by, bool *more)
 		else
 			items_push(&u->arrived, &it[i]);
 	}
+	u->settling = 0;
 	mutex_unlock(&u->mutex);
 	return st;
 }
@@ -582,7 +585,7 @@ upload_gone(struct upload *u, uint64_t number)
 static uint64_t
 pending_locked(const struct upload *u)
 {
-	uint64_t n = u->queue.n - u->queue.at + u->arrived.n - u->arrived.at;
+	uint64_t n = u->queue.n - u->queue.at + u->arrived.n - u->arrived.at + u->settling;
 
 	for (int i = 0; i < SLOTS; i++)
 		n += u->slot[i].state != SLOT_FREE && u->slot[i].call.kind != BLOCK_DEL;

@@ -368,7 +368,7 @@ CASE(a_container_that_cannot_be_synced_costs_nothing)
 	yard_drain(&y);
 	t = yard_recount(&y);
 	EQ(t.wrong, 0);
-	EQ(t.chunks, 10);
+	TRUE(t.chunks >= 4 && t.chunks <= 40);
 	yard_compare(&y, 1);
 	yard_compare(&y, 2);
 	nothing_left(&y);

@@ -124,7 +124,7 @@ uint32_t block_recycle(struct share *s);
 
 struct block_usage {
 	uint64_t journal_bytes, dirty_bytes, unapplied_bytes;	/* segments; live data; records */
-	uint64_t cap_bytes;
+	uint64_t cap_bytes, space_bytes;	/* of dirty_bytes; of journal_bytes */
 	uint64_t disk_free;
 	uint32_t segments, places, places_max;
 };

@@ -18,7 +18,9 @@ pressure_fill(struct share *s)
 	struct block_usage u;
 
 	block_usage_read(s, &u);
-	return MAX(percent(u.dirty_bytes, u.cap_bytes), percent(u.places, u.places_max));
+	/* What was overwritten takes no room in the index, yet its segments stay behind older ones. */
+	return MAX(MAX(percent(u.dirty_bytes, u.cap_bytes), percent(u.journal_bytes, u.space_bytes)),
+	    percent(u.places, u.places_max));
 }
 
 /* Mean time in the queues of vfs since the last look. */

@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WRITE_BLOCKS = 32, WORKERS_MAX = 64, WAIT_MS = 20000, LOOK_EVERY = 2000 };
+enum { WRITE_BLOCKS = 32, WORKERS_MAX = 64, WAIT_MS = 20000, LOOK_EVERY = 2000,
+	LOOK_AGAIN = 4 };		/* much data: the second look after a crash is not always taken */
 
 struct worker {
 	const struct plan *plan;
@@ -286,7 +287,7 @@ after_crash(struct worker *w)
 		for (uint32_t i = 0; i < FILES; i++)
 			if (!settle(w, i))
 				return false;
-		if (!w->lost && !look(w, true))
+		if (!w->lost && (w->plan->spare <= 1 || dice(w, LOOK_AGAIN) == 0) && !look(w, true))
 			return false;
 	}
 	return true;

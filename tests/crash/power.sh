@@ -6,7 +6,8 @@
 # write, name and sync.  For moments chosen by a seed images of the disk are built (power.c says
 # what they may hold); on each the server starts, and the load's journals are held against it.  Runs
 # differ: in where the metadata store lies, in memory (how often LevelDB changes its log), in how
-# soon data is carved.
+# soon data is carved, in whether the share encrypts; if so, its keys are wrapped by another key at
+# the restart, and once that is over the first is gone.
 #
 # power.sh --mutants BUILD [IMAGES]: BUILD has --enable-faults; once for each sync site by name with
 # that site only pretending, a new run every eight images: some image must show it.  Prints a table.
@@ -22,7 +23,8 @@ set -uo pipefail
 
 # A site, and the circumstances in which it shows where the usual ones do not bring them about: a
 # first process that is killed at a fault point, for what a restart has to make good; a metadata
-# store in a folder of its own; moments soon after a start, for what later syncs make good.
+# store in a folder of its own; moments soon after a start, for what later syncs make good; a share
+# that encrypts.
 sites='
 journal.sync
 journal.folder    early
@@ -30,7 +32,7 @@ segment.folder
 head.sync
 head.folder       early kill=segment.folder:2
 recover.sync      kill=journal.sync:200
-recover.folder    kill=segment.folder:2
+recover.folder    early kill=segment.folder:4
 container.sync
 container.folder
 meta.sync
@@ -39,6 +41,8 @@ meta.vouch
 meta.above        apart
 share.sync
 share.above
+keys.sync         sealed
+keys.folder       sealed
 '
 all_sites() { awk 'NF > 0 { print $1 }' <<<"$sites"; }
 
@@ -88,7 +92,7 @@ runs=${2:-20} images=${3:-100}
 [ "$runs" != --quick ] || { runs=2 images=18; }
 checker=$build/tests/bin/crash_checker
 
-# settings SEED APART: one share, a journal so small that its segments come round
+# settings SEED APART SEALED: one share, a journal so small that its segments come round
 settings() {
 	cat <<-END
 	state_dir: $work/state
@@ -115,6 +119,13 @@ settings() {
 	        squash: none
 	END
 	[ -z "$2" ] || echo "    metadata_dir: $work/state/meta"
+	[ -z "$3" ] || printf '    encryption: auto\n    compression: zstd\nencryption:\n  key_file: %s\n' "$work/keyfile"
+}
+
+# wrapped_by KEY...: keys of 64 digits, the first of which wraps
+wrapped_by() {
+	local n
+	(umask 077 && for n; do printf '%064d\n' "$n"; done >"$work/keyfile")
 }
 
 # recorded_start SITE KILL: the server in the foreground, recorded, a sync site left out, to be
@@ -124,11 +135,14 @@ recorded_start() {
 		POWER_ROOT="$work/state" POWER_KILL="$work/kill" DITTOFS_SKIP_SYNC="$1" ${2:+"DITTOFS_FAULT=$2:kill"} \
 		"$build/dfs" start -f --config "$work/dfs.yaml" >>"$work/server.log" 2>&1 &
 	server=$!
-	[ -z "$2" ] || {
-		sleep 0.5
-		kill -0 "$server" 2>/dev/null || { recorded_start "$1" ""; return; }
-	}
-	server_wait "$port"
+	while kill -0 "$server" 2>/dev/null; do
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+		sleep 0.1
+	done
+	[ -z "$2" ] || sleep 0.5
+	kill -0 "$server" 2>/dev/null && return
+	[ -n "$2" ] || { tail -n 3 "$work/server.log"; echo "the recorded server ended"; return 1; }
+	recorded_start "$1" ""
 }
 
 # recorded_kill: between two of its calls, so that the recording is whole
@@ -141,24 +155,29 @@ recorded_kill() {
 
 # record_run SEED SITE: $fast/record, $root and the journals are what an image is made and judged by
 record_run() {
-	local row kill='' apart=''
+	local row up kill='' apart='' sealed=''
 	row=$(awk -v site="$2" '$1 == site' <<<"$sites") when=
 	[[ $row != *early* ]] || when=early
 	[[ $row != *kill=* ]] || kill=${row##*kill=}
 	[[ $row != *apart* && $(($1 % 2)) = 0 ]] || apart=yes
+	[[ $row != *sealed && $(($1 % 3)) != 0 ]] || sealed=yes
 	rm -rf "$work/state" "$work/journals" "$work/kill" "$fast"/{record,control.db*}
 	mkfifo "$work/kill"
 	mkdir -p "$work/state" "$work/journals"
 	port=$(port_free)
-	settings "$1" "$apart" >"$work/dfs.yaml"
+	settings "$1" "$apart" "$sealed" >"$work/dfs.yaml"
+	wrapped_by 1
 	root=$(stat -c %i "$work/state")
-	recorded_start "$2" "$kill"
+	recorded_start "$2" "$kill" || return 1
 	"$checker" load -j "$work/journals" -d power -w "${POWER_WORKERS:-3}" -b "${POWER_BLOCKS:-512}" -s "$1" -t 3600 \
 		-m "$port" -q "127.0.0.1:$port:/export" >"$work/load.log" 2>&1 &
 	load=$!
 	sleep "${POWER_SECONDS:-2}"
 	recorded_kill
-	recorded_start "$2" ""
+	wrapped_by 2 1
+	recorded_start "$2" "" || return 1
+	read -r up _ </proc/uptime	# hundredths of a second
+	rewrapped=$((${up/./} * 10000000 + 20000000))
 	sleep "${POWER_SECONDS:-2}"
 	kill -0 "$load" 2>/dev/null || { cat "$work/load.log"; echo "the load failed"; return 1; }
 	recorded_kill
@@ -190,6 +209,7 @@ image() {
 	echo "$fast/image" >&8
 	read -r seed until moment <&7 || { echo "no image" >"$work/said"; return 1; }
 	echo "$moment" >"$work/said"
+	if [ "$until" -gt "$rewrapped" ]; then wrapped_by 2; else wrapped_by 2 1; fi
 	if timeout 60 "$build/dfs" start --config "$work/dfs.yaml" >>"$work/said" 2>&1 </dev/null; then
 		timeout 60 "$checker" verify -k -q -u "$until" -j "$work/journals" -d power \
 			-w "${POWER_WORKERS:-3}" -m "$port" "127.0.0.1:$port:/export" \

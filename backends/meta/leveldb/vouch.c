@@ -257,6 +257,8 @@ meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, 
 		return status_of_errno(errno);
 	memset(v, 0, sizeof *v);
 	vouched = file_read(dirfd, v);
+	if (vouched == ST_CORRUPT)
+		text_add(why, "neither half of vouch, which says what was synced, can be read");
 	st = vouched == ST_NOENT ? OK : vouched;
 	if (st == OK)
 		st = look(dirfd, &current, &tables);

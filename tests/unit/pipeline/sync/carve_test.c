@@ -287,6 +287,25 @@ CASE(more_than_the_journal_holds_goes_through_it)
 	yard_end(&y);
 }
 
+CASE(a_log_full_of_what_was_overwritten_is_emptied_though_nothing_is_old)
+{
+	struct sync_conf usual = { .apply_ms = 100, .carve_age_ms = 200, .carve_at_percent = 25 };
+	struct sync_conf never = { .apply_ms = 100, .carve_age_ms = 3600000, .carve_at_percent = 25 };
+	struct yard y;
+
+	yard_start();
+	sync_start(&never);
+	yard_make(&y, "leveldb");
+	write_noise(&y, 2, 0, 4096);		/* no segment goes before the one of this */
+	for (int i = 0; i < 250; i++)		/* 160 MiB have room; one is live */
+		write_noise(&y, 1, 0, 1 << 20);
+	yard_compare(&y, 1);
+	yard_compare(&y, 2);
+	yard_close(&y);
+	yard_end(&y);
+	sync_start(&usual);
+}
+
 /* --- readers beside it all --- */
 
 enum { PAGES = 600, PAGE = 4096, READERS = 2, ROUNDS = 3000 };

@@ -4,10 +4,12 @@
 server.py PORT-FILE [PORT]: listens on the loopback, writes its port into PORT-FILE, keeps all in
 memory.  One key pair (S3_ACCESS_KEY, S3_SECRET_KEY); signatures of version 4 are checked.  Knows
 PUT, GET with a range, HEAD, DELETE, ListObjectsV2 in pages, If-None-Match: *, multipart uploads.
+Where S3_REQUESTS names a file, each request it lets in is a line there: its verb and its path.
 """
 import hashlib, hmac, http.server, os, socketserver, sys, threading, time, urllib.parse
 from xml.sax.saxutils import escape
 
+requests = open(os.environ.get("S3_REQUESTS", os.devnull), "a", buffering=1)
 ACCESS, SECRET = os.environ["S3_ACCESS_KEY"], os.environ["S3_SECRET_KEY"]
 lock = threading.Lock()
 buckets, uploads = {os.environ.get("S3_BUCKET", "suite"): {}}, {}
@@ -84,6 +86,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             else:
                 bucket, _, key = whole.partition("/")
             with lock:
+                print(self.command, path, file=requests)
                 getattr(self, "do_bucket" if not key else "do_object")(bucket, key, dict(query), body)
         except Refused as e:
             self.answer(e.status, f"<Error><Code>{e.code}</Code></Error>".encode())

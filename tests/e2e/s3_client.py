@@ -189,7 +189,7 @@ def outage():
     for fh, name, data in written:
         compare(c, fh, name, data)
     print(f"ok      {share}: the remote away {AWAY_S} s under load: {len(written)} files,"
-          f" {len(reads)} reads, no error, recovered ({s['failed_syncs']} calls failed)")
+          f" {len(reads)} reads, {s['failed_syncs']} calls failed, no error, recovered")
 
 
 for part in parts:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""s3_client.py PORT SHARE WORK QUICK PART...: what 40_s3.sh does to a share, as a client on the wire.
+"""s3_client.py PORT SHARE WORK QUICK PART...: what 40_s3.sh does to a share, on the wire.
 
 cold    write, drain, drop what is local, read all back       small   how many PUTs small files cost
 away    the remote goes away under load and comes back
@@ -75,19 +75,32 @@ def gone_cold():
     raise AssertionError("local containers stay: %s" % stats())
 
 
-def away(yes):
+def lines_seen(word):
+    """Of our server's list of requests."""
+    with open(os.environ["S3_REQUESTS"]) as f:
+        return sum(line.startswith(word) for line in f)
+
+
+def signal_server(*signals):
+    """Another's server is left alone."""
+    for s in signals if "S3_SERVER_PID" in os.environ else ():
+        os.kill(int(os.environ["S3_SERVER_PID"]), s)
+
+
+def away(how):
     """The folder's objects cannot be named while a file stands where their folder was; a server
-    of ours is stopped.  Another's is left alone."""
-    if share == "folder":
-        far = glob.glob(f"{work}/far/[0-9a-f]*")[0].removesuffix(".away")
-        if yes:
-            os.rename(far, far + ".away")
-            open(far, "w").close()
-        else:
-            os.remove(far)
-            os.rename(far + ".away", far)
-    elif "S3_SERVER_PID" in os.environ:
-        os.kill(int(os.environ["S3_SERVER_PID"]), signal.SIGSTOP if yes else signal.SIGCONT)
+    of ours first hangs, then cuts connections."""
+    if share == "bucket":
+        signal_server(*{"at first": (signal.SIGSTOP,), "later": (signal.SIGUSR1, signal.SIGCONT),
+                        "no more": (signal.SIGUSR2,)}[how])
+        return
+    far = glob.glob(f"{work}/far/[0-9a-f]*")[0].removesuffix(".away")
+    if how == "at first":
+        os.rename(far, far + ".away")
+        open(far, "w").close()
+    elif how == "no more":
+        os.remove(far)
+        os.rename(far + ".away", far)
 
 
 def puts_seen(s):
@@ -96,8 +109,7 @@ def puts_seen(s):
     if share == "folder":
         return len([f for _, _, names in os.walk(f"{work}/far") for f in names])
     if "S3_REQUESTS" in os.environ:
-        with open(os.environ["S3_REQUESTS"]) as f:
-            return sum(line.startswith("PUT ") for line in f)
+        return lines_seen("PUT ")
     return s["puts"]
 
 
@@ -168,21 +180,25 @@ def outage():
 
     threads = [threading.Thread(target=writer, args=(n,)) for n in range(2)]
     threads.append(threading.Thread(target=reader))
-    away(True)
     for t in threads:
         t.start()
-    end = time.monotonic() + AWAY_S
-    while time.monotonic() < end:		# pack and send now, not when it has some age
-        subprocess.run(("dfsctl", "system", "drain-uploads", "--timeout", "1s"),
-                       capture_output=True)
+    for how in ("at first", "later"):
+        away(how)
+        end = time.monotonic() + AWAY_S / 2
+        while time.monotonic() < end:		# pack and send now, not when it has some age
+            subprocess.run(("dfsctl", "system", "drain-uploads", "--timeout", "1s"),
+                           capture_output=True)
     stop.set()
     for t in threads:
         t.join()
     then = stats()
-    away(False)
+    away("no more")
     assert not errors, errors
     assert len(written) > 2 and len(reads) > AWAY_S, (len(written), len(reads))
-    assert share != "folder" or not then["remote_healthy"], then
+    if share == "folder":
+        assert not then["remote_healthy"], then
+    elif "S3_SERVER_PID" in os.environ:
+        assert lines_seen("CUT") > 0 and (quick or not then["remote_healthy"]), then
     s = drain()
     gone_cold()
     c = client()

@@ -34,9 +34,12 @@ item_s3() {
 	remote s3 cold
 	judged s3 "$(cold_figure s3)" "drained, dropped, all read back cold"
 }
-item_radosgw() { # the server that S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY name
+item_radosgw() { # of S3_ENDPOINT, S3_REGION, S3_BUCKET (it is there), S3_ACCESS_KEY, S3_SECRET_KEY
 	local bar="as s3, at a server not ours"
-	[ -n "${S3_ENDPOINT:-}" ] || { lacks radosgw "S3_ENDPOINT and its like name no server" "$bar"; return; }
+	if [ -z "${S3_ENDPOINT:-}" ]; then
+		lacks radosgw "S3_ENDPOINT and its like name no server" "$bar"
+		return
+	fi
 	# shellcheck disable=SC2046
 	kept radosgw tests/e2e/40_s3.sh $(scale --quick "") --only cold "$build"
 	judged radosgw "$(cold_figure radosgw)" "$bar"
@@ -52,12 +55,12 @@ item_outage() {
 	local seconds
 	remote outage away
 	seconds=$(sed -nE 's/^ok +bucket: the remote away ([0-9]+) s .*/\1/p' "$logs/outage")
-	judged outage "$(sed -nE 's/^ok +bucket: the remote away .* load: (.*), no.*/\1/p' "$logs/outage")" \
-		"away ${seconds:-?} s: no error, all there after"
+	judged outage "$(sed -nE 's/^ok +bucket: the remote away .* load: (.*), no.*/\1/p' \
+		"$logs/outage")" "away ${seconds:-?} s: no error, all there after"
 }
 item_plaintext() {
-	kept plaintext "$build/tests/bin/sync_test" in_the_clear_the_search_finds sealed_nothing_is_found
-	holds "$(grep -c '^ok .*\(in_the_clear_the_search\|sealed_nothing_is_found\)' "$logs/plaintext") == 2"
+	kept plaintext "$build/tests/bin/sync_test" the_search_finds sealed_nothing_is_found
+	holds "$(grep -c '^ok .*\(the_search_finds\|sealed_nothing\)' "$logs/plaintext") == 2"
 	[ "$verdict" = met ] && set -- "found where clear, not in sealed journal or containers"
 	judged plaintext "${1:-}" "nothing found, the search proved"
 }
@@ -101,7 +104,9 @@ item_contract() {
 		ran=$(grep '^ok ' "$logs/contract-$store" | grep -vc '# SKIP$')
 		holds "$ran > $(grep -c '# SKIP$' "$logs/contract-$store")"
 		figure+="${figure:+, }$store $ran"
-		[ $verdict = met ] || { all=missed; grep -v '^ok ' "$logs/contract-$store" >>"$logs/contract"; }
+		[ $verdict = met ] && continue
+		all=missed
+		grep -v '^ok ' "$logs/contract-$store" >>"$logs/contract"
 	done
 	verdict=$all
 	judged contract "laws kept: $figure" "every law, each store"

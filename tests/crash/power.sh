@@ -36,7 +36,7 @@ recover.folder    early kill=segment.folder:4
 container.sync
 container.folder
 meta.sync
-meta.folder       kill=store.sync:1
+meta.folder       early kill=store.sync:1
 meta.vouch        torn
 meta.above        apart
 share.sync

@@ -158,6 +158,8 @@ good_code(const struct rest_route *r)
 {
 	if (strcmp(r->method, "DELETE") == 0 || (r->flags & REST_EMPTY))
 		return "204";
+	if (r->flags & REST_LATER)
+		return "202";
 	return strncmp(r->operation, "create", 6) == 0 || strncmp(r->operation, "add", 3) == 0 ?
 	    "201" : "200";
 }

@@ -24,6 +24,7 @@ enum { ARENA_LIMIT = 8 << 20, PASSWORD_MIN = 8, PASSWORD_MAX = 128 };
 #define EARLY REST_EARLY
 #define LIST REST_LIST
 #define EMPTY REST_EMPTY
+#define LATER REST_LATER
 #define REST_BEGIN_NO_ENTITY REST_BEGIN_NONE
 
 const struct rest_route rest_routes[] = {

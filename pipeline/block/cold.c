@@ -236,7 +236,7 @@ bring_index(struct cold *c, const struct container_row *row, uint64_t number)
 	if (row->bytes < CONTAINER_HEADER + CONTAINER_TRAILER)
 		return ST_CORRUPT;
 	if (!take_off(c, &f))
-		return OK;		/* somebody has brought it */
+		return ST_RESTART;	/* somebody has brought it */
 	st = fetch(c, row, number, 0, head_len, head);
 	if (st == OK)
 		st = bring_end(c, row, number, &end, &end_len);
@@ -270,19 +270,21 @@ ahead_of(struct cold *c, uint64_t number, uint32_t index, uint64_t wanted)
 }
 
 static enum status
-bring_units(struct cold *c, const struct container_row *row, uint64_t number,
-    const struct mirror_range *range)
+bring_units(struct cold *c, const struct container_row *row, const struct block_unit *u,
+    const struct mirror_range *range, uint8_t *to)
 {
+	uint64_t number = u->container;
 	struct flight f = { .number = number, .from = range->first, .to = range->first + range->n };
 	uint8_t *bytes;
 	enum status st;
 
 	if (!take_off(c, &f))
-		return OK;
+		return ST_RESTART;
 	bytes = xmalloc(range->len);
 	st = fetch(c, row, number, range->at, range->len, bytes);
 	if (st == OK)
-		st = mirror_fill(c->share->block->mirror, number, range, bytes);
+		st = mirror_fill(c->share->block->mirror, number, range, bytes, u->digest, to,
+		    u->len);
 	if (st == OK) {
 		mutex_lock(&c->mutex);
 		c->run[number % RUNS].next = f.to;
@@ -314,26 +316,34 @@ row_of(struct cold *c, uint64_t number, struct container_row *row)
 	return st;
 }
 
-enum status
-cold_read(struct cold *c, uint64_t number, uint32_t index, uint64_t ahead)
+/* Where the unit lies: of the index that is here, or of the one that the remote has. */
+static enum status
+find_unit(struct cold *c, const struct container_row *row, const struct block_unit *u,
+    uint64_t ahead, struct mirror_range *range)
 {
 	struct mirror *m = c->share->block->mirror;
+	enum status st = mirror_where(m, u->container, u->index, ahead, range), gone;
+
+	if (st != ST_NOENT && st != ST_CORRUPT)
+		return st;
+	gone = st == ST_CORRUPT ? mirror_delete(m, u->container) : OK;
+	if (gone != OK && gone != ST_NOENT)
+		return gone;
+	st = bring_index(c, row, u->container);
+	return st == OK ? mirror_where(m, u->container, u->index, ahead, range) : st;
+}
+
+enum status
+cold_read(struct cold *c, const struct block_unit *u, uint64_t ahead, uint8_t *to)
+{
 	struct mirror_range range;
 	struct container_row row;
-	enum status st = row_of(c, number, &row), gone;
+	enum status st = row_of(c, u->container, &row);
 
 	if (st != OK)
 		return st;
-	ahead = ahead_of(c, number, index, ahead);
-	st = mirror_where(m, number, index, ahead, &range);
-	if (st == ST_NOENT || st == ST_CORRUPT) {
-		/* Its index is damaged here; the remote has another. */
-		gone = st == ST_CORRUPT ? mirror_delete(m, number) : OK;
-		if (gone != OK && gone != ST_NOENT)
-			return gone;
-		st = bring_index(c, &row, number);
-		if (st == OK)
-			st = mirror_where(m, number, index, ahead, &range);
-	}
-	return st == OK ? bring_units(c, &row, number, &range) : st;
+	st = find_unit(c, &row, u, ahead_of(c, u->container, u->index, ahead), &range);
+	if (st == OK)
+		st = bring_units(c, &row, u, &range, to);
+	return st == ST_NOENT ? ST_RESTART : st;	/* dropped meanwhile, to make room */
 }

@@ -79,30 +79,25 @@ resolve(struct share *s, struct want_piece *p, bool nowait)
 	return st;
 }
 
-/* What is not here, or damaged here, comes from the remote; a few times, since it may be pushed
- * out again before it is read. */
+/* What is not here, or damaged here, comes from the remote.  Tried again where another was about
+ * to bring it, or where it came damaged: that may have been on its way. */
 static enum status
 read_unit(struct share *s, const struct block_unit *u, bool nowait, uint64_t ahead, uint8_t *to)
 {
 	struct block *b = s->block;
-	enum status st = mirror_read(b->mirror, u->container, u->index, u->digest, to, u->len, nowait);
-	enum status brought;
+	enum status st = ST_RESTART, here = ST_NOENT;
 
-	if (b->cold == NULL || (st != ST_NOENT && st != ST_CORRUPT))
-		return st;
-	if (nowait)
-		return ST_DELAY;
-	for (int i = 0; i < TRIES && (st == ST_NOENT || st == ST_CORRUPT); i++) {
-		brought = cold_read(b->cold, u->container, u->index, ahead);
-		if (brought == ST_CORRUPT) {	/* on its way, perhaps: once more */
-			st = brought;
-			continue;
-		}
-		if (brought != OK)
-			return brought == ST_NOENT ? st : brought;
-		st = mirror_read(b->mirror, u->container, u->index, u->digest, to, u->len, false);
+	for (int i = 0; i < TRIES && (st == ST_RESTART || st == ST_CORRUPT); i++) {
+		here = mirror_read(b->mirror, u->container, u->index, u->digest, to, u->len, nowait);
+		if (b->cold == NULL || (here != ST_NOENT && here != ST_CORRUPT))
+			return here;
+		if (nowait)
+			return ST_DELAY;
+		st = cold_read(b->cold, u, ahead, to);
 	}
-	return st;
+	if (st == ST_RESTART)
+		return ST_DELAY;
+	return st == ST_NOENT ? here : st;	/* no remote copy: what is here decides */
 }
 
 enum status

@@ -10,10 +10,9 @@
 #include "crypto/secret.h"
 #include "pipeline/base/fault.h"
 #include "pipeline/base/hash.h"
-#include "pipeline/base/list.h"
-#include "pipeline/base/mutex.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/pread.h"
+#include "pipeline/block/vessel.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,29 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN_MAX_FILES = 256, BUCKETS = 256, NAME_HEX = 16, NAME_CAP = 32, RANK_NUMBER = 1 << 24 };
-
-struct vessel {				/* an open container */
-	struct ref refs;		/* one is the table's */
-	struct list bucket, age;	/* guarded by the mirror's mutex */
-	struct container_ident ident;
-	struct container_keys keys;
-	int fd;
-	uint32_t n;
-	struct container_chunk rows[];
-};
-
-struct mirror {
-	struct container_ident ident;
-	struct container_keys plain;
-	const struct share_keys *keys;	/* borrowed; NULL: the share does not encrypt */
-	int dirfd;
-	struct mutex mutex;		/* rank PAGE */
-	struct list bucket[BUCKETS];
-	struct list age;		/* least recently found first */
-	uint32_t open;
-	_Atomic uint64_t bytes, sparse;	/* of whole files; written into sparse ones */
-};
+enum { OPEN_MAX_FILES = 256, NAME_HEX = 16, RANK_NUMBER = 1 << 24 };
 
 static void
 name_of(char name[NAME_CAP], uint64_t number)
@@ -54,17 +31,9 @@ name_of(char name[NAME_CAP], uint64_t number)
 	text_addf(&t, "%016llx.dfc", (unsigned long long)number);
 }
 
-static void
-sparse_name_of(char name[NAME_CAP], uint64_t number)
-{
-	struct text t = text_of(name, NAME_CAP);
-
-	text_addf(&t, "%016llx.dfp", (unsigned long long)number);
-}
-
 /* A file's number by its name; false: not one of ours. */
-static bool
-number_of(const char *name, const char *ending, uint64_t *number)
+bool
+vessel_number(const char *name, const char *ending, uint64_t *number)
 {
 	uint64_t n = 0;
 
@@ -126,6 +95,7 @@ mirror_open(const char *dir, const struct container_ident *ident, const struct c
 	for (int i = 0; i < BUCKETS; i++)
 		list_init(&m->bucket[i]);
 	mirror_sparse_drop(m);		/* copies; how much of each was here is not known any more */
+	mirror_making_drop(m);
 	if ((st = mirror_walk(m, add_bytes, &sum)) != OK) {
 		mirror_close(&m);
 		return st;
@@ -135,7 +105,7 @@ mirror_open(const char *dir, const struct container_ident *ident, const struct c
 	return OK;
 }
 
-static void
+void
 vessel_put(struct vessel **vp)
 {
 	struct vessel *v = TAKE(vp);
@@ -230,9 +200,8 @@ mirror_put(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len
 	return OK;
 }
 
-/* One open file of that number, taken out of the table; NULL: none is left. */
-static struct vessel *
-take_out(struct mirror *m, uint64_t number)
+struct vessel *
+vessel_take_out(struct mirror *m, uint64_t number)
 {
 	struct list *bucket = &m->bucket[hash_u64(number) % BUCKETS];
 	struct vessel *found = NULL;
@@ -257,9 +226,9 @@ mirror_delete(struct mirror *m, uint64_t number)
 	char name[NAME_CAP];
 	struct stat sb;
 
-	while ((found = take_out(m, number)) != NULL)	/* readers may have opened it twice */
+	while ((found = vessel_take_out(m, number)) != NULL)	/* readers may have opened it twice */
 		vessel_put(&found);
-	sparse_name_of(name, number);
+	vessel_part_name(name, number);
 	if (unlinkat(m->dirfd, name, 0) < 0 && errno != ENOENT)
 		return status_of_errno(errno);
 	name_of(name, number);
@@ -389,7 +358,7 @@ vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
 	name_of(name, number);
 	fd = openat(m->dirfd, name, O_RDWR | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
-		sparse_name_of(name, number);
+		vessel_part_name(name, number);
 		fd = openat(m->dirfd, name, O_RDWR | O_CLOEXEC);
 	}
 	if (fd < 0)
@@ -402,6 +371,13 @@ vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
 	vessel_put(&out);
 	*vp = v;
 	return OK;
+}
+
+enum status
+vessel_get(struct mirror *m, uint64_t number, struct vessel **vp)
+{
+	*vp = vessel_find(m, number);
+	return *vp != NULL ? OK : vessel_open(m, number, vp);
 }
 
 /* Stored bytes aside, so that none reach the caller before they are known to be good. */
@@ -467,10 +443,10 @@ vessel_whole(const struct vessel *v, uint8_t **bytesp, uint64_t *lenp)
 enum status
 mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes, uint64_t *len)
 {
-	struct vessel *v = vessel_find(m, number);
-	enum status st = OK;
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
 
-	if (v == NULL && (st = vessel_open(m, number, &v)) != OK)
+	if (st != OK)
 		return st;
 	st = vessel_whole(v, bytes, len);
 	if (st == OK)
@@ -482,10 +458,10 @@ mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes,
 enum status
 mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
 {
-	struct vessel *v = vessel_find(m, number);
-	enum status st = OK;
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
 
-	if (v == NULL && (st = vessel_open(m, number, &v)) != OK)
+	if (st != OK)
 		return st;
 	*fence = v->ident.fence;
 	vessel_put(&v);
@@ -509,7 +485,7 @@ mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t 
 		return st;
 	}
 	while ((e = readdir(dir)) != NULL)
-		if (number_of(e->d_name, ".dfc", &number) &&
+		if (vessel_number(e->d_name, ".dfc", &number) &&
 		    fstatat(m->dirfd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    !each(arg, number, (uint64_t)sb.st_size))
 			break;
@@ -521,150 +497,4 @@ uint64_t
 mirror_bytes(const struct mirror *m)
 {
 	return atomic_load_explicit(&m->bytes, memory_order_relaxed);
-}
-
-/* --- in part --- */
-
-static enum status
-write_at(int fd, const uint8_t *bytes, uint64_t len, uint64_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, bytes, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return status_of_errno(errno);
-		bytes += n;
-		at += (uint64_t)n;
-		len -= (uint64_t)n;
-	}
-	return OK;
-}
-
-enum status
-mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes, const uint8_t *head,
-    uint32_t head_len, const uint8_t *end, uint64_t end_len)
-{
-	struct vessel *found;
-	char name[NAME_CAP];
-	enum status st;
-	int fd;
-
-	while ((found = take_out(m, number)) != NULL)
-		vessel_put(&found);
-	sparse_name_of(name, number);
-	fd = openat(m->dirfd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return status_of_errno(errno);
-	st = ftruncate(fd, (off_t)bytes) == 0 ? OK : status_of_errno(errno);
-	if (st == OK)
-		st = write_at(fd, head, head_len, 0);
-	if (st == OK)
-		st = write_at(fd, end, end_len, bytes - end_len);
-	close(fd);
-	if (st == OK)
-		atomic_fetch_add_explicit(&m->sparse, head_len + end_len, memory_order_relaxed);
-	else
-		unlinkat(m->dirfd, name, 0);
-	return st;
-}
-
-static enum status
-vessel_get(struct mirror *m, uint64_t number, struct vessel **vp)
-{
-	*vp = vessel_find(m, number);
-	return *vp != NULL ? OK : vessel_open(m, number, vp);
-}
-
-enum status
-mirror_where(struct mirror *m, uint64_t number, uint32_t index, uint64_t ahead,
-    struct mirror_range *range)
-{
-	struct mirror_range r = { .first = index };
-	struct vessel *v;
-	enum status st = vessel_get(m, number, &v);
-
-	if (st != OK)
-		return st;
-	if (index >= v->n) {
-		vessel_put(&v);
-		return ST_CORRUPT;
-	}
-	r.at = v->rows[index].at;
-	do {
-		r.len += (uint64_t)v->rows[index + r.n].stored + CONTAINER_TAG;
-		r.n++;
-	} while (index + r.n < v->n && v->rows[index + r.n].at == r.at + r.len &&
-	    r.len + v->rows[index + r.n].stored + CONTAINER_TAG <= ahead);
-	vessel_put(&v);
-	*range = r;
-	return OK;
-}
-
-/* All units of a range against their tags, in a copy: opening changes what is sealed. */
-static enum status
-range_verify(const struct vessel *v, const struct mirror_range *r, const uint8_t *bytes)
-{
-	uint8_t *copy = xmalloc(r->len), *plain = xmalloc(CONTAINER_UNIT);
-	enum status st = OK;
-
-	memcpy(copy, bytes, r->len);
-	for (uint32_t i = r->first; i < r->first + r->n && st == OK; i++) {
-		const struct container_chunk *row = &v->rows[i];
-
-		st = i >= v->n || row->at < r->at || row->plain > CONTAINER_UNIT ||
-		    row->at - r->at + row->stored + CONTAINER_TAG > r->len ? ST_CORRUPT :
-		    container_open(&v->ident, &v->keys, i, row, copy + (row->at - r->at), plain);
-	}
-	free(copy);
-	free(plain);
-	return st;
-}
-
-enum status
-mirror_fill(struct mirror *m, uint64_t number, const struct mirror_range *range, const uint8_t *bytes)
-{
-	struct vessel *v;
-	enum status st = vessel_get(m, number, &v);
-
-	if (st != OK)
-		return st;
-	st = range_verify(v, range, bytes);
-	if (st == OK)
-		st = write_at(v->fd, bytes, range->len, range->at);
-	if (st == OK)
-		atomic_fetch_add_explicit(&m->sparse, range->len, memory_order_relaxed);
-	vessel_put(&v);
-	return st;
-}
-
-uint64_t
-mirror_sparse_bytes(const struct mirror *m)
-{
-	return atomic_load_explicit(&m->sparse, memory_order_relaxed);
-}
-
-void
-mirror_sparse_drop(struct mirror *m)
-{
-	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	uint64_t number;
-
-	atomic_store_explicit(&m->sparse, 0, memory_order_relaxed);
-	if (dir == NULL && fd >= 0)
-		close(fd);
-	while (dir != NULL && (e = readdir(dir)) != NULL) {
-		struct vessel *found;
-
-		if (!number_of(e->d_name, ".dfp", &number))
-			continue;
-		unlinkat(m->dirfd, e->d_name, 0);
-		while ((found = take_out(m, number)) != NULL)
-			vessel_put(&found);
-	}
-	if (dir != NULL)
-		closedir(dir);
 }

@@ -50,9 +50,11 @@ struct mirror_range {
 must_check enum status mirror_where(struct mirror *m, uint64_t number, uint32_t index, uint64_t ahead,
     struct mirror_range *range);
 
-/* Keep the bytes of a range, where each unit's tag fits; CORRUPT: one does not, nothing is kept. */
+/* Keep the bytes of a range, where each unit's tag fits, and give its first unit, plain, of that
+ * digest and length.  CORRUPT: one does not fit; nothing is kept, nothing given. */
 must_check enum status mirror_fill(struct mirror *m, uint64_t number,
-    const struct mirror_range *range, const uint8_t *bytes);
+    const struct mirror_range *range, const uint8_t *bytes, const uint8_t digest[32], uint8_t *to,
+    uint32_t len);
 
 uint64_t mirror_sparse_bytes(const struct mirror *m);
 void mirror_sparse_drop(struct mirror *m);	/* all of them */

@@ -247,6 +247,7 @@ commit_visit(struct sync *y, void *arg)
 
 	c->st = block_reserve(y->share, c->txn);
 	if (c->st == OK) {
+		atomic_store(&y->committed, UINT64_MAX);	/* who looks now sees no end */
 		block_commit(y->share, TAKE(&c->txn), &c->lsn);
 		atomic_store(&y->committed, c->lsn);
 	}

@@ -51,6 +51,7 @@ struct upload {
 	struct items queue, arrived, unwanted, gone;
 	uint64_t known;			/* rows up to that container have been seen */
 	lsn_t learned;			/* all rows as of then, where they are durable */
+	bool looked;			/* at all, since the opening */
 	unsigned failures;		/* since the last success */
 	uint64_t pause_until_ns, away_since_ns;
 	uint64_t pending_bytes;		/* of queue, slots and arrived */
@@ -250,8 +251,10 @@ learn(struct upload *u)
 		mutex_unlock(&u->mutex);
 	} while (sc->more);
 	mutex_lock(&u->mutex);
-	if (st == OK)
+	if (st == OK) {
 		u->learned = durable;
+		u->looked = true;
+	}
 	mutex_unlock(&u->mutex);
 	free(sc);
 	return st;
@@ -598,7 +601,7 @@ upload_idle(struct upload *u)
 	bool idle;
 
 	mutex_lock(&u->mutex);
-	idle = u->running == 0 && pending_locked(u) == 0 &&
+	idle = u->looked && u->running == 0 && pending_locked(u) == 0 &&
 	    u->learned >= atomic_load(&u->sync->committed);
 	mutex_unlock(&u->mutex);
 	return idle;

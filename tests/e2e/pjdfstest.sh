@@ -22,7 +22,7 @@ out=$(mktemp)
 	for t in $(cd "$PJDFSTEST/tests" && find . -name "*.t" | sort); do
 		/bin/busybox sh "$PJDFSTEST/tests/$t" 2>&1 | awk -v t="${t#./}" "
 			/^1\.\.[0-9]/ { plan = substr(\$1, 4) }
-			/^ok / { seen++; print \"pass\" }
+			/^ok / || /^not ok .*# TODO/ { seen++; print \"pass\"; next }
 			/^not ok / { seen++; print t, \$3 + 0 }
 			END { if (seen != plan) print t, \"broke off\" }"
 	done' >"$out" || { tail "$out"; exit 1; }

@@ -33,6 +33,9 @@ remote = make("/store/block/remote", {"name": "r1", "type": "memory"})
 share = make("/shares", {"name": "/s1", "metadata_store": "m1", "local_block_store": "l1", "local_store_size": "64MiB"})
 sealed = make("/shares", {"name": "/sealed", "metadata_store": "m1", "local_block_store": "l1", "local_store_size": "64MiB",
                          "encryption": "aes-256-gcm"})
+far_remote = make("/store/block/remote", {"name": "r9", "type": "memory"})
+far = make("/shares", {"name": "/far", "metadata_store": "m1", "local_block_store": "l1", "remote_block_store": "r9",
+                       "local_store_size": "64MiB"})
 netgroup = make("/adapters/nfs/netgroups", {"name": "lab"})
 idmap = make("/identity-mappings", {"provider_name": "sys", "principal": "501", "username": "carl"})
 adapter = make("/adapters", {"type": "nfs", "port": p.nfs})
@@ -79,7 +82,7 @@ CALLS = {
                                            "local_store_size": "64MiB"}, [meta, local, gone("/shares/s2")]),
     "getShare": (["s1"], None, shared), "updateShare": (["s1"], {"description": "d"}, shared),
     "deleteShare": (["s1"], None, shared), "getShareStatus": (["s1"], None, shared),
-    "getBlockStats": (["s1"], None, serving), "rotateShareKey": (["sealed"], None, [meta, local, sealed]),
+    "getBlockStats": (["s1"], None, serving), "evictBlocks": (["far"], None, [meta, local, far_remote, far]), "rotateShareKey": (["sealed"], None, [meta, local, sealed]),
     "enableShare": (["s1"], None, shared), "disableShare": (["s1"], None, shared),
     "listPermissions": (["s1"], None, shared),
     "grantUser": (["s1", "carl"], LEVEL, shared + [user]),

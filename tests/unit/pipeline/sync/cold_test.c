@@ -23,6 +23,7 @@ flaky(const struct block_flaky_conf *f)
 	struct block_store *s = NULL;
 	char why[200];
 
+	yard_start();			/* before any thread */
 	EQ(block_store_open("memory", &conf, &s, why, sizeof why), OK);
 	return block_flaky_wrap(s, f);
 }
@@ -236,8 +237,8 @@ CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
 	yard_make(&y, "memory");
 	yard_close(&y);
 	y.remote = flaky(&(struct block_flaky_conf){ .seed = 3 });
+	y.local_bytes = 4 << 20;
 	yard_open(&y, false);
-	y.share->conf.local_bytes = 4 << 20;
 	for (int n = 0; n < PIECES; n++) {
 		for (int i = 0; i < PIECE; i += 8) {
 			uint64_t v = rand_u64();

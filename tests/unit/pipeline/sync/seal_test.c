@@ -36,11 +36,10 @@ grep_file(const char *path, const struct stat *sb, int type, struct FTW *ftw)
 		return 0;
 	bytes = xmalloc((size_t)sb->st_size + 1);
 	n = read(fd, bytes, (size_t)sb->st_size);
-	for (uint8_t *at = bytes; n > 0 && at != NULL;) {
-		at = memmem(at, (size_t)(bytes + n - at), needle, sizeof needle - 1);
-		found += at != NULL;
-		at += at != NULL;
-	}
+	/* By hand: a sanitizer looks at all that memmem is given, each time. */
+	for (ssize_t at = 0; at + (ssize_t)sizeof needle <= n; at++)
+		found += bytes[at] == needle[0] && bytes[at + 2] == needle[2] &&
+		    memcmp(bytes + at, needle, sizeof needle - 1) == 0;
 	files++;
 	close(fd);
 	free(bytes);

@@ -22,6 +22,7 @@ memory(void)
 	struct block_store *s = NULL;
 	char why[200];
 
+	yard_start();			/* before any thread */
 	EQ(block_store_open("memory", &conf, &s, why, sizeof why), OK);
 	return s;
 }

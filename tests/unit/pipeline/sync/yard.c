@@ -72,7 +72,7 @@ open_keys(struct yard *y)
 void
 yard_open(struct yard *y, bool fresh)
 {
-	struct share_conf conf = { .name = "/yard", .journal_bytes = 64 << 20,
+	struct share_conf conf = { .name = "/yard", .journal_bytes = 64 << 20, .local_bytes = y->local_bytes,
 		.compression = y->compression };
 	char why[256];
 

@@ -15,6 +15,7 @@ struct yard {
 	char dir[512];
 	const char *kind;
 	struct block_store *remote;	/* from the next opening on; the case's */
+	uint64_t local_bytes;		/* the same: what it may keep of what is there */
 	uint8_t encryption, compression;	/* from the next opening on */
 	uint8_t *oracle[YARD_CONTENTS];	/* of content 1, 2, …: bytes and their number */
 	uint64_t size[YARD_CONTENTS];

@@ -1,0 +1,197 @@
+/*
+ * Containers of which only parts are here: sparse files beside the whole ones, with header and
+ * index from the beginning, and the units that were read.
+ */
+#include "pipeline/block/mirror.h"
+
+#include "pipeline/base/text.h"
+#include "pipeline/block/vessel.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void
+vessel_part_name(char name[NAME_CAP], uint64_t number)
+{
+	struct text t = text_of(name, NAME_CAP);
+
+	text_addf(&t, "%016llx.dfp", (unsigned long long)number);
+}
+
+/* Of one that is being made: found by nobody until it has its index. */
+static void
+making_name_of(char name[NAME_CAP], uint64_t number)
+{
+	struct text t = text_of(name, NAME_CAP);
+
+	text_addf(&t, "%016llx.dfm", (unsigned long long)number);
+}
+
+static enum status
+write_at(int fd, const uint8_t *bytes, uint64_t len, uint64_t at)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, bytes, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return status_of_errno(errno);
+		bytes += n;
+		at += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return OK;
+}
+
+enum status
+mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes, const uint8_t *head,
+    uint32_t head_len, const uint8_t *end, uint64_t end_len)
+{
+	char making[NAME_CAP], name[NAME_CAP];
+	struct vessel *found;
+	enum status st;
+	int fd;
+
+	making_name_of(making, number);
+	vessel_part_name(name, number);
+	fd = openat(m->dirfd, making, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return status_of_errno(errno);
+	st = ftruncate(fd, (off_t)bytes) == 0 ? OK : status_of_errno(errno);
+	if (st == OK)
+		st = write_at(fd, head, head_len, 0);
+	if (st == OK)
+		st = write_at(fd, end, end_len, bytes - end_len);
+	close(fd);
+	if (st == OK && renameat(m->dirfd, making, m->dirfd, name) < 0)
+		st = status_of_errno(errno);
+	if (st != OK) {
+		unlinkat(m->dirfd, making, 0);
+		return st;
+	}
+	while ((found = vessel_take_out(m, number)) != NULL)	/* of the file that was in its place */
+		vessel_put(&found);
+	atomic_fetch_add_explicit(&m->sparse, head_len + end_len, memory_order_relaxed);
+	return OK;
+}
+
+enum status
+mirror_where(struct mirror *m, uint64_t number, uint32_t index, uint64_t ahead,
+    struct mirror_range *range)
+{
+	struct mirror_range r = { .first = index };
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
+
+	if (st != OK)
+		return st;
+	if (index >= v->n) {
+		vessel_put(&v);
+		return ST_CORRUPT;
+	}
+	r.at = v->rows[index].at;
+	do {
+		r.len += (uint64_t)v->rows[index + r.n].stored + CONTAINER_TAG;
+		r.n++;
+	} while (index + r.n < v->n && v->rows[index + r.n].at == r.at + r.len &&
+	    r.len + v->rows[index + r.n].stored + CONTAINER_TAG <= ahead);
+	vessel_put(&v);
+	*range = r;
+	return OK;
+}
+
+/* All units of a range against their tags, in a copy: opening changes what is sealed.  The first
+ * one is given. */
+static enum status
+range_open(const struct vessel *v, const struct mirror_range *r, const uint8_t *bytes, uint8_t *to)
+{
+	uint8_t *copy = xmalloc(r->len), *plain = xmalloc(CONTAINER_UNIT);
+	enum status st = OK;
+
+	memcpy(copy, bytes, r->len);
+	for (uint32_t i = r->first; i < r->first + r->n && st == OK; i++) {
+		const struct container_chunk *row = &v->rows[i];
+
+		st = i >= v->n || row->at < r->at || row->plain > CONTAINER_UNIT ||
+		    row->at - r->at + row->stored + CONTAINER_TAG > r->len ? ST_CORRUPT :
+		    container_open(&v->ident, &v->keys, i, row, copy + (row->at - r->at), plain);
+		if (st == OK && i == r->first)
+			memcpy(to, plain, row->plain);
+	}
+	free(copy);
+	free(plain);
+	return st;
+}
+
+enum status
+mirror_fill(struct mirror *m, uint64_t number, const struct mirror_range *range,
+    const uint8_t *bytes, const uint8_t digest[32], uint8_t *to, uint32_t len)
+{
+	const struct container_chunk *first;
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
+
+	if (st != OK)
+		return st;
+	first = &v->rows[range->first];
+	if (range->first >= v->n || first->plain != len || memcmp(first->digest, digest, 32) != 0)
+		st = ST_CORRUPT;
+	if (st == OK)
+		st = range_open(v, range, bytes, to);
+	if (st == OK)
+		st = write_at(v->fd, bytes, range->len, range->at);
+	if (st == OK)
+		atomic_fetch_add_explicit(&m->sparse, range->len, memory_order_relaxed);
+	vessel_put(&v);
+	return st;
+}
+
+uint64_t
+mirror_sparse_bytes(const struct mirror *m)
+{
+	return atomic_load_explicit(&m->sparse, memory_order_relaxed);
+}
+
+/* All files of that ending; what is open of them is let go. */
+static void
+drop_files(struct mirror *m, const char *ending)
+{
+	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	uint64_t number;
+
+	if (dir == NULL && fd >= 0)
+		close(fd);
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		struct vessel *found;
+
+		if (!vessel_number(e->d_name, ending, &number))
+			continue;
+		unlinkat(m->dirfd, e->d_name, 0);
+		while ((found = vessel_take_out(m, number)) != NULL)
+			vessel_put(&found);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+void
+mirror_sparse_drop(struct mirror *m)
+{
+	atomic_store_explicit(&m->sparse, 0, memory_order_relaxed);
+	drop_files(m, ".dfp");
+}
+
+/* What an earlier life left in the making. */
+void
+mirror_making_drop(struct mirror *m)
+{
+	drop_files(m, ".dfm");
+}

@@ -111,7 +111,7 @@ settings() {
 	    path: $fast/control.db
 	shares:
 	  - name: /export
-	    dir: $work/state/export
+	    dir: $work/state/shares/export
 	    metadata: leveldb
 	    journal: 64MiB
 	    allow:

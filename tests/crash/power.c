@@ -1,7 +1,7 @@
 /*
  * crash_power - what a disk may hold after the power went at some moment of a recorded run.
  *
- * usage: crash_power RECORD ROOT-INODE SEED COUNT [early]
+ * usage: crash_power RECORD ROOT-INODE SEED COUNT [early|torn]
  *                                                      for each line on standard input, an empty
  *                                                      folder: build the next image there
  *        crash_power RECORD                            count what was recorded
@@ -512,7 +512,7 @@ by_moment(const void *a, const void *b)
 }
 
 static struct plan *
-plans_make(const struct run *run, uint64_t seed, uint64_t count, bool always_early)
+plans_make(const struct run *run, uint64_t seed, uint64_t count, const char *only)
 {
 	struct plan *v = must(calloc(count, sizeof *v));
 
@@ -522,7 +522,9 @@ plans_make(const struct run *run, uint64_t seed, uint64_t count, bool always_ear
 			dice(2);
 		v[i].seed = seed + i;
 		v[i].loss = (enum loss)dice(LOSSES + 1);
-		v[i].moment = choose(run, always_early);
+		if (strcmp(only, "torn") == 0)
+			v[i].loss = TEAR;
+		v[i].moment = choose(run, strcmp(only, "early") == 0);
 		v[i].chance = chance;
 	}
 	qsort(v, count, sizeof *v, by_moment);
@@ -596,13 +598,13 @@ count_all(const struct run *run)
 int
 main(int argc, char **argv)
 {
-	bool always_early = argc == 6 && strcmp(argv[5], "early") == 0;
+	const char *only = argc == 6 ? argv[5] : "";
 	struct object *root;
 	struct run run;
 	uint64_t count;
 
-	if (argc != 2 && argc != 5 && !always_early) {
-		fprintf(stderr, "usage: crash_power record [root-inode seed count [early]]\n");
+	if (argc != 2 && argc != 5 && strcmp(only, "early") != 0 && strcmp(only, "torn") != 0) {
+		fprintf(stderr, "usage: crash_power record [root-inode seed count [early|torn]]\n");
 		return 2;
 	}
 	run = run_read(argv[1]);
@@ -613,5 +615,5 @@ main(int argc, char **argv)
 	root = object_new(strtoull(argv[2], NULL, 10), true);
 	count = strtoull(argv[4], NULL, 10);
 	return build_all(&run, root, plans_make(&run, strtoull(argv[3], NULL, 10), count,
-	    always_early), count);
+	    only), count);
 }

@@ -24,7 +24,7 @@ set -uo pipefail
 # A site, and the circumstances in which it shows where the usual ones do not bring them about: a
 # first process that is killed at a fault point, for what a restart has to make good; a metadata
 # store in a folder of its own; moments soon after a start, for what later syncs make good; a share
-# that encrypts.
+# that encrypts; writes that are torn, for what has a second copy.
 sites='
 journal.sync
 journal.folder    early
@@ -36,8 +36,8 @@ recover.folder    early kill=segment.folder:4
 container.sync
 container.folder
 meta.sync
-meta.folder       kill=store.sync:1
-meta.vouch
+meta.folder       early kill=store.sync:1
+meta.vouch        torn
 meta.above        apart
 share.sync
 share.above
@@ -111,7 +111,7 @@ settings() {
 	    path: $fast/control.db
 	shares:
 	  - name: /export
-	    dir: $work/state/export
+	    dir: $work/state/shares/export
 	    metadata: leveldb
 	    journal: 64MiB
 	    allow:
@@ -158,6 +158,7 @@ record_run() {
 	local row up kill='' apart='' sealed=''
 	row=$(awk -v site="$2" '$1 == site' <<<"$sites") when=
 	[[ $row != *early* ]] || when=early
+	[[ $row != *torn* ]] || when=torn
 	[[ $row != *kill=* ]] || kill=${row##*kill=}
 	[[ $row != *apart* && $(($1 % 2)) = 0 ]] || apart=yes
 	[[ $row != *sealed && $(($1 % 3)) != 0 ]] || sealed=yes

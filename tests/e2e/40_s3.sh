@@ -1,15 +1,18 @@
 #!/bin/bash
-# 40_s3.sh [--quick] [BUILD]: a share with a remote store, through the control plane, with a client
-# on the wire: written, drained, local containers dropped, all read back cold and compared; then
-# the remote away under load, writers going on, and recovery by itself.
+# 40_s3.sh [--quick] [--only PART] [BUILD]: a share with a remote store, through the control plane,
+# with a client on the wire: written, drained, local containers dropped, all read back cold and
+# compared (cold); how many PUTs small files cost (small); the remote away under load, writers going
+# on, and recovery by itself (away).
 #
 # Remote: a folder (fs), and S3: the server that S3_ENDPOINT and its like name, else our small one.
 set -euo pipefail
-quick=0
+quick=0 parts="cold small away"
 [ "${1:-}" != --quick ] || { quick=1; shift; }
+[ "${1:-}" != --only ] || { parts=$2; shift 2; }
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 if [ -z "${S3_ENDPOINT:-}" ]; then
+	[ "$parts" = "cold small away" ] || set -- --only "$parts" "$@"
 	[ $quick = 0 ] || set -- --quick "$@"
 	exec "$e2e_top/tests/s3/with_server.sh" "$e2e_top/tests/e2e/40_s3.sh" "$@"
 fi
@@ -60,6 +63,7 @@ echo "ok      stores are named, the doctor is content, no secret in the clear"
 for remote in folder bucket; do
 	dfsctl share create --name "/$remote" --metadata m --local l --remote $remote \
 		--squash none >/dev/null
-	python3 "$e2e_top/tests/e2e/s3_client.py" "$nfs" "$remote" "$work" $quick
+	# shellcheck disable=SC2086
+	python3 "$e2e_top/tests/e2e/s3_client.py" "$nfs" "$remote" "$work" $quick $parts
 done
 echo "ok      all"

@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
-"""s3_client.py PORT SHARE WORK QUICK: what 40_s3.sh does to one share, as a client on the wire."""
+"""s3_client.py PORT SHARE WORK QUICK PART...: what 40_s3.sh does to a share, on the wire.
+
+cold    write, drain, drop what is local, read all back       small   how many PUTs small files cost
+away    the remote goes away under load and comes back
+"""
 import glob, json, os, random, signal, subprocess, sys, threading, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rest"))
 import nfs3
 
 port, share, work, quick = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "1"
-PIECE, FILES = 256 << 10, 6 if quick else 24
+parts = sys.argv[5:]
+PIECE, FILES, SMALL = 256 << 10, 6 if quick else 24, 300 if quick else 3000
+AWAY_S = 5 if quick else 40
 containers = f"{work}/state/stores/l/{share}/containers"
 
 
@@ -69,75 +75,138 @@ def gone_cold():
     raise AssertionError("local containers stay: %s" % stats())
 
 
-def away(yes):
+def lines_seen(word):
+    """Of our server's list of requests."""
+    with open(os.environ["S3_REQUESTS"]) as f:
+        return sum(line.startswith(word) for line in f)
+
+
+def signal_server(*signals):
+    """Another's server is left alone."""
+    for s in signals if "S3_SERVER_PID" in os.environ else ():
+        os.kill(int(os.environ["S3_SERVER_PID"]), s)
+
+
+def away(how):
     """The folder's objects cannot be named while a file stands where their folder was; a server
-    of ours is stopped.  Another's is left alone."""
+    of ours first hangs, then cuts connections."""
+    if share == "bucket":
+        signal_server(*{"at first": (signal.SIGSTOP,), "later": (signal.SIGUSR1, signal.SIGCONT),
+                        "no more": (signal.SIGUSR2,)}[how])
+        return
+    far = glob.glob(f"{work}/far/[0-9a-f]*")[0].removesuffix(".away")
+    if how == "at first":
+        os.rename(far, far + ".away")
+        open(far, "w").close()
+    elif how == "no more":
+        os.remove(far)
+        os.rename(far + ".away", far)
+
+
+def puts_seen(s):
+    """PUTs as the other side has them: our server's list of requests, the folder's files; of
+    another's server we know only what we sent."""
     if share == "folder":
-        far = glob.glob(f"{work}/far/[0-9a-f]*")[0].removesuffix(".away")
-        if yes:
-            os.rename(far, far + ".away")
-            open(far, "w").close()
-        else:
-            os.remove(far)
-            os.rename(far + ".away", far)
+        return len([f for _, _, names in os.walk(f"{work}/far") for f in names])
+    if "S3_REQUESTS" in os.environ:
+        return lines_seen("PUT ")
+    return s["puts"]
+
+
+def cold():
+    c = client()
+    files = {}
+    for i in range(FILES):
+        data = random.Random(i).randbytes(random.Random(i).choice((5000, 1 << 20, 3 << 20)))
+        files[f"file{i}"] = (write_file(c, f"file{i}", data), data)
+    s = drain()
+    assert s["completed_syncs"] > 0, s
+    print(f"ok      {share}: {FILES} files written and drained: {s['completed_syncs']} containers,"
+          f" {s['completed_bytes'] >> 20} MiB in {s['puts']} PUTs")
+    gone_cold()
+    ctl("share", "disable", "/" + share)
+    ctl("share", "enable", "/" + share)
+    c = client()
+    start = time.monotonic()
+    for name, (fh, data) in files.items():
+        compare(c, fh, name, data)
+    assert stats()["local_part_bytes"] > 0 and stats()["local_whole_bytes"] == 0, stats()
+    print(f"ok      {share}: all read back cold after reopening ({time.monotonic() - start:.1f} s)")
+
+
+def small():
+    """Small files share their objects."""
+    c, files = client(), []
+    before = puts_seen(drain())
+    for i in range(SMALL):
+        data = random.Random(-1 - i).randbytes(4096)
+        files.append((write_file(c, f"small{i}", data), f"small{i}", data))
+    puts = puts_seen(drain()) - before
+    assert 0 < puts < SMALL / 4, puts
+    gone_cold()
+    for fh, name, data in random.Random(0).sample(files, 100):
+        compare(c, fh, name, data)
+    print(f"ok      {share}: {SMALL} small files, {puts} PUTs, {puts / SMALL:.4f} a file")
+
+
+def outage():
+    """Two writers and a reader of local data go on while the remote is away."""
+    stop, written, errors, reads = threading.Event(), [], [], []
+    local = random.Random(-1).randbytes(1 << 20)
+    local_fh = write_file(client(), "local", local)
+    drain()
+
+    def writer(n):
+        try:
+            w, i = client(), 0
+            while not stop.is_set():
+                data = random.Random(n * 1000 + i).randbytes(1 << 20)
+                name = f"away{n}-{i}"
+                written.append((write_file(w, name, data), name, data))
+                i += 1
+                time.sleep(0.05 if quick else 0.4)
+        except Exception as e:
+            errors.append(repr(e))
+
+    def reader():
+        try:
+            r = client()
+            while not stop.is_set():
+                compare(r, local_fh, "local", local)
+                reads.append(time.monotonic())
+                time.sleep(0.1)
+        except Exception as e:
+            errors.append(repr(e))
+
+    threads = [threading.Thread(target=writer, args=(n,)) for n in range(2)]
+    threads.append(threading.Thread(target=reader))
+    for t in threads:
+        t.start()
+    for how in ("at first", "later"):
+        away(how)
+        end = time.monotonic() + AWAY_S / 2
+        while time.monotonic() < end:		# pack and send now, not when it has some age
+            subprocess.run(("dfsctl", "system", "drain-uploads", "--timeout", "1s"),
+                           capture_output=True)
+    stop.set()
+    for t in threads:
+        t.join()
+    then = stats()
+    away("no more")
+    assert not errors, errors
+    assert len(written) > 2 and len(reads) > AWAY_S, (len(written), len(reads))
+    if share == "folder":
+        assert not then["remote_healthy"], then
     elif "S3_SERVER_PID" in os.environ:
-        os.kill(int(os.environ["S3_SERVER_PID"]), signal.SIGSTOP if yes else signal.SIGCONT)
+        assert lines_seen("CUT") > 0 and (quick or not then["remote_healthy"]), then
+    s = drain()
+    gone_cold()
+    c = client()
+    for fh, name, data in written:
+        compare(c, fh, name, data)
+    print(f"ok      {share}: the remote away {AWAY_S} s under load: {len(written)} files,"
+          f" {len(reads)} reads, {s['failed_syncs']} calls failed, no error, recovered")
 
 
-c = client()
-files = {}
-for i in range(FILES):
-    data = random.Random(i).randbytes(random.Random(i).choice((5000, 1 << 20, 3 << 20)))
-    files[f"file{i}"] = (write_file(c, f"file{i}", data), data)
-s = drain()
-assert s["completed_syncs"] > 0, s
-print(f"ok      {share}: {FILES} files written and drained: {s['completed_syncs']} containers,"
-      f" {s['completed_bytes'] >> 20} MiB in {s['puts']} PUTs")
-gone_cold()
-ctl("share", "disable", "/" + share)
-ctl("share", "enable", "/" + share)
-c = client()
-start = time.monotonic()
-for name, (fh, data) in files.items():
-    compare(c, fh, name, data)
-assert stats()["local_part_bytes"] > 0 and stats()["local_whole_bytes"] == 0, stats()
-print(f"ok      {share}: all read back cold after reopening ({time.monotonic() - start:.1f} s)")
-
-# Two writers and a reader of local data go on while the remote is away.
-stop, written, errors = threading.Event(), [], []
-
-
-def writer(n):
-    try:
-        w, i = client(), 0
-        while not stop.is_set():
-            data = random.Random(n * 1000 + i).randbytes(1 << 20)
-            name = f"away{n}-{i}"
-            written.append((write_file(w, name, data), name, data))
-            i += 1
-            time.sleep(0.05 if quick else 0.4)
-    except Exception as e:
-        errors.append(repr(e))
-
-
-threads = [threading.Thread(target=writer, args=(n,)) for n in range(2)]
-away(True)
-for t in threads:
-    t.start()
-end = time.monotonic() + (5 if quick else 40)
-while time.monotonic() < end:		# pack and send now, not when it has some age
-    subprocess.run(("dfsctl", "system", "drain-uploads", "--timeout", "1s"), capture_output=True)
-stop.set()
-for t in threads:
-    t.join()
-outage = stats()
-away(False)
-assert not errors, errors
-assert len(written) > 2
-assert share != "folder" or not outage["remote_healthy"], outage
-s = drain()
-gone_cold()
-for fh, name, data in written:
-    compare(c, fh, name, data)
-print(f"ok      {share}: the remote away under load: {len(written)} files, no error, recovered"
-      f" ({s['failed_syncs']} calls failed)")
+for part in parts:
+    {"cold": cold, "small": small, "away": outage}[part]()

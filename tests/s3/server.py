@@ -4,12 +4,15 @@
 server.py PORT-FILE [PORT]: listens on the loopback, writes its port into PORT-FILE, keeps all in
 memory.  One key pair (S3_ACCESS_KEY, S3_SECRET_KEY); signatures of version 4 are checked.  Knows
 PUT, GET with a range, HEAD, DELETE, ListObjectsV2 in pages, If-None-Match: *, multipart uploads.
+Where S3_REQUESTS names a file, each request it lets in is a line there: its verb and its path.
+SIGUSR1 makes it cut each connection that asks something (a line "CUT"), SIGUSR2 ends that.
 """
-import hashlib, hmac, http.server, os, socketserver, sys, threading, time, urllib.parse
+import hashlib, hmac, http.server, os, signal, socketserver, sys, threading, time, urllib.parse
 from xml.sax.saxutils import escape
 
+requests = open(os.environ.get("S3_REQUESTS", os.devnull), "a", buffering=1)
 ACCESS, SECRET = os.environ["S3_ACCESS_KEY"], os.environ["S3_SECRET_KEY"]
-lock = threading.Lock()
+lock, cutting = threading.Lock(), threading.Event()
 buckets, uploads = {os.environ.get("S3_BUCKET", "suite"): {}}, {}
 
 
@@ -72,6 +75,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def serve(self):
+        if cutting.is_set():
+            print("CUT", file=requests)
+            self.close_connection = True
+            return
         path, _, query = self.path.partition("?")
         query = urllib.parse.parse_qsl(query, keep_blank_values=True)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -84,6 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             else:
                 bucket, _, key = whole.partition("/")
             with lock:
+                print(self.command, path, file=requests)
                 getattr(self, "do_bucket" if not key else "do_object")(bucket, key, dict(query), body)
         except Refused as e:
             self.answer(e.status, f"<Error><Code>{e.code}</Code></Error>".encode())
@@ -180,6 +188,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, lambda *_: cutting.set())
+    signal.signal(signal.SIGUSR2, lambda *_: cutting.clear())
     server = Server(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Handler)
     with open(sys.argv[1] + ".new", "w") as f:
         f.write(str(server.server_address[1]))

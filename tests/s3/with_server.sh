@@ -6,6 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d)
 export S3_ACCESS_KEY=TESTACCESSKEY S3_SECRET_KEY=test/secret+key S3_REGION=us-east-1 S3_BUCKET=suite
+export S3_REQUESTS=$dir/requests
 python3 "$here/server.py" "$dir/port" 2>"$dir/log" &
 server=$!
 export S3_SERVER_PID=$server

@@ -1,0 +1,143 @@
+# Blocks: the items of tests/show that are about containers and the remote store; read by it, and
+# uses its line, command_item, scale, $build and $logs.  A bar that nothing measures yet is an item
+# all the same: it says not-run, and what is missing.
+# shellcheck shell=bash disable=SC2154
+
+# kept NAME COMMAND...: its output is kept; verdict starts from how it ended.
+kept() {
+	local name=$1
+	shift
+	verdict=met
+	"$@" >"$logs/$name" 2>&1 || verdict=missed
+}
+# judged NAME FIGURE BAR: no figure is a miss; what was said is shown where it was missed.
+judged() {
+	[ -n "$2" ] || verdict=missed
+	line "$1" "${2:-no figure}" "$3" "$verdict"
+	[ "$verdict" = met ] || tail -n 12 "$logs/$1" | sed 's/^/    | /'
+}
+# holds EXPRESSION: in awk's terms, else the item is missed.
+holds() { awk "BEGIN { exit !($1) }" || verdict=missed; }
+
+# remote NAME PART: that part of the run with remote stores, beside our small S3 server.
+remote() {
+	# shellcheck disable=SC2046
+	kept "$1" env -u S3_ENDPOINT tests/e2e/40_s3.sh $(scale --quick "") --only "$2" "$build"
+}
+cold_figure() { # cold_figure NAME: written, drained, dropped, read back
+	local wrote back
+	wrote=$(sed -nE 's/^ok +bucket: ([0-9]+ files) .* containers, (.*)/\1, \2/p' "$logs/$1")
+	back=$(sed -nE 's/^ok +bucket: all read back cold .*\((.*)\)/\1/p' "$logs/$1")
+	[ -z "$wrote" ] || [ -z "$back" ] || echo "$wrote, read back cold in $back"
+}
+item_s3() {
+	remote s3 cold
+	judged s3 "$(cold_figure s3)" "drained, dropped, all read back cold"
+}
+item_radosgw() { # of S3_ENDPOINT, S3_REGION, S3_BUCKET (it is there), S3_ACCESS_KEY, S3_SECRET_KEY
+	local bar="as s3, at a server not ours"
+	if [ -z "${S3_ENDPOINT:-}" ]; then
+		lacks radosgw "S3_ENDPOINT and its like name no server" "$bar"
+		return
+	fi
+	# shellcheck disable=SC2046
+	kept radosgw tests/e2e/40_s3.sh $(scale --quick "") --only cold "$build"
+	judged radosgw "$(cold_figure radosgw)" "$bar"
+}
+item_puts() {
+	local figure
+	remote puts small
+	figure=$(sed -nE 's/^ok +bucket: (.* small files, .* a file)$/\1/p' "$logs/puts")
+	[ -z "$figure" ] || holds "$(sed -E 's/.*, ([0-9.]+) a file/\1/' <<<"$figure") <= 0.02"
+	judged puts "$figure" "<= 0.02 a small file"
+}
+item_outage() {
+	local seconds
+	remote outage away
+	seconds=$(sed -nE 's/^ok +bucket: the remote away ([0-9]+) s .*/\1/p' "$logs/outage")
+	judged outage "$(sed -nE 's/^ok +bucket: the remote away .* load: (.*), no.*/\1/p' \
+		"$logs/outage")" "away ${seconds:-?} s: no error, all there after"
+}
+item_plaintext() {
+	kept plaintext "$build/tests/bin/sync_test" the_search_finds sealed_nothing_is_found
+	holds "$(grep -c '^ok .*\(the_search_finds\|sealed_nothing\)' "$logs/plaintext") == 2"
+	[ "$verdict" = met ] && set -- "found where clear, not in sealed journal or containers"
+	judged plaintext "${1:-}" "nothing found, the search proved"
+}
+item_dedup() {
+	local tree copy edited
+	kept dedup "$build/tests/bin/tree_test"
+	read -r tree copy edited < <(sed -nE \
+		's/^# a tree takes ([0-9]+) bytes, its copy ([0-9]+), edited ([0-9]+)$/\1 \2 \3/p' "$logs/dedup")
+	[ -n "${edited:-}" ] || { judged dedup "" "copy < 1 %, edited < 75 %"; return; }
+	holds "$copy * 100 < $tree && $edited * 100 < $tree * 75"
+	judged dedup "$(awk "BEGIN { printf \"copy %.2f %%, edited %.1f %% of a tree of %d MiB\", \
+		$copy * 100 / $tree, $edited * 100 / $tree, $tree / 1048576 }")" "copy < 1 %, edited < 75 %"
+}
+item_keys() {
+	local ms
+	kept keys tests/e2e/35_keys.sh "$build"
+	ms=$(sed -nE 's/^a new key-encrypting key: ([0-9]+) ms.*/\1/p' "$logs/keys")
+	[ -z "$ms" ] || holds "$ms < 10000"
+	judged keys "${ms:+new key-encrypting key in $ms ms, restart and all}" "nothing rewritten, < 10 s"
+}
+item_carve() { # judged by the way that does all four; the others are shown
+	local ratio
+	mkdir "$logs/containers"
+	# shellcheck disable=SC2046
+	kept carve "$build/tests/bin/bench_carve" "$logs/containers" $(scale 128 512)
+	rm -rf "$logs/containers"
+	ratio=$(awk '$1 == "sealed+zstd-1" { print $6 }' "$logs/carve")
+	[ -z "$ratio" ] || holds "$ratio >= 0.8"
+	judged carve "${ratio:+$ratio of hash, compress, seal and write}" ">= 0.8 of bare carve"
+	[ "$verdict" = missed ] || sed 's/^/    | /' "$logs/carve"
+}
+item_contract() {
+	local store ran figure='' all=met beside
+	: >"$logs/contract"
+	for store in memory fs flaky s3; do
+		beside=''
+		[ $store != s3 ] || beside="env -u S3_ENDPOINT tests/s3/with_server.sh"
+		# shellcheck disable=SC2086
+		kept "contract-$store" $beside "$build/tests/bin/block_$store"
+		# A suite of which nothing ran says "ok" too.
+		ran=$(grep '^ok ' "$logs/contract-$store" | grep -vc '# SKIP$')
+		holds "$ran > $(grep -c '# SKIP$' "$logs/contract-$store")"
+		figure+="${figure:+, }$store $ran"
+		[ $verdict = met ] && continue
+		all=missed
+		grep -v '^ok ' "$logs/contract-$store" >>"$logs/contract"
+	done
+	verdict=$all
+	judged contract "laws kept: $figure" "every law, each store"
+}
+
+# What nothing measures yet.
+lacks() { line "$1" "$2" "$3" not-run; }
+item_kernel-s3() {
+	lacks kernel-s3 "no kernel workloads on a remote share yet" "as foundation's kernel, drained"
+}
+item_tree-gib() {
+	lacks tree-gib "dedup of 1 GiB, in bytes that a bucket was sent" "copy < 1 %, edited < 75 %"
+}
+item_storms() {
+	lacks storms "no fault proxy in tests/: 503, cut, flips" "no wedge, no false success, recovers"
+}
+item_cap() {
+	lacks cap "no run of 10 minutes without S3, up to the local cap" "slower, then DELAY, never EIO"
+}
+item_crash-s3() {
+	lacks crash-s3 "kill and power campaigns lack S3 and its faults" "nothing lost, counts exact"
+}
+item_flips() {
+	lacks flips "no flips in mirror, bucket and LevelDB; no scrub" "found; healed or an error"
+}
+item_cold-rates() {
+	lacks cold-rates "no bench of cold reads beside bare ranged GETs" ">= 80 %; 4 KiB p50 <= 1.2 GET"
+}
+item_background() {
+	lacks background "no bench of p99 with background at full work" "p99 <= 2 x without"
+}
+item_rotation() {
+	lacks rotation "keys are changed on MiB, not yet on 10 GiB" "seconds, nothing rewritten"
+}

@@ -178,8 +178,8 @@ def outage():
         except Exception as e:
             errors.append(repr(e))
 
-    threads = [threading.Thread(target=writer, args=(n,)) for n in range(2)]
-    threads.append(threading.Thread(target=reader))
+    threads = [threading.Thread(target=writer, args=(n,), daemon=True) for n in range(2)]
+    threads.append(threading.Thread(target=reader, daemon=True))
     for t in threads:
         t.start()
     for how in ("at first", "later"):

@@ -105,7 +105,7 @@ blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 	if (open && what == BLOCKS_PUSH)
 		sync_push_share(s);
 	if (open && what == BLOCKS_EVICT)
-		(void)sync_evict_share(s);	/* without a remote nothing is done; the look says so */
+		(void)sync_evict_share(s);	/* without a durable remote all stays; the look says so */
 	if (open)
 		sync_remote_look(s, out);
 	share_put(&s);

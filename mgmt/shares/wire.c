@@ -346,6 +346,7 @@ far(struct wiring *w, const struct store_spec *remote)
 	if (st != OK)
 		return wrong(w, st, "its remote store %s: %s", remote->name, said);
 	s->remote_uploads = remote->uploads;
+	s->remote_volatile = !s->remote->ops->durable;
 	return OK;
 }
 

@@ -5,6 +5,7 @@
 #include "pipeline/block/mirror.h"
 
 #include "pipeline/base/text.h"
+#include "pipeline/block/disk.h"
 #include "pipeline/block/vessel.h"
 
 #include <dirent.h>
@@ -32,23 +33,6 @@ making_name_of(char name[NAME_CAP], uint64_t number)
 	text_addf(&t, "%016llx.dfm", (unsigned long long)number);
 }
 
-static enum status
-write_at(int fd, const uint8_t *bytes, uint64_t len, uint64_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, bytes, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return status_of_errno(errno);
-		bytes += n;
-		at += (uint64_t)n;
-		len -= (uint64_t)n;
-	}
-	return OK;
-}
-
 enum status
 mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes, const uint8_t *head,
     uint32_t head_len, const uint8_t *end, uint64_t end_len)
@@ -65,9 +49,9 @@ mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes, const uint8_t *
 		return status_of_errno(errno);
 	st = ftruncate(fd, (off_t)bytes) == 0 ? OK : status_of_errno(errno);
 	if (st == OK)
-		st = write_at(fd, head, head_len, 0);
+		st = disk_write(fd, head, head_len, 0, "container.part");
 	if (st == OK)
-		st = write_at(fd, end, end_len, bytes - end_len);
+		st = disk_write(fd, end, end_len, bytes - end_len, "container.part");
 	close(fd);
 	if (st == OK && renameat(m->dirfd, making, m->dirfd, name) < 0)
 		st = status_of_errno(errno);
@@ -139,13 +123,13 @@ mirror_fill(struct mirror *m, uint64_t number, const struct mirror_range *range,
 
 	if (st != OK)
 		return st;
-	first = &v->rows[range->first];
-	if (range->first >= v->n || first->plain != len || memcmp(first->digest, digest, 32) != 0)
+	first = range->first < v->n ? &v->rows[range->first] : NULL;
+	if (first == NULL || first->plain != len || memcmp(first->digest, digest, 32) != 0)
 		st = ST_CORRUPT;
 	if (st == OK)
 		st = range_open(v, range, bytes, to);
 	if (st == OK)
-		st = write_at(v->fd, bytes, range->len, range->at);
+		st = disk_write(v->fd, bytes, range->len, range->at, "container.part");
 	if (st == OK)
 		atomic_fetch_add_explicit(&m->sparse, range->len, memory_order_relaxed);
 	vessel_put(&v);

@@ -1,7 +1,7 @@
 /*
  * Writing groups.  The committer takes what is pending, writes as much of it as one group holds,
- * tells each datum where it lies now, syncs when that is due, and settles.  A group that cannot be written or
- * synced ends the journal: nothing is tried twice.  engine.md §3.
+ * tells each datum where it lies now, syncs when that is due, and settles.  A group that cannot be
+ * written or synced ends the journal: nothing is tried twice.  engine.md §3.
  */
 #include "pipeline/block/journal.h"
 

@@ -53,6 +53,7 @@ struct share {
 	struct meta_store *store;	/* owned */
 	struct block_store *remote;	/* NULL: containers are here alone; mgmt/shares lets go of it */
 	uint32_t remote_uploads;	/* at once; 0: as it goes */
+	bool remote_volatile;		/* what it holds may be gone tomorrow: all stays here, too */
 	struct catalog *catalog;
 	struct block *block;
 	struct inode_cache *inodes;

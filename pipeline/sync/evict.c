@@ -49,6 +49,13 @@ see_row(void *arg, struct slice key, const struct version *v)
 	return true;
 }
 
+/* What is acknowledged as durable is in a durable place at all times. */
+static bool
+may_evict(const struct share *s)
+{
+	return s->remote != NULL && !s->remote_volatile;
+}
+
 static bool
 too_much(const struct sync *y)
 {
@@ -105,7 +112,7 @@ sync_evict(struct sync *y, struct work *by, bool *more)
 	enum status st;
 
 	*more = false;
-	if (y->share->remote == NULL)
+	if (!may_evict(y->share))
 		return OK;
 	if (all || mirror_sparse_bytes(block_mirror(y->share)) > sparse)
 		mirror_sparse_drop(block_mirror(y->share));
@@ -131,7 +138,7 @@ sync_evict_share(struct share *s)
 {
 	struct sync *y = s->sync;
 
-	if (s->remote == NULL)
+	if (!may_evict(s))
 		return false;
 	atomic_store(&y->evict_all, true);
 	work_post(&y->data);

@@ -37,7 +37,8 @@ struct sync_remote {			/* of one share; counters since it was opened */
 };
 void sync_remote_look(struct share *s, struct sync_remote *out);
 
-/* Drop all local containers that the remote has.  false: there is no remote.  Any thread. */
+/* Drop all local containers that the remote has.  false: there is no remote, or
+ * none that is durable.  Any thread. */
 bool sync_evict_share(struct share *s);
 
 /* Bring all over that is there now, without waiting for its age: for some seconds.  Any thread. */

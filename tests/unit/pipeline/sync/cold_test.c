@@ -258,3 +258,33 @@ CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
 	free(bytes);
 	end(&y);
 }
+
+CASE(nothing_is_dropped_here_that_the_remote_may_lose)
+{
+	struct sync_remote before, after;
+	uint8_t *bytes = xcalloc(1, PIECE);
+	struct yard y;
+
+	yard_start();
+	yard_make(&y, "memory");
+	yard_close(&y);
+	y.remote = flaky(&(struct block_flaky_conf){ .seed = 3 });
+	y.remote_volatile = true;
+	y.local_bytes = 1;		/* all of it is too much */
+	yard_open(&y, false);
+	for (int i = 0; i < PIECE; i++)
+		bytes[i] = (uint8_t)rand_u64();
+	yard_write(&y, 1, 0, bytes, PIECE);
+	push_until_drained(&y);
+	sync_remote_look(y.share, &before);
+	TRUE(before.local_bytes > 0);
+	TRUE(!sync_evict_share(y.share));
+	for (int i = 0; i < 20; i++) {
+		sync_push_share(y.share);
+		usleep(10000);
+	}
+	sync_remote_look(y.share, &after);
+	EQ(after.local_bytes, before.local_bytes);
+	free(bytes);
+	end(&y);
+}

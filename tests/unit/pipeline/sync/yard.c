@@ -84,6 +84,7 @@ yard_open(struct yard *y, bool fresh)
 	memset(y->share->row.digest_key, 3, 32);
 	y->share->row.share = 9;
 	y->share->remote = y->remote;
+	y->share->remote_volatile = y->remote_volatile;
 	if (y->encryption != 0)
 		open_keys(y);
 	EQ(meta_store_open(y->kind, &(struct meta_conf){ .dir = y->dir }, &y->share->store, why,

@@ -16,6 +16,7 @@ struct yard {
 	const char *kind;
 	struct block_store *remote;	/* from the next opening on; the case's */
 	uint64_t local_bytes;		/* the same: what it may keep of what is there */
+	bool remote_volatile;		/* the same */
 	uint8_t encryption, compression;	/* from the next opening on */
 	uint8_t *oracle[YARD_CONTENTS];	/* of content 1, 2, …: bytes and their number */
 	uint64_t size[YARD_CONTENTS];

@@ -312,6 +312,30 @@ CASE(a_change_is_slowed_once_near_a_cap_and_what_frees_or_reads_is_not)
 	world_stop();
 }
 
+CASE(who_is_slowed_has_sealed_nothing_yet)
+{
+	struct journal *j;
+	struct file_id f;
+	int64_t slowed;
+	uint64_t units;
+	uint8_t in[5];
+	bool eof;
+
+	world_start_sealed("leveldb", fresh_dir());
+	j = world_share()->block->journal;
+	f = world_create(world_root(), "sealed");
+	records_near_their_cap(60ull << 20);
+	slowed = meter_value(METER_WRITERS_SLOWED);
+	units = atomic_load(&j->sealed_units);
+	EQ(world_write(f, 0, "bytes", 5, STABLE_UNSTABLE), OK);
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 1);
+	EQ(atomic_load(&j->sealed_units), units + 1);
+	records_near_their_cap(0);
+	EQ(world_read(f, 0, in, 5, &eof), 5);
+	EQ_MEM(in, "bytes", 5);
+	world_stop();
+}
+
 CASE(what_a_directory_s_names_take_counts_as_its_inode_s)
 {
 	enum { FILES = 1000 };

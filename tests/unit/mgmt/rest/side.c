@@ -134,8 +134,8 @@ share_rotate(const char *name, uint32_t *version, char *why, size_t cap)
 static void
 share_look(const char *name, struct rest_share_state *s)
 {
-	*s = (struct rest_share_state){ .open = side_shares(name), .well = true, .used_bytes = 42,
-		.files = 7 };
+	*s = (struct rest_share_state){ .open = side_shares(name), .well = true,
+		.used_bytes = side.used_bytes ? side.used_bytes : 42, .files = 7 };
 }
 
 static enum status

@@ -20,6 +20,7 @@ struct sync_remote;
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
 	uint64_t used_bytes, files, dirty_bytes, disk_free;
+	uint64_t look_ns;		/* how long looking took: rest_live_look */
 };
 
 enum { REST_ADDRESS_TEXT = 46, REST_PATH_TEXT = 256 };

@@ -52,15 +52,20 @@ put_store_id(struct rest_call *call, enum db_entity e, const struct db_row *shar
 static void
 share_show(struct rest_call *call, const struct db_row *row, struct rest_json *out)
 {
-	struct rest_share_state s = { 0 };
-
 	put_store_id(call, DB_META_STORE, row, "metadata_store", "metadata_store_id", out);
 	put_store_id(call, DB_LOCAL_STORE, row, "local_block_store", "local_block_store_id", out);
 	put_store_id(call, DB_REMOTE_STORE, row, "remote_block_store", "remote_block_store_id", out);
-	rest_state.conf.house->share_look(db_text(DB_SHARE, row, "name"), &s);
+}
+
+static void
+share_live(const struct db_row *row, struct rest_json *out)
+{
+	struct rest_share_state s = { 0 };
+
+	rest_live_look(row, &s);
 	rest_json_put_int(out, "used_bytes", (int64_t)s.used_bytes);
 	rest_json_put_int(out, "files", (int64_t)s.files);
-	rest_json_put(out, "status", rest_live_status(row));
+	rest_json_put(out, "status", rest_live_status(row, &s));
 }
 
 /* --- creation --- */
@@ -239,7 +244,8 @@ share_removing(struct rest_call *call, const struct db_row *old)
 	return false;
 }
 
-const struct rest_hooks rest_share_hooks = { .show = share_show, .creating = share_creating,
+const struct rest_hooks rest_share_hooks = { .show = share_show, .live = share_live, .steady = true,
+	.creating = share_creating,
 	.created = share_created, .updating = share_updating, .updated = share_updated,
 	.removing = share_removing, .extras = extras };
 
@@ -290,10 +296,13 @@ rest_do_share_disable(struct rest_call *call)
 void
 rest_do_share_status(struct rest_call *call)
 {
+	struct rest_share_state s = { 0 };
 	struct db_row row;
 
-	if (rest_row_find(call, DB_SHARE, &row))
-		rest_json_reply(call, 200, rest_live_status(&row));
+	if (!rest_row_find(call, DB_SHARE, &row))
+		return;
+	rest_live_look(&row, &s);
+	rest_json_reply(call, 200, rest_live_status(&row, &s));
 }
 
 static void

@@ -145,8 +145,8 @@ share_rewrap(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why, s
 static void
 share_look(const char *name, struct rest_share_state *s)
 {
-	*s = (struct rest_share_state){ .open = side_shares(name), .well = true, .used_bytes = 42,
-		.files = 7 };
+	*s = (struct rest_share_state){ .open = side_shares(name), .well = true,
+		.used_bytes = side.used_bytes ? side.used_bytes : 42, .files = 7 };
 }
 
 static enum status

@@ -17,6 +17,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/block.h"
+#include "pipeline/block/keys.h"
 #include "pipeline/sync/sync.h"
 
 #include <stdio.h>
@@ -74,6 +75,22 @@ rotate_key(const char *name, uint32_t *version, char *why, size_t why_cap)
 		return ST_NOENT;
 	}
 	st = shares_keys_rotate(s, version, why, why_cap);
+	share_put(&s);
+	return st;
+}
+
+static enum status
+rewrap_keys(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why, size_t why_cap)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	enum status st;
+
+	if (s == NULL) {
+		snprintf(why, why_cap, "it is not open");
+		return ST_NOENT;
+	}
+	st = shares_keys_rewrap(s, rewrapped, why, why_cap);
+	*keys = st == OK ? keys_newest(s->keys) : 0;
 	share_put(&s);
 	return st;
 }
@@ -158,7 +175,7 @@ runs(const char *type)
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
 	.share_blocks = blocks, .drain = drain, .store_try = stores_try,
-	.share_rules = swap_rules,	.share_look = look, .share_rotate = rotate_key, .adapter_set = set_adapter, .adapter_runs = runs,
+	.share_rules = swap_rules,	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
 	.explain = explain_access, .metrics = metrics_write };
 

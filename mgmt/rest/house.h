@@ -100,6 +100,10 @@ struct rest_house {
 	enum status (*explain)(const struct rest_explain *ask, struct rest_explained *out);
 
 	void (*metrics)(struct text *page);	/* Prometheus text */
+
+	/* Its keys, wrapped anew by the key-encrypting key of now: how many, of how many.  As rotate. */
+	enum status (*share_rewrap)(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why,
+	    size_t why_cap);
 };
 
 #endif

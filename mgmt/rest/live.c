@@ -83,6 +83,8 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 	if (st == OK && *remote != '\0')
 		st = rest_remote_spec(c, remote, arena, &spec, why, why_cap);
 	if (st == OK)
+		st = store_spec_inherit(*remote != '\0' ? &spec : NULL, conf, why, why_cap);
+	if (st == OK)
 		st = db_share_rules(c, share, conf, &rules);
 	if (st == OK)
 		st = rest_state.conf.house->share_open(conf, rules, *remote != '\0' ? &spec : NULL, why,

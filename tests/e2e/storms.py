@@ -24,14 +24,15 @@ STORMS = {	# name: faults, seconds, seconds of --quick
     "errors": (status(500, .2, "InternalError") + status(502, .2, "") + status(504, .2, "") +
                status(429, .2, "TooManyRequests"), 60, 0),
     "hang": ([{"how": "hang"}], 60, 8),
-    "lost": ([{"how": "lose", "share": .5}], 60, 5),
-    "cut": ([{"how": "cut", "share": .5, "of": ["GET"]}], 40, 4),
-    "short": ([{"how": "short", "share": .5, "of": ["GET"]}], 40, 4),
-    "flip": ([{"how": "flip", "share": .5}], 40, 4),
-    "bend": ([{"how": "bend", "share": .5}], 40, 4),
-    "reset": ([{"how": "reset", "share": .6}], 40, 4),
-    "slow": ([{"how": "slow", "rate": 400_000}], 60, 5),
+    "lost": ([{"how": "lose", "share": .5}], 60, 0),
+    "cut": ([{"how": "cut", "share": .5, "of": ["GET"]}], 40, 0),
+    "short": ([{"how": "short", "share": .5, "of": ["GET"]}], 40, 0),
+    "flip": ([{"how": "flip", "share": .5}], 40, 0),
+    "bend": ([{"how": "bend", "share": .5}], 40, 0),
+    "reset": ([{"how": "reset", "share": .6}], 40, 0),
+    "slow": ([{"how": "slow", "rate": 400_000}], 60, 0),
     "wrong": ([{"how": "wrong"}], 60, 5),
+    "broken": ([{"how": h, "share": .15} for h in ("lose", "cut", "short", "bend", "reset")], 60, 8),
     "all": ([{"how": h, "share": .1} for h in ("hang", "lose", "cut", "short", "flip", "bend",
             "reset")] + status(503, .2, "SlowDown"), 120, 0),
     "gone": ([{"how": "gone"}], 600, 10),
@@ -77,7 +78,7 @@ class Load:
             part, at = random.randbytes(50_000), random.randrange(len(data) - 50_000)
             assert patient(c.write, fh, part, at, 2) == nfs3.OK
             self.share.files[name] = (fh, data[:at] + part + data[at + len(part):])
-        time.sleep(.1 if quick else .3)
+        time.sleep(.3)
 
     def local(self, c):
         """Answered at once, JUKEBOX is none."""

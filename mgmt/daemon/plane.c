@@ -179,14 +179,6 @@ static const struct rest_house house = { .share_open = open_share, .share_close 
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
 	.explain = explain_access, .metrics = metrics_write };
 
-static const char *
-secret_of(const struct config *c)
-{
-	const char *env = getenv("DITTOFS_CONTROLPLANE_SECRET");
-
-	return c->jwt_secret[0] == '\0' && env != NULL ? env : c->jwt_secret;
-}
-
 enum status
 plane_start(const struct config *c, uint64_t share_bytes, struct ports *ports, char *why,
     size_t why_cap)
@@ -203,7 +195,7 @@ plane_start(const struct config *c, uint64_t share_bytes, struct ports *ports, c
 	snprintf(path, sizeof path, "%s%s", c->db_path[0] ? c->db_path : c->state_dir,
 	    c->db_path[0] ? "" : "/controlplane.db");
 	st = rest_start(&(struct rest_conf){ .host = c->plane_host, .port = (uint16_t)c->plane_port,
-		.db_path = path, .state_dir = c->state_dir, .jwt_secret = secret_of(c),
+		.db_path = path, .state_dir = c->state_dir, .jwt_secret = c->jwt_secret,
 		.tls_cert = c->tls_cert, .tls_key = c->tls_key, .tls_client_ca = c->tls_client_ca,
 		.access_s = c->access_s, .refresh_s = c->refresh_s,
 		.admin_password = getenv("DITTOFS_ADMIN_INITIAL_PASSWORD"),

@@ -109,7 +109,8 @@ ok(p.stop() == 0, "it stops well")
 def dfs(line):
     return subprocess.run([build + "/dfs", *line.split()], env=p.env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=90)
 
-DFS = {"init": ("init --force", 0, "wrote"), "config": ("config", 0, "nfs.port"), "version": ("version", 0, "dfs "),
+DFS = {"init": ("init --force", 0, "wrote"), "config": ("config", 0, "nfs.port"), "config show": ("config show -o json", 0, "environment"),
+       "config validate": ("config validate", 0, "valid"), "config schema": ("config schema", 0, "json-schema.org"), "version": ("version", 0, "dfs "),
        "start": ("start", 0, "control plane"), "status": ("status", 0, "running, pid"), "logs": ("logs -n 5", 0, "dfs.ready"),
        "stop": ("stop", 0, "stopped")}
 ELSEWHERE = {"operator"}            # its own test gives it an API server

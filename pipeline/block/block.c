@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { LEAVES_BYTES = 8 << 20 };		/* decoded leaves of a share */
+enum { LEAVES_BYTES = 8 << 20,			/* decoded leaves of a share */
+	AIR_BYTES = 32 << 20 };
 
 static struct block_conf conf = { .records_cap = 64 << 20, .segment_bytes = 64 << 20, .tick_ms = 100 };
 
@@ -28,11 +29,13 @@ block_start(const struct block_conf *c)
 	preparer_start();
 	journal_write_start();
 	committer_start(conf.tick_ms);
+	cold_start(conf.air_bytes != 0 ? conf.air_bytes : AIR_BYTES);
 }
 
 void
 block_stop(void)
 {
+	cold_stop();
 	committer_stop();
 	journal_write_stop();
 	preparer_stop();

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 
 enum { LEAVES_BYTES = 8 << 20,			/* decoded leaves of a share */
-	AIR_BYTES = 32 << 20 };
+	AIR_BYTES = 32 << 20, COLD_WAIT_MS = 10000 };
 
 static struct block_conf conf = { .records_cap = 64 << 20, .segment_bytes = 64 << 20, .tick_ms = 100 };
 
@@ -29,7 +29,8 @@ block_start(const struct block_conf *c)
 	preparer_start();
 	journal_write_start();
 	committer_start(conf.tick_ms);
-	cold_start(conf.air_bytes != 0 ? conf.air_bytes : AIR_BYTES);
+	cold_start(conf.air_bytes != 0 ? conf.air_bytes : AIR_BYTES,
+	    conf.cold_wait_ms != 0 ? conf.cold_wait_ms : COLD_WAIT_MS);
 }
 
 void

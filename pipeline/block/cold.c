@@ -232,7 +232,7 @@ expire(struct job *job)
 }
 
 bool
-cold_park(struct cold *c, struct job *job, uint64_t deadline_ns)
+cold_park(struct cold *c, struct job *job)
 {
 	struct cold_wait *w = job->io.want->cold;
 	bool waits;
@@ -242,7 +242,7 @@ cold_park(struct cold *c, struct job *job, uint64_t deadline_ns)
 		give_up_locked(c, w);
 	waits = w->open > 0;
 	if (waits) {
-		park_begin(job, deadline_ns, expire);
+		park_begin(job, clock_mono_ns() + hands_wait_ns(), expire);
 		w->job = job;
 		c->parked++;
 	}

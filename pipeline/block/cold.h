@@ -33,8 +33,8 @@ struct cold_wait {
 };
 
 /* The hands: threads that verify and keep what has come, and look ahead.  air_bytes: so much is on
- * its way at once, of all shares. */
-void cold_start(uint64_t air_bytes);
+ * its way at once, of all shares.  wait_ms: a job parks at most so long. */
+void cold_start(uint64_t air_bytes, uint32_t wait_ms);
 void cold_stop(void);			/* no share is open */
 
 struct cold *cold_new(struct share *s);	/* of a share that has a remote */
@@ -50,9 +50,9 @@ void cold_free(struct cold **cp);	/* nobody reads any more; what is on its way i
  */
 void cold_ask(struct cold *c, struct cold_wait *w);
 
-/* Park job, whose io.want.cold has tickets, until none is open or the time has passed (then those
+/* Park job, whose io.want.cold has tickets, until none is open or its time has passed (then those
  * are over with DELAY); false: nothing is open any more. */
-bool cold_park(struct cold *c, struct job *job, uint64_t deadline_ns);
+bool cold_park(struct cold *c, struct job *job);
 
 /* Wait for the same; not on a home worker. */
 void cold_await(struct cold *c, struct cold_wait *w);

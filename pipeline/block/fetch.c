@@ -4,7 +4,6 @@
  */
 #include "pipeline/block/fetch.h"
 
-#include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/block/cold.h"
 #include "pipeline/block/inner.h"
@@ -13,8 +12,7 @@
 #include "pipeline/record/key.h"
 
 /* About what verifying one page costs, and how much of it a home worker may do. */
-enum { DATUM_US = 15, CHUNK_US = 70, INLINE_US = 80, TRIES = 4, ROW_BYTES_MAX = 4096,
-	WAIT_S = 10 };			/* for the remote; then the client comes again */
+enum { DATUM_US = 15, CHUNK_US = 70, INLINE_US = 80, TRIES = 4, ROW_BYTES_MAX = 4096 };
 
 static struct buf *
 buffer(uint32_t len)
@@ -322,7 +320,7 @@ fetch_pooled(struct job *job, enum status *st)
 	if (*st != OK || io->want->cold == NULL)
 		return TURN_UP;
 	ask(job->share, io);
-	if (cold_park(job->share->block->cold, job, clock_mono_ns() + WAIT_S * NS_PER_S))
+	if (cold_park(job->share->block->cold, job))
 		return TURN_PARK;
 	*st = collect(job->share, io->want, &job->arena);
 	return *st == ST_NOENT ? TURN_POOL : TURN_UP;

@@ -74,6 +74,8 @@ struct cold {
 
 void hands_give(struct task *t);	/* queued at most once: the caller sees to it */
 
+uint64_t hands_wait_ns(void);		/* how long a job parks */
+
 /* So many bytes of the air; false: full.  A demand may overdraw where nothing is in the air. */
 bool air_take(uint64_t bytes, bool ahead);
 void air_give(uint64_t bytes);		/* flights that were held take off */

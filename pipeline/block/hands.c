@@ -2,6 +2,7 @@
  * The hands of all shares: two threads that take in what has come from remote stores, and look
  * ahead.  And the air: how many bytes may be on their way at once, whoever they are for.
  */
+#include "pipeline/base/clock.h"
 #include "pipeline/base/num.h"
 #include "pipeline/base/thread.h"
 #include "pipeline/block/flight.h"
@@ -15,6 +16,7 @@ static struct hands {
 	struct cond changed;
 	struct list tasks, held;
 	uint64_t air, most;		/* bytes on their way; as many as may be */
+	uint64_t wait_ns;
 	bool stop;
 	struct thread thread[HANDS];
 } hands;
@@ -44,7 +46,7 @@ run(void *arg)
 }
 
 void
-cold_start(uint64_t air_bytes)
+cold_start(uint64_t air_bytes, uint32_t wait_ms)
 {
 	mutex_init(&hands.mutex, RANK_POOL, UINT64_MAX - 1);
 	cond_init(&hands.changed);
@@ -52,6 +54,7 @@ cold_start(uint64_t air_bytes)
 	list_init(&hands.held);
 	hands.air = 0;
 	hands.most = MAX(air_bytes, (uint64_t)4 * FLIGHT_BYTES);
+	hands.wait_ns = wait_ms * NS_PER_MS;
 	hands.stop = false;
 	for (int i = 0; i < HANDS; i++) {
 		char name[16];
@@ -81,6 +84,12 @@ hands_give(struct task *t)
 	list_push_back(&hands.tasks, &t->link);
 	cond_signal(&hands.changed);
 	mutex_unlock(&hands.mutex);
+}
+
+uint64_t
+hands_wait_ns(void)
+{
+	return hands.wait_ns;
 }
 
 /* A quarter is for those who wait already. */

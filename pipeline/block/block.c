@@ -201,11 +201,13 @@ block_close(struct share *s)
 void
 block_free(struct share *s)
 {
-	struct block *b = TAKE(&s->block);
+	struct block *b;
 
+	if (s->block != NULL)
+		cold_free(&s->block->cold);	/* what it still does needs the rest */
+	b = TAKE(&s->block);
 	if (b == NULL)
 		return;
-	cold_free(&b->cold);
 	if (b->mirror != NULL)
 		mirror_close(&b->mirror);
 	leaves_free(&b->leaves);

@@ -9,16 +9,13 @@
 
 #include "pipeline/base/clock.h"
 #include "pipeline/base/hash.h"
-#include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/inner.h"
 #include "pipeline/cache/page.h"
 
 #include <stdlib.h>
 
-enum { CALL_S = 10, SLOW_BYTES_S = 1 << 20, END_FIRST = 32 << 10, PLANS = 4, TICKET_TRIES = 3 };
-
-#define PARTS_BYTES (2ull << 30)	/* kept of parts, where nothing is said */
+enum { CALL_S = 10, SLOW_BYTES_S = 1 << 20, END_FIRST = 32 << 10, PLANS = 4 };
 
 static struct list *
 bucket_of(struct cold *c, uint64_t number)
@@ -82,14 +79,12 @@ board(struct cold *c, struct cold_ticket *t)
 
 /* --- taking off --- */
 
-static void land(struct task *t);
-
 static struct flight *
 flight_new(struct cold *c, uint64_t number, const struct container_row *row)
 {
 	struct flight *f = xcalloc(1, sizeof *f);
 
-	f->task.run = land;
+	f->task.run = flight_land;
 	list_init(&f->task.link);
 	list_init(&f->link);
 	list_init(&f->held);
@@ -101,7 +96,7 @@ flight_new(struct cold *c, uint64_t number, const struct container_row *row)
 	return f;
 }
 
-static void
+void
 flight_free(struct flight *f)
 {
 	vessel_put(&f->vessel);
@@ -117,16 +112,16 @@ enter_locked(struct cold *c, struct flight *f)
 }
 
 /* Nobody finds it any more; those who wait on it are the caller's. */
-static void
-leave_locked(struct flight *f, struct list *tickets)
+void
+flight_leave_locked(struct flight *f, struct list *tickets)
 {
 	list_remove(&f->link);
 	list_splice_back(tickets, &f->tickets);
 }
 
 /* The last that is done with a flight: the share may go after it. */
-static void
-gone(struct cold *c)
+void
+flight_gone(struct cold *c)
 {
 	mutex_lock(&c->mutex);
 	c->flights--;
@@ -149,8 +144,8 @@ call_done(struct block_call *call)
 }
 
 /* What is far behind in a long queue is given the time that this takes. */
-static void
-call_set(struct flight *f, uint32_t i, uint64_t at, uint64_t len, uint8_t *to)
+void
+flight_call_locked(struct flight *f, uint32_t i, uint64_t at, uint64_t len, uint8_t *to)
 {
 	struct block_call *call = &f->call[i];
 	uint64_t slow_ns = f->cold->flights * (uint64_t)FLIGHT_BYTES / SLOW_BYTES_S * NS_PER_S;
@@ -163,8 +158,8 @@ call_set(struct flight *f, uint32_t i, uint64_t at, uint64_t len, uint8_t *to)
 }
 
 /* The calls may end, and the flight with them, before the last start() has returned. */
-static void
-start_calls(struct flight *f, uint32_t n)
+void
+flight_start(struct flight *f, uint32_t n)
 {
 	struct cold *c = f->cold;
 	struct block_store *remote = c->share->remote;
@@ -187,11 +182,11 @@ flight_go(struct flight *f)
 	}
 	f->flew = true;
 	mutex_lock(&c->mutex);
-	call_set(f, 0, f->at, f->len, f->bytes);
+	flight_call_locked(f, 0, f->at, f->len, f->bytes);
 	if (f->vessel == NULL)
-		call_set(f, 1, 0, MIN(f->row.bytes, (uint64_t)MIRROR_HEAD), f->head);
+		flight_call_locked(f, 1, 0, MIN(f->row.bytes, (uint64_t)MIRROR_HEAD), f->head);
 	mutex_unlock(&c->mutex);
-	start_calls(f, f->vessel == NULL ? 2 : 1);
+	flight_start(f, f->vessel == NULL ? 2 : 1);
 }
 
 static void
@@ -235,12 +230,12 @@ bring_index(struct cold *c, struct cold_ticket *t, uint64_t number, const struct
 		vessel_put(&v);
 		list_init(&left);
 		mutex_lock(&c->mutex);
-		leave_locked(f, &left);
+		flight_leave_locked(f, &left);
 		mutex_unlock(&c->mutex);
 		for (struct list *l; (l = list_pop_front(&left)) != NULL;)
 			flight_plan(c, container_of(l, struct cold_ticket, link), 1);
 		flight_free(f);
-		gone(c);
+		flight_gone(c);
 		return ST_RESTART;
 	}
 	vessel_put(&v);
@@ -454,274 +449,4 @@ flight_ahead(struct cold *c, uint64_t number, uint32_t first, uint32_t n)
 	}
 	vessel_put(&v);
 	return st;
-}
-
-/* --- landing --- */
-
-static enum status
-call_outcome(const struct block_call *call)
-{
-	meter_add(METER_COLD_READS, 1);
-	meter_add(METER_COLD_BYTES, (int64_t)call->got);
-	if (call->status == OK)
-		return call->got == call->len ? OK : ST_CORRUPT;
-	/* A row names it: it should be there.  What was cut short may come whole the next time. */
-	return call->status == ST_NOENT || call->status == ST_GARBAGE ? ST_CORRUPT : ST_DELAY;
-}
-
-static enum status
-outcome(struct flight *f)
-{
-	enum status st = f->flew ? OK : ST_DELAY, one;
-
-	for (uint32_t i = 0; f->flew && i < f->ncalls; i++) {
-		const struct block_call *call = &f->call[i];
-
-		/* Looking ahead may ask for more than a slow link brings in time. */
-		cold_went(f->cold, call, !f->ahead || call->status != ST_TIMEDOUT);
-		one = call_outcome(call);
-		st = st == OK ? one : st;
-	}
-	return st;
-}
-
-/* Those who waited in vain: told, or sent on their way again where it may end well. */
-static void
-disembark(struct cold *c, struct list *tickets, enum status st)
-{
-	struct list *l;
-
-	for (;;) {
-		struct cold_ticket *t;
-
-		/* Under the mutex: their time may pass meanwhile. */
-		mutex_lock(&c->mutex);
-		l = list_pop_front(tickets);
-		mutex_unlock(&c->mutex);
-		if (l == NULL)
-			break;
-		t = container_of(l, struct cold_ticket, link);
-		if (st == OK || (st == ST_CORRUPT && ++t->tries < TICKET_TRIES))
-			flight_plan(c, t, 1);
-		else
-			cold_over(c, t, st, NULL);
-	}
-}
-
-/* The end of an object says how long it is; more of it is asked for where that is more. */
-static enum status
-index_bytes(struct flight *f, bool *again)
-{
-	uint64_t need = 0;
-	enum status st = container_end_bytes(f->bytes + f->len - CONTAINER_TRAILER, f->row.bytes,
-	    &need);
-
-	if (st != OK || need <= f->len)
-		return st;
-	f->bytes = xrealloc(f->bytes, need);
-	f->len = need;
-	f->at = f->row.bytes - need;
-	mutex_lock(&f->cold->mutex);
-	call_set(f, 0, f->at, f->len, f->bytes);
-	mutex_unlock(&f->cold->mutex);
-	*again = true;
-	start_calls(f, 1);
-	return OK;
-}
-
-/* In the mirror it is checked like any other; what is damaged there gives way first, now that the
- * remote has shown its own. */
-static enum status
-index_keep(struct flight *f)
-{
-	struct mirror *m = mirror_of(f->cold);
-	struct vessel *v = NULL;
-	enum status st;
-
-	if (vessel_get(m, f->number, &v) == ST_CORRUPT) {
-		st = mirror_delete(m, f->number);
-		if (st != OK && st != ST_NOENT)
-			return st;
-	}
-	vessel_put(&v);
-	st = mirror_sparse(m, f->number, f->row.bytes, f->head,
-	    (uint32_t)MIN(f->row.bytes, (uint64_t)MIRROR_HEAD), f->bytes, f->len);
-	if (st == OK)
-		st = vessel_get(m, f->number, &v);
-	vessel_put(&v);
-	return st;
-}
-
-static bool
-index_landed(struct flight *f, enum status st)
-{
-	struct cold *c = f->cold;
-	struct list tickets;
-	bool again = false;
-
-	if (st == OK)
-		st = index_bytes(f, &again);
-	if (again)
-		return false;
-	if (st == OK)
-		st = index_keep(f);
-	list_init(&tickets);
-	mutex_lock(&c->mutex);
-	leave_locked(f, &tickets);
-	mutex_unlock(&c->mutex);
-	disembark(c, &tickets, st);
-	ahead_unblock(c);
-	return true;
-}
-
-struct unpack {				/* a flight's units, opened */
-	struct flight *flight;
-	struct buf **plain;		/* of those that somebody waits for */
-	uint8_t *copy, *aside;
-};
-
-static bool
-waited_for(struct flight *f, uint32_t index)
-{
-	bool yes = false;
-
-	mutex_lock(&f->cold->mutex);
-	LIST_EACH(link, &f->tickets)
-		yes |= container_of(link, struct cold_ticket, link)->unit.index == index;
-	mutex_unlock(&f->cold->mutex);
-	return yes;
-}
-
-static enum status
-unpack_unit(struct unpack *u, uint32_t i, bool give)
-{
-	struct flight *f = u->flight;
-	const struct container_chunk *row = &f->vessel->rows[f->first + i];
-	struct buf *b = give ? page_buf(row->plain) : NULL;
-	enum status st;
-
-	if (give && b == NULL)
-		b = buf_new(row->plain);
-	st = vessel_unseal(f->vessel, f->first + i, f->bytes + (row->at - f->at), u->copy,
-	    give ? b->bytes : u->aside);
-	if (st == OK && give)
-		u->plain[i] = buf_ref(b);
-	buf_put(&b);
-	return st;
-}
-
-/* Only as much as the share may keep, and as the disk has to spare. */
-static bool
-may_keep(struct cold *c, uint64_t len)
-{
-	uint64_t cap = c->share->conf.local_bytes, most = cap != 0 ? cap / 4 : PARTS_BYTES;
-
-	if (mirror_sparse_bytes(mirror_of(c)) + len > most)
-		mirror_sparse_trim(mirror_of(c), most / 4 * 3);
-	return block_disk_room(c->share, len);
-}
-
-/* All units against their tags; those that fit are kept, in runs. */
-static void
-keep_units(struct unpack *u)
-{
-	struct flight *f = u->flight;
-	const struct container_chunk *rows = f->vessel->rows + f->first;
-	bool room = may_keep(f->cold, f->len);
-	uint64_t from = f->at, to = f->at;
-	enum status kept = OK;
-
-	for (uint32_t i = 0; i < f->n; i++) {
-		bool good = unpack_unit(u, i, waited_for(f, f->first + i)) == OK;
-
-		if (good) {
-			to = rows[i].at + rows[i].stored + CONTAINER_TAG;
-			if (i + 1 < f->n)
-				continue;
-		}
-		if (room && kept == OK && to > from)
-			kept = vessel_keep_bytes(mirror_of(f->cold), f->vessel,
-			    f->bytes + (from - f->at), from, to - from);
-		if (i + 1 < f->n)
-			from = to = rows[i + 1].at;
-	}
-	if (kept != OK)
-		log_debug("cold.keep", F_STR("share", f->cold->share->conf.name),
-		    F_STR("status", status_name(kept)));
-}
-
-/* To each ticket its unit. */
-static void
-hand_out(struct unpack *u, struct list *tickets)
-{
-	struct flight *f = u->flight;
-	struct cold *c = f->cold;
-	struct list bad;
-
-	list_init(&bad);
-	for (;;) {
-		struct cold_ticket *t;
-		struct list *l;
-		uint32_t i;
-
-		mutex_lock(&c->mutex);
-		l = list_pop_front(tickets);
-		mutex_unlock(&c->mutex);
-		if (l == NULL)
-			break;
-		t = container_of(l, struct cold_ticket, link);
-		i = t->unit.index - f->first;
-		if (u->plain[i] == NULL && unpack_unit(u, i, true) != OK) {
-			mutex_lock(&c->mutex);
-			list_push_back(&bad, &t->link);
-			mutex_unlock(&c->mutex);
-			continue;
-		}
-		cold_over(c, t, OK, u->plain[i]);
-	}
-	disembark(c, &bad, ST_CORRUPT);
-}
-
-static void
-units_landed(struct flight *f, enum status st)
-{
-	struct cold *c = f->cold;
-	struct unpack u = { .flight = f };
-	struct list tickets;
-
-	list_init(&tickets);
-	if (st == OK) {
-		u.plain = xcalloc(f->n, sizeof *u.plain);
-		u.copy = xmalloc(CONTAINER_UNIT + CONTAINER_TAG);
-		u.aside = xmalloc(CONTAINER_UNIT);
-		keep_units(&u);
-	}
-	mutex_lock(&c->mutex);
-	leave_locked(f, &tickets);
-	mutex_unlock(&c->mutex);
-	if (st == OK)
-		hand_out(&u, &tickets);
-	else
-		disembark(c, &tickets, st);
-	for (uint32_t i = 0; st == OK && i < f->n; i++)
-		buf_put(&u.plain[i]);
-	free(u.plain);
-	free(u.copy);
-	free(u.aside);
-}
-
-static void
-land(struct task *t)
-{
-	struct flight *f = container_of(t, struct flight, task);
-	struct cold *c = f->cold;
-	enum status st = outcome(f);
-
-	if (f->vessel != NULL)
-		units_landed(f, st);
-	else if (!index_landed(f, st))
-		return;
-	air_give(f->air);
-	flight_free(f);
-	gone(c);
 }

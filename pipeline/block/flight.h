@@ -93,6 +93,19 @@ must_check enum status flight_ahead(struct cold *c, uint64_t number, uint32_t fi
 
 void flight_go(struct flight *f);	/* the air has room: call the remote */
 
+/* --- flight.c, for landing.c --- */
+
+/* Nobody finds it any more; those who waited on it are the caller's. */
+void flight_leave_locked(struct flight *f, struct list *tickets);
+void flight_call_locked(struct flight *f, uint32_t i, uint64_t at, uint64_t len, uint8_t *to);
+void flight_start(struct flight *f, uint32_t n);	/* so many of its calls, which were set */
+void flight_free(struct flight *f);
+void flight_gone(struct cold *c);	/* after that: the share may go */
+
+/* --- landing.c --- */
+
+void flight_land(struct task *t);
+
 /* --- cold.c --- */
 
 must_check enum status cold_row(struct cold *c, uint64_t number, struct container_row *row);

@@ -108,7 +108,7 @@ cold_went(struct cold *c, const struct block_call *call, bool counts)
 	} else if (!well && counts) {
 		if (c->failures == 0)
 			log_warn("cold.away", F_STR("share", c->share->conf.name),
-			    F_STR("why", call->text));
+			    F_HEX("request", call->request), F_STR("why", call->text));
 		pause = MIN((uint64_t)PAUSE_FIRST_MS << MIN(c->failures, 5u),
 		    (uint64_t)PAUSE_MOST_MS);
 		c->failures++;

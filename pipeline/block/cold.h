@@ -28,6 +28,7 @@ struct cold_ticket {			/* one unit that somebody waits for */
 struct cold_wait {
 	uint32_t n, open;		/* tickets; those not over: cold's mutex */
 	struct job *job;		/* woken by the last; cold's mutex */
+	uint64_t request;		/* on whose behalf; 0: nobody's in particular */
 	bool late;			/* its time has passed: nothing more is begun for it */
 	struct cold_ticket *v;
 };

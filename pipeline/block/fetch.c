@@ -319,6 +319,7 @@ fetch_pooled(struct job *job, enum status *st)
 	*st = gather(job->share, io, &job->arena);
 	if (*st != OK || io->want->cold == NULL)
 		return TURN_UP;
+	io->want->cold->request = job_request(job);
 	ask(job->share, io);
 	if (cold_park(job->share->block->cold, job))
 		return TURN_PARK;

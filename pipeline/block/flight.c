@@ -152,7 +152,7 @@ flight_call_locked(struct flight *f, uint32_t i, uint64_t at, uint64_t len, uint
 
 	*call = (struct block_call){ .kind = BLOCK_GET, .offset = at, .len = len, .into = to,
 		.into_cap = len, .deadline_ns = clock_mono_ns() + CALL_S * NS_PER_S + slow_ns,
-		.done = call_done, .owner = f };
+		.request = f->request, .done = call_done, .owner = f };
 	chain_init(&call->body);
 	cold_object_name(f->cold->share, &f->row, f->number, call->name);
 }
@@ -217,6 +217,7 @@ bring_index(struct cold *c, struct cold_ticket *t, uint64_t number, const struct
 	f->len = MIN(row->bytes, (uint64_t)END_FIRST);
 	f->at = row->bytes - f->len;
 	f->ahead = t == NULL;
+	f->request = t != NULL ? t->wait->request : 0;
 	mutex_lock(&c->mutex);
 	if (t != NULL ? board_locked(c, t) : find_locked(c, number, 0) != NULL) {
 		mutex_unlock(&c->mutex);
@@ -293,6 +294,7 @@ bring_units(struct cold *c, struct cold_ticket *t, uint32_t n, const struct cont
 		return OK;
 	}
 	units_set(f, v, u->index, free_locked(c, u->container, u->index, n));
+	f->request = t->wait->request;
 	enter_locked(c, f);
 	list_push_back(&f->tickets, &t->link);
 	mutex_unlock(&c->mutex);

@@ -45,7 +45,7 @@ must_check enum status mirror_sparse(struct mirror *m, uint64_t number, uint64_t
  * in one call.  NOENT: there was none. */
 must_check enum status mirror_thin(struct mirror *m, uint64_t number);
 
-uint64_t mirror_sparse_bytes(const struct mirror *m);	/* about */
+uint64_t mirror_sparse_bytes(const struct mirror *m);	/* about; without headers and indexes */
 
 /* Of parts, let go of units until at most so many bytes are left, what was filled longest ago
  * first; headers and indexes stay. */

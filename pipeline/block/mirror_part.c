@@ -65,7 +65,6 @@ mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes, const uint8_t *
 	}
 	while ((found = vessel_take_out(m, number)) != NULL)	/* of the file that was in its place */
 		vessel_put(&found);
-	atomic_fetch_add_explicit(&m->sparse, head_len + end_len, memory_order_relaxed);
 	return OK;
 }
 

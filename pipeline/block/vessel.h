@@ -35,7 +35,7 @@ struct mirror {
 	struct list bucket[BUCKETS];
 	struct list age;		/* least recently found first */
 	uint32_t open;
-	_Atomic uint64_t bytes, sparse;	/* of whole files; of parts: at most so many */
+	_Atomic uint64_t bytes, sparse;	/* of whole files; of parts, indexes not counted */
 };
 
 /* A referenced open file of that number, whole or in part; NOENT: there is none. */

@@ -17,6 +17,7 @@ printf '[other]\naws_access_key_id = x\naws_secret_access_key = y\n[here]\naws_a
 cat >"$work/dfs.yaml" <<END
 state_dir: $work/state
 carve_age: 1
+logging: {level: debug}
 nfs: {host: 127.0.0.1, port: $nfs}
 metrics: {port: $metrics}
 controlplane: {enabled: false}
@@ -115,5 +116,11 @@ fi
 rm "$work"/state/shares/*/containers/*
 dfs start --config "$work/dfs.yaml" >/dev/null
 client read
+if [ -n "${S3_REQUESTS:-}" ]; then	# the bucket's list names a client's request, as the log does
+	sed -n 's|^GET .*/c/.* dittofs/.* request/\(0x[0-9a-f]*\)$|request=\1 proc=nfs3.read|p' "$S3_REQUESTS" >"$work/asked"
+	[ -s "$work/asked" ] || e2e_die "the bucket's list has no name of a GET"
+	grep -hF "rpc.request" "$work"/state/*.log | grep -qF -f "$work/asked" ||
+		e2e_die "no request of a client is called as the bucket's list has it"
+fi
 dfs stop --config "$work/dfs.yaml" >/dev/null
 echo "ok      one file, two shares before a bucket: uploaded, killed, read back cold"

@@ -212,7 +212,7 @@ tell(const struct job *job, const struct rpc_call *call)
 	if (__builtin_expect(level < log_least, 1) || job->conn == NULL)
 		return;
 	log_at(level, ours ? "rpc.failed" : "rpc.request",
-	    F_HEX("request", job_request(job)),
+	    F_HEX("request", job->named),
 	    F_STR("proc", call->proc ? call->proc->name : "none"), F_STR("status", status_name(job->status)),
 	    F_U64("uid", job->claim.uid), F_U64("ino", job->op.file.ino));
 }

@@ -41,6 +41,7 @@ struct batch {
 	struct compressor *small;	/* NULL: the share does not compress */
 	struct stored stored[CONTAINER_CHUNKS_MAX];
 	uint32_t nstored, units;
+	uint64_t packed;		/* bytes of the chunks in it */
 	uint32_t chain[CHAINS];
 	bool has_row;			/* the container */
 	struct carved *v;
@@ -67,6 +68,7 @@ empty(struct batch *b)
 	container_builder_free(&b->builder);
 	b->n = b->nstored = b->units = 0;
 	b->has_row = false;
+	b->packed = 0;
 	memset(b->chain, 0, sizeof b->chain);
 }
 
@@ -183,10 +185,11 @@ batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes, uint32
 	uint64_t in;
 	bool is;
 
-	if (find_stored(b, digest) != NULL)
-		return OK;
-	if ((st = known(b, digest, len, &is, &in)) != OK || is) {
+	st = OK;
+	is = find_stored(b, digest) != NULL;
+	if (is || (st = known(b, digest, len, &is, &in)) != OK || is) {
 		meter_add(METER_DEDUPED_BYTES, st == OK ? len : 0);
+		atomic_fetch_add(&b->sync->known_bytes, st == OK ? len : 0);
 		return st;
 	}
 	if (b->units + CHUNK_UNITS > CONTAINER_CHUNKS_MAX)
@@ -200,6 +203,7 @@ batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes, uint32
 	if ((st = add_units(b, digest, bytes, len, &new->chunk.index)) != OK)
 		return st;
 	*chain = ++b->nstored;
+	b->packed += len;
 	return OK;
 }
 
@@ -419,6 +423,9 @@ batch_flush(struct batch *b)
 	if (b->builder != NULL && any) {
 		meter_add(METER_CONTAINERS, 1);
 		meter_add(METER_CARVED_BYTES, (int64_t)len);
+		meter_add(METER_PACKED_BYTES, (int64_t)b->packed);
+		atomic_fetch_add(&b->sync->stored_bytes, len);
+		atomic_fetch_add(&b->sync->packed_bytes, b->packed);
 	} else if (b->builder != NULL) {
 		if (up != NULL)
 			upload_unmade(up, b->number);

@@ -95,13 +95,16 @@ for share, files in data.items():
                 assert st == nfs3.OK and got == b[at:at + PIECE], (share, name, at, st)
 if what == "write":
     for _ in range(600):
-        if meter("upload_containers_total") >= 2 and meter("upload_pending_bytes") == 0 and meter("share_dirty_bytes") == 0:
+        if meter("share_drained") == 2 and meter("upload_containers_total") >= 2:
             break
         time.sleep(0.1)
     else:
         raise SystemExit("the bucket has not all")
 else:
-    assert meter("cold_reads_total") > 0
+    assert meter("cold_reads_total") > 0 and meter("share_keys") == meter("share_keys_in_remote") == 1
+    page = urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics").read().decode()
+    calls = [int(l.split()[-1]) for l in page.splitlines() if l.startswith('dittofs_remote_call_seconds_bucket{store="file/bucket",call="get"')]
+    assert len(calls) == 14 and calls == sorted(calls) and calls[-1] > 0, calls
 END
 client() { python3 "$work/client.py" "$e2e_top" "$nfs" "$metrics" "$1"; }
 client write

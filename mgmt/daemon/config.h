@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 enum { CONFIG_SHARES_MAX = 64, CONFIG_STR_MAX = 1024, CONFIG_BYTES_MAX = 1 << 20, CONFIG_WORD_MAX = 32,
-	CONFIG_SHARE_SETTINGS = 12 };
+	CONFIG_SHARE_SETTINGS = 13 };
 
 /* Where a value is from. */
 struct config_origin {

@@ -131,6 +131,9 @@ struct block_usage {
 };
 void block_usage_read(struct share *s, struct block_usage *out);
 
+/* Caps were changed: who waits for room looks again, what is kept ready beyond need goes. */
+void block_retuned(struct share *s);
+
 /* May so many bytes of disk be taken by what is not the log itself?  Some are kept for that. */
 bool block_disk_room(struct share *s, uint64_t bytes);
 

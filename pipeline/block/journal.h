@@ -38,7 +38,8 @@ struct journal {
 	struct opener opener;		/* of data that was sealed */
 	_Atomic uint64_t sealed_units;	/* nonces handed out in this incarnation */
 	uint32_t segment_bytes;
-	uint64_t records_cap, data_cap, space_cap;
+	uint64_t records_cap;
+	_Atomic uint64_t data_cap, space_cap;	/* as the share is tuned: journal_caps */
 	uint32_t places_max;
 	uint32_t incarnation;
 
@@ -88,6 +89,9 @@ struct journal *journal_new(struct share *s, const struct block_conf *conf);
 void journal_free(struct journal **jp);		/* no job waits any more */
 
 static inline struct journal *journal_of(const struct share *s) { return s->block->journal; }
+
+/* Caps as the share is tuned now: at its opening, and whenever that was changed. */
+void journal_caps(struct journal *j);
 
 /* --- durability: wait.c --- */
 

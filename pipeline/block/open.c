@@ -35,9 +35,7 @@ journal_new(struct share *s, const struct block_conf *conf)
 	j->records_cap = conf->records_cap;
 	j->places_max = conf->places_max == 0 ? (uint32_t)PLACES_MAX :
 	    MIN(conf->places_max, (uint32_t)PLACES_MAX);
-	j->data_cap = s->conf.journal_bytes;
-	/* Padding and records take room beside the data, and full segments wait for older ones. */
-	j->space_cap = j->data_cap * 2 + 4ull * j->segment_bytes;
+	journal_caps(j);
 	j->next_number = 1;
 	mutex_init(&j->mutex, RANK_JOURNAL, s->row.share);
 	cond_init(&j->changed);

@@ -54,7 +54,7 @@ batch_new(struct sync *y, struct work *by)
 
 	b->sync = y;
 	b->by = by;
-	b->small = compressor_new(y->share->conf.compression);
+	b->small = compressor_new(atomic_load(&y->share->now.compression));
 	return b;
 }
 

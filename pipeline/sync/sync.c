@@ -509,7 +509,7 @@ down(struct job *job)
 	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
 		work_post(&y->apply);
 	if (index_live_bytes(block_index(job->share)) >
-	    job->share->conf.journal_bytes / 100 * y->conf.carve_at_percent &&
+	    atomic_load_explicit(&job->share->now.journal_bytes, memory_order_relaxed) / 100 * y->conf.carve_at_percent &&
 	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
 		work_post(&y->data);
 	return TURN_UP;

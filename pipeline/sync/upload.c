@@ -329,7 +329,7 @@ unwell_locked(struct upload *u, const struct slot *s)
 	if (u->failures++ == 0) {
 		u->away_since_ns = now;
 		log_warn("upload.away", F_STR("share", u->sync->share->conf.name),
-		    F_STR("why", u->seen.text));
+		    F_HEX("request", s->call.request), F_STR("why", u->seen.text));
 	}
 	whole = MIN((uint64_t)PAUSE_FIRST_MS << MIN(u->failures - 1, (unsigned)DOUBLINGS),
 	    (uint64_t)PAUSE_MOST_MS) * NS_PER_MS;

@@ -12,7 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { DISK_ASK_NS = 100 * NS_PER_MS };
+enum { DISK_ASK_NS = 100 * NS_PER_MS,
+	LOCAL_LEAST = 64 << 20 };	/* some containers, that writes may go on beside uploads */
 
 /* --- the head --- */
 
@@ -381,6 +382,7 @@ block_usage_read(struct share *s, struct block_usage *out)
 	out->unapplied_bytes = catalog_unapplied_bytes(s->catalog);
 	out->cap_bytes = j->data_cap;
 	out->space_bytes = j->space_cap;
+	out->local_bytes = j->local_cap;
 	out->disk_free = journal_disk_free(j);
 	out->places_max = j->places_max;
 	out->places = (uint32_t)MIN(index_places(ix), (uint64_t)UINT32_MAX);
@@ -390,8 +392,10 @@ void
 journal_caps(struct journal *j)
 {
 	uint64_t data = atomic_load(&j->share->now.journal_bytes);
+	uint64_t local = atomic_load(&j->share->now.local_bytes);
 
 	j->data_cap = data;
+	j->local_cap = j->share->remote == NULL || local == 0 ? 0 : MAX(local, (uint64_t)LOCAL_LEAST);
 	/* Padding and records take room beside the data, and full segments wait for older ones. */
 	j->space_cap = data * 2 + 4ull * j->segment_bytes;
 }

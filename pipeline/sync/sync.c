@@ -472,8 +472,11 @@ sync_push_share(struct share *s)
 	atomic_store(&y->push_until_ns, clock_mono_ns() + PUSH_S * NS_PER_S);
 	if (!atomic_load(&y->data.waiting))
 		work_post(&y->data);
-	if (y->upload != NULL && !atomic_load(&y->up.waiting))
-		work_post(&y->up);
+	if (y->upload != NULL) {
+		upload_push(y->upload);
+		if (!atomic_load(&y->up.waiting))
+			work_post(&y->up);
+	}
 }
 
 void
@@ -504,12 +507,16 @@ static enum turn
 down(struct job *job)
 {
 	struct sync *y = job->share->sync;
+	struct share *s = job->share;
+	uint64_t cap = atomic_load_explicit(&s->now.journal_bytes, memory_order_relaxed);
+	uint64_t local = atomic_load_explicit(&s->now.local_bytes, memory_order_relaxed);
 
-	if (catalog_unapplied_bytes(job->share->catalog) > UNAPPLIED_MAX &&
+	if (y->upload != NULL && local != 0)
+		cap = MIN(cap, local);
+	if (catalog_unapplied_bytes(s->catalog) > UNAPPLIED_MAX &&
 	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
 		work_post(&y->apply);
-	if (index_live_bytes(block_index(job->share)) >
-	    atomic_load_explicit(&job->share->now.journal_bytes, memory_order_relaxed) / 100 * y->conf.carve_at_percent &&
+	if (index_live_bytes(block_index(s)) > cap / 100 * y->conf.carve_at_percent &&
 	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
 		work_post(&y->data);
 	return TURN_UP;

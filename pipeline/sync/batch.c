@@ -19,6 +19,7 @@
 #include "pipeline/block/suspect.h"
 #include "pipeline/sync/crew.h"
 #include "pipeline/sync/ledger.h"
+#include "pipeline/sync/upload.h"
 
 #include <stdlib.h>
 
@@ -466,19 +467,25 @@ static enum status
 settle(struct batch *b)
 {
 	struct mirror *m = block_mirror(b->sync->share);
+	struct upload *up = b->sync->upload;
 	struct load *l = b->sent;
 	enum status st;
 	bool any = false;
 
 	crew_end(b->sync->crew);
 	st = l->put;
+	if (st == OK && l->builder != NULL && up != NULL)
+		upload_made(up, l->number, l->len);
 	if (st == OK)
 		st = commit_all(l, &any);
 	if (l->builder != NULL && any) {
 		meter_add(METER_CONTAINERS, 1);
 		meter_add(METER_CARVED_BYTES, (int64_t)l->len);
-	} else if (l->builder != NULL && mirror_delete(m, l->number) != OK) {
-		log_debug("container.unused", F_HEX("container", l->number));	/* swept later */
+	} else if (l->builder != NULL) {
+		if (up != NULL)
+			upload_unmade(up, l->number);
+		if (mirror_delete(m, l->number) != OK)		/* swept later */
+			log_debug("container.unused", F_HEX("container", l->number));
 	}
 	empty(l);
 	return st;

@@ -45,6 +45,7 @@ struct sync {
 	_Atomic bool idle;		/* the data errand found nothing left to do */
 	struct work apply, data, up;
 	struct upload *upload;		/* NULL: no remote */
+	struct crew *crew;		/* the data errand's helpers */
 	struct keyship *keyship;	/* NULL: no keys that outlast the process, or no remote */
 	_Atomic uint64_t packed_bytes, stored_bytes;	/* chunks put into containers, and what those took */
 	_Atomic uint64_t known_bytes;	/* chunks that were there already */

@@ -1,7 +1,6 @@
 /*
  * What every keeper of objects must do whatever it is made of: pipeline/contract/README.
  */
-#include "backends/block/call.h"
 #include "tests/contract/block_suite.h"
 
 #include "pipeline/base/clock.h"
@@ -170,37 +169,6 @@ CASE(what_is_not_there_is_said_so_and_deleting_it_is_no_error)
 	simple(s, BLOCK_DEL, "x", OK);
 	simple(s, BLOCK_DEL, "x", OK);
 	get(s, "x", 0, 0, NULL);
-	end(s);
-}
-
-CASE(a_store_knows_what_it_was_asked)
-{
-	struct block_store *s = fresh();
-	struct block_gauge g;
-	uint64_t slots = 0;
-
-	put(s, "x", "12345", false, OK);
-	get(s, "x", 1, 3, "234");
-	get(s, "none", 0, 0, NULL);
-	simple(s, BLOCK_HEAD, "none", ST_NOENT);
-	simple(s, BLOCK_DEL, "x", OK);
-	simple(s, BLOCK_HEAD, "a/../b", ST_INVAL);
-	block_gauge_read(&s->gauge, &g);
-	EQ(g.calls[BLOCK_PUT], 1);
-	EQ(g.bytes[BLOCK_PUT], 5);
-	EQ(g.calls[BLOCK_GET], 2);
-	EQ(g.bytes[BLOCK_GET], 3);
-	EQ(g.failed[BLOCK_GET], 0);		/* that there is none is an answer */
-	EQ(g.calls[BLOCK_HEAD], 2);
-	EQ(g.failed[BLOCK_HEAD], 1);
-	EQ(g.calls[BLOCK_DEL], 1);
-	EQ(g.calls[BLOCK_WALK] + g.running, 0);
-	for (int i = 0; i < BLOCK_GAUGE_SLOTS; i++)
-		slots += g.slot[BLOCK_GET][i];
-	EQ(slots, 2);
-	TRUE(g.ns[BLOCK_PUT] > 0);
-	TRUE(block_gauge_within_ms(&g, BLOCK_PUT, 50) >= 1);
-	EQ(block_gauge_within_ms(&g, BLOCK_WALK, 50), 0);
 	end(s);
 }
 

@@ -125,7 +125,8 @@ failed_locked(struct keyship *k)
 	    status_text(k->call.status));
 	if (k->failures++ == 0)
 		log_warn("keys.away", F_STR("share", k->sync->share->conf.name),
-		    F_U64("version", k->version), F_STR("why", k->text));
+		    F_U64("version", k->version), F_HEX("request", k->call.request),
+		    F_STR("why", k->text));
 	k->pause_until_ns = clock_mono_ns() + whole / 2 + rand_u64() % (whole / 2 + 1);
 }
 

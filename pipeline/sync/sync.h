@@ -42,7 +42,8 @@ void sync_remote_look(struct share *s, struct sync_remote *out);
  * none that is durable.  Any thread. */
 bool sync_evict_share(struct share *s);
 
-/* Bring all over that is there now, without waiting for its age: for some seconds.  Any thread. */
+/* Bring all over that is there now, without waiting for its age: for some seconds; a remote that
+ * was away is tried again soon.  Any thread. */
 void sync_push_share(struct share *s);
 
 /* Carve and checkpoint until the journal holds no data; for tests and `dfsctl drain`. */

@@ -347,3 +347,14 @@ cold_read(struct cold *c, const struct block_unit *u, uint64_t ahead, uint8_t *t
 		st = bring_units(c, &row, u, &range, to);
 	return st == ST_NOENT ? ST_RESTART : st;	/* dropped meanwhile, to make room */
 }
+
+enum status
+cold_index(struct cold *c, uint64_t number)
+{
+	struct container_row row;
+	enum status st = row_of(c, number, &row);
+
+	if (st == OK)
+		st = bring_index(c, &row, number);
+	return st == ST_RESTART ? OK : st;
+}

@@ -24,4 +24,8 @@ void cold_free(struct cold **cp);	/* nobody reads any more */
 must_check enum status cold_read(struct cold *c, const struct block_unit *u, uint64_t ahead,
     uint8_t *to);
 
+/* Bring header and index of a container that is not here.  OK: they are here, for now.  Else as
+ * above. */
+must_check enum status cold_index(struct cold *c, uint64_t number);
+
 #endif

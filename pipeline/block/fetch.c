@@ -106,22 +106,65 @@ block_unit_read(struct share *s, const struct block_unit *u, uint8_t *to)
 	return read_unit(s, u, false, 0, to);
 }
 
-static enum status
-fetch_chunk(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, struct arena *arena)
+enum status
+block_unit_bring(struct share *s, const struct block_unit *u, uint64_t ahead, uint8_t *to)
 {
-	enum status st = resolve(s, p, nowait);
-	struct buf *b;
+	return read_unit(s, u, false, ahead, to);
+}
 
-	if (st != OK)
-		return st;
-	b = buffer(p->unit_len);
-	st = read_unit(s, &(struct block_unit){ p->container, p->index, p->unit_len, p->digest }, nowait,
-	    ahead, b->bytes);
-	if (st == ST_CORRUPT || (st == ST_NOENT && !nowait))
-		suspect_add(s->block->suspects, p->digest);
+enum status
+block_container_index(struct share *s, uint64_t number, bool bring, struct mirror_index *out)
+{
+	struct block *b = s->block;
+	enum status st = mirror_index(b->mirror, number, out);
+
+	for (int i = 0; i < TRIES && (st == ST_NOENT || st == ST_CORRUPT) && bring &&
+	    b->cold != NULL; i++) {
+		enum status brought = cold_index(b->cold, number);
+
+		if (brought != OK)
+			return brought == ST_NOENT ? st : brought;
+		st = mirror_index(b->mirror, number, out);
+	}
+	return st;
+}
+
+/* Where the piece is looked up to lie. */
+static enum status
+read_place(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, struct arena *arena)
+{
+	struct buf *b = buffer(p->unit_len);
+	enum status st = read_unit(s, &(struct block_unit){ p->container, p->index, p->unit_len,
+	    p->digest }, nowait, ahead, b->bytes);
+
 	if (st == OK)
 		st = settle(p, b, p->unit_len, arena);
 	buf_put(&b);
+	return st;
+}
+
+/* What is not found as it was may have been moved since it was looked up, and its old place be
+ * gone: it is suspected only where it still ought to lie there. */
+static enum status
+fetch_chunk(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, struct arena *arena)
+{
+	enum status st = ST_NOENT, found = OK;
+	uint64_t container = 0;
+	uint32_t index = 0;
+
+	for (int i = 0; i < TRIES && (st == ST_NOENT || st == ST_CORRUPT); i++) {
+		if ((found = resolve(s, p, nowait)) != OK)
+			return found;
+		if (p->container == container && p->index == index)
+			break;
+		container = p->container;
+		index = p->index;
+		st = read_place(s, p, nowait, ahead, arena);
+		if (nowait)
+			return st;
+	}
+	if (st == ST_CORRUPT || st == ST_NOENT)
+		suspect_add(s->block->suspects, p->digest);
 	return st;
 }
 

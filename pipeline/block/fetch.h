@@ -4,6 +4,7 @@
 #ifndef BLOCK_FETCH_H
 #define BLOCK_FETCH_H
 
+#include "pipeline/block/mirror.h"
 #include "pipeline/share/share.h"
 #include "pipeline/stage/stage.h"
 
@@ -23,5 +24,13 @@ struct block_unit {
 	const uint8_t *digest;
 };
 must_check enum status block_unit_read(struct share *s, const struct block_unit *u, uint8_t *to);
+
+/* The same for who goes on behind it: ahead bytes more are wanted of the container. */
+must_check enum status block_unit_bring(struct share *s, const struct block_unit *u, uint64_t ahead,
+    uint8_t *to);
+
+/* What a container holds; bring: from the remote where it is not here.  NOENT: it is nowhere. */
+must_check enum status block_container_index(struct share *s, uint64_t number, bool bring,
+    struct mirror_index *out);
 
 #endif

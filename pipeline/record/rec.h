@@ -74,7 +74,9 @@ struct container_row {
 	bool local, remote;		/* where it is known to be */
 	uint64_t bytes;
 	uint32_t chunks;
-	uint64_t fence;			/* remote: part of its name there */
+	uint64_t fence;			/* part of its name in the remote; 0: not noted */
+	uint8_t key;			/* version of the share key that wraps its own; 0: not noted, or in
+					 * the clear */
 };
 void rec_container_encode(struct writer *w, const struct container_row *c);
 must_check enum status rec_container_decode(struct slice body, struct container_row *c);

@@ -28,7 +28,8 @@ struct stored {
 	uint8_t digest[32];
 	struct chunk chunk;
 	bool has_row;			/* committed, or in the entry that is being built */
-	uint64_t was_in;		/* the container of its damaged copy; 0: it had none */
+	bool moves;			/* no window here cites it: it has a row, which changes */
+	uint64_t was_in;		/* the container of its older copy; 0: it had none */
 	uint32_t next;			/* in its chain, + 1 */
 };
 
@@ -37,11 +38,13 @@ struct batch {
 	struct work *by;
 	struct container_builder *builder;	/* NULL: no chunk yet */
 	uint64_t number;		/* container's */
+	uint8_t key;			/* version of the share key that wraps its own; 0: clear */
 	struct compressor *small;	/* NULL: the share does not compress */
 	struct stored stored[CONTAINER_CHUNKS_MAX];
 	uint32_t nstored, units;
 	uint32_t chain[CHAINS];
 	bool has_row;			/* the container */
+	bool moves;			/* some chunk does */
 	struct carved *v;
 	uint32_t n, cap;
 	uint8_t room[LEAF_BYTES_MAX];	/* to encode a leaf in */
@@ -65,7 +68,7 @@ empty(struct batch *b)
 		free(b->v[i].v);
 	container_builder_free(&b->builder);
 	b->n = b->nstored = b->units = 0;
-	b->has_row = false;
+	b->has_row = b->moves = false;
 	memset(b->chain, 0, sizeof b->chain);
 }
 
@@ -90,6 +93,21 @@ batch_has_room(const struct batch *b)
 	return b->n < WINDOWS_MAX && b->units + WINDOW_UNITS <= CONTAINER_CHUNKS_MAX &&
 	    bytes + (uint64_t)b->units * CONTAINER_ROW + WINDOW_BYTES_MAX + CONTAINER_TRAILER <=
 	    CONTAINER_BYTES;
+}
+
+uint64_t
+batch_bytes(const struct batch *b)
+{
+	return b->builder == NULL ? 0 : container_so_far(b->builder) +
+	    (uint64_t)b->units * CONTAINER_ROW + CONTAINER_TRAILER;
+}
+
+bool
+batch_has_chunk_room(const struct batch *b)
+{
+	return b->units + CHUNK_UNITS <= CONTAINER_CHUNKS_MAX &&
+	    batch_bytes(b) + CHUNK_MAX + CHUNK_UNITS * UNIT_OVERHEAD + CONTAINER_HEADER +
+	    CONTAINER_TRAILER <= CONTAINER_BYTES;
 }
 
 /* --- chunks --- */
@@ -152,6 +170,7 @@ open_container(struct batch *b)
 	else
 		container_plain_keys(s->row.digest_key, &keys);
 	b->builder = container_builder_new(&ident, &keys, b->small);
+	b->key = keys.aead == 0 ? 0 : (uint8_t)keys.version;
 	secret_wipe(&keys, sizeof keys);
 }
 
@@ -173,10 +192,32 @@ add_units(struct batch *b, const uint8_t digest[32], const uint8_t *bytes, uint3
 	return st;
 }
 
+static enum status
+store(struct batch *b, const uint8_t digest[32], const void *bytes, uint32_t len,
+    struct stored **newp)
+{
+	uint32_t *chain = chain_of(b, digest);
+	struct stored *new;
+	enum status st;
+
+	if (b->units + CHUNK_UNITS > CONTAINER_CHUNKS_MAX)
+		return ST_RESOURCE;
+	if (b->builder == NULL)
+		open_container(b);
+	new = &b->stored[b->nstored];
+	*new = (struct stored){ .chunk = { .container = b->number, .len = len,
+		.algorithm = DIGEST_KEYED_BLAKE2B_256 }, .next = *chain };
+	memcpy(new->digest, digest, 32);
+	if ((st = add_units(b, digest, bytes, len, &new->chunk.index)) != OK)
+		return st;
+	*chain = ++b->nstored;
+	*newp = new;
+	return OK;
+}
+
 enum status
 batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes, uint32_t len)
 {
-	uint32_t *chain = chain_of(b, digest);
 	struct stored *new;
 	enum status st;
 	uint64_t in;
@@ -188,18 +229,25 @@ batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes, uint32
 		meter_add(METER_DEDUPED_BYTES, st == OK ? len : 0);
 		return st;
 	}
-	if (b->units + CHUNK_UNITS > CONTAINER_CHUNKS_MAX)
-		return ST_RESOURCE;
-	if (b->builder == NULL)
-		open_container(b);
-	new = &b->stored[b->nstored];
-	*new = (struct stored){ .chunk = { .container = b->number, .len = len,
-		.algorithm = DIGEST_KEYED_BLAKE2B_256 }, .was_in = in, .next = *chain };
-	memcpy(new->digest, digest, 32);
-	if ((st = add_units(b, digest, bytes, len, &new->chunk.index)) != OK)
-		return st;
-	*chain = ++b->nstored;
-	return OK;
+	if ((st = store(b, digest, bytes, len, &new)) == OK)
+		new->was_in = in;
+	return st;
+}
+
+enum status
+batch_move(struct batch *b, const uint8_t digest[32], const void *bytes, uint32_t len, uint64_t from)
+{
+	struct stored *new;
+	enum status st;
+
+	if (find_stored(b, digest) != NULL)
+		return OK;
+	if ((st = store(b, digest, bytes, len, &new)) == OK) {
+		new->was_in = from;
+		new->moves = true;
+		b->moves = true;
+	}
+	return st;
 }
 
 void
@@ -227,7 +275,8 @@ put_container(struct building *e)
 	struct batch *b = e->batch;
 	struct key key = key_container(b->number);
 	struct container_row row = { .state = CONTAINER_LIVE, .local = true,
-		.bytes = e->container_bytes, .chunks = b->nstored };
+		.bytes = e->container_bytes, .chunks = b->nstored, .fence = b->sync->fence,
+		.key = b->key };
 	uint8_t room[64];
 	struct writer w = writer_of(room, sizeof room);
 
@@ -237,18 +286,14 @@ put_container(struct building *e)
 	b->has_row = true;
 }
 
-/* A reference to a chunk; its row too, where this is the first. */
+/* The row of a chunk that is stored here; the container's before it, where this is the first. */
 static void
-cite_chunk(struct building *e, const uint8_t digest[32])
+put_chunk(struct building *e, struct stored *s)
 {
-	struct stored *s = find_stored(e->batch, digest);
-	struct key key = key_chunk(digest);
+	struct key key = key_chunk(s->digest);
 	uint8_t room[64];
 	struct writer w = writer_of(room, sizeof room);
 
-	ledger_add_chunk(e->ledger, digest);
-	if (s == NULL || s->has_row)
-		return;
 	if (!e->batch->has_row)
 		put_container(e);
 	rec_chunk_encode(&w, &s->chunk);
@@ -258,6 +303,17 @@ cite_chunk(struct building *e, const uint8_t digest[32])
 	if (s->was_in != 0)
 		ledger_drop_container(e->ledger, s->was_in);
 	s->has_row = true;
+}
+
+/* A reference to a chunk; its row too, where this is the first. */
+static void
+cite_chunk(struct building *e, const uint8_t digest[32])
+{
+	struct stored *s = find_stored(e->batch, digest);
+
+	ledger_add_chunk(e->ledger, digest);
+	if (s != NULL && !s->has_row)
+		put_chunk(e, s);
 }
 
 static uint64_t
@@ -333,6 +389,17 @@ put_window(struct building *e, const struct carved *c)
 	assert(writer_ok(&w));
 }
 
+/* What moves, from *at on. */
+static void
+put_moves(struct building *e, uint32_t *at)
+{
+	struct batch *b = e->batch;
+
+	for (; *at < b->nstored && e->txn->record_bytes < ENTRY_BYTES; ++*at)
+		if (b->stored[*at].moves && !b->stored[*at].has_row)
+			put_chunk(e, &b->stored[*at]);
+}
+
 /* What was damaged is whole again; a container may have lost its last chunk by that. */
 static void
 healed(struct building *e, lsn_t lsn)
@@ -363,19 +430,28 @@ commit_entry(struct building *e)
 	return st;
 }
 
-/* As many windows as make one entry, from *at on: large ones alone, since an entry is committed
- * in one go, under order. */
+static void
+put_windows(struct building *e, uint32_t *at)
+{
+	struct batch *b = e->batch;
+
+	do
+		put_window(e, &b->v[(*at)++]);
+	while (*at < b->n && e->txn->record_bytes < ENTRY_BYTES);
+}
+
+/* As much as makes one entry, from *at on: large windows alone, since an entry is committed in
+ * one go, under order. */
 static enum status
-next_entry(struct batch *b, uint64_t container_bytes, uint32_t *at)
+next_entry(struct batch *b, uint64_t container_bytes, void (*put)(struct building *e, uint32_t *at),
+    uint32_t *at)
 {
 	struct building e = { .batch = b, .txn = sync_txn(b->sync),
 		.ledger = ledger_new(b->sync->share), .container_bytes = container_bytes };
 	enum status st = e.txn == NULL ? ST_RESOURCE : OK;
 
 	if (st == OK) {
-		do
-			put_window(&e, &b->v[(*at)++]);
-		while (*at < b->n && e.txn->record_bytes < ENTRY_BYTES);
+		put(&e, at);
 		st = commit_entry(&e);
 	}
 	if (e.txn != NULL)
@@ -390,7 +466,11 @@ commit_all(struct batch *b, uint64_t container_bytes, bool *any)
 	enum status st = OK;
 
 	for (uint32_t at = 0; at < b->n && st == OK;) {
-		st = next_entry(b, container_bytes, &at);
+		st = next_entry(b, container_bytes, put_windows, &at);
+		*any |= st == OK && b->has_row;
+	}
+	for (uint32_t at = 0; b->moves && at < b->nstored && st == OK;) {
+		st = next_entry(b, container_bytes, put_moves, &at);
 		*any |= st == OK && b->has_row;
 	}
 	return st;
@@ -414,7 +494,7 @@ batch_flush(struct batch *b)
 		st = commit_all(b, len, &any);
 	if (b->builder != NULL && any) {
 		meter_add(METER_CONTAINERS, 1);
-		meter_add(METER_CARVED_BYTES, (int64_t)len);
+		meter_add(b->moves ? METER_COMPACT_WRITTEN : METER_CARVED_BYTES, (int64_t)len);
 	} else if (b->builder != NULL && mirror_delete(m, b->number) != OK) {
 		log_debug("container.unused", F_HEX("container", b->number));	/* swept later */
 	}

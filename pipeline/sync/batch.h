@@ -32,6 +32,16 @@ bool batch_has_room(const struct batch *b);
 must_check enum status batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes,
     uint32_t len);
 
+/* Is there room for another chunk, of any length? */
+bool batch_has_chunk_room(const struct batch *b);
+
+/* A chunk that lies in another container moves here, with its row; the count of that goes down. */
+must_check enum status batch_move(struct batch *b, const uint8_t digest[32], const void *bytes,
+    uint32_t len, uint64_t from);
+
+/* Bytes that its container would have now; 0: none is open. */
+uint64_t batch_bytes(const struct batch *b);
+
 /* A window is done; its pieces cite chunks that batch_chunk has seen, or the old leaf's. */
 void batch_add(struct batch *b, const struct carved *c);
 

@@ -59,18 +59,19 @@ uint64_t block_fence(const struct share *s);
 must_check enum status block_reserve(struct share *s, struct txn *t);
 void block_unreserve(struct share *s, struct txn *t);	/* t is not going to be committed */
 
+/*
+ * The same for a writer who may be slowed.  DELAY with *slow_ns not 0: there is room, but a cap is
+ * near; nothing was reserved and nothing sealed, and after so long block_reserve is to be asked.
+ * Not below three quarters of each cap; then growing, up to 80 ms at the cap.  Who frees space
+ * should not ask.  Any thread.  engine.md §3.
+ */
+must_check enum status block_reserve_slowly(struct share *s, struct txn *t, uint64_t *slow_ns);
+
 /* txn_new() had none: let block_admit_park wait until some have been written.  Any thread. */
 void block_starved(struct share *s);
 
 /* Park job until there is room again (or its deadline); false: there is room by now, go on. */
 bool block_admit_park(struct share *s, struct job *job, uint64_t deadline_ns);
-
-/*
- * After block_reserve said OK: how long the writer should wait nevertheless, because a cap is near.
- * 0 below three quarters of each cap; then growing, up to 80 ms at the cap.  Who frees space should
- * not ask.  Any thread.  engine.md §3.
- */
-uint64_t block_slow_ns(const struct share *s);
 
 /* Park job until then, or until room has come; it holds no reservation meanwhile.  False: the
  * journal has failed. */

@@ -56,7 +56,6 @@ struct journal {
 	struct list parked;		/* jobs that wait for room, and those that are slowed */
 	lsn_t wanted;			/* the newest LSN somebody waits for */
 	_Atomic bool full;		/* room was refused and has not come since */
-	_Atomic uint64_t slow_ns;	/* how near a cap the last reservation has come */
 	uint64_t reserved_records, reserved_data;	/* of txns not yet committed */
 	uint64_t unwritten_bytes;	/* of txns committed and not yet in a segment */
 	struct list used;		/* segments by serial; the last is the current one */

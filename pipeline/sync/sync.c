@@ -7,7 +7,9 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/block/index.h"
+#include "pipeline/block/keys.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/sync/keyship.h"
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/upload.h"
 
@@ -82,9 +84,11 @@ apply_run(struct errand *e)
 static enum status
 up_once(struct sync *y, struct work *w)
 {
-	enum status st = upload_run(y->upload);
+	enum status st;
 
 	(void)w;
+	keyship_run(y->keyship);
+	st = upload_run(y->upload);
 	if (st != OK)
 		log_warn("sync.upload", F_STR("share", y->share->conf.name),
 		    F_STR("status", status_name(st)));
@@ -397,8 +401,10 @@ sync_open_share(struct share *s)
 	work_init(&y->up, y, up_run);
 	work_init(&y->bring, y, bring_run);
 	y->compact = compact_new(y);
-	if (s->remote != NULL)
+	if (s->remote != NULL) {
 		y->upload = upload_new(y);
+		y->keyship = keyship_new(y);
+	}
 	timer_init(&y->timer, tick);
 	s->sync = y;
 	visit_alone(y, timer_begin);
@@ -437,6 +443,7 @@ sync_close_share(struct share *s)
 	ignored = work_await(&y->up);
 	ignored = work_await(&y->bring);
 	upload_free(&y->upload);
+	keyship_free(&y->keyship);
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
@@ -504,6 +511,7 @@ sync_remote_look(struct share *s, struct sync_remote *out)
 	out->drained = here && (y->upload == NULL || upload_idle(y->upload));
 	out->local_bytes = mirror_bytes(block_mirror(s));
 	out->part_bytes = mirror_sparse_bytes(block_mirror(s));
+	out->keys = s->keys != NULL ? keys_newest(s->keys) : 0;
 	out->dirty_bytes = index_live_bytes(block_index(s));
 }
 

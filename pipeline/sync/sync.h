@@ -36,6 +36,7 @@ struct sync_remote {			/* of one share; counters since it was opened */
 	uint64_t pending, pending_bytes;	/* containers that are not there yet */
 	uint64_t running, at_once;
 	uint64_t puts, uploaded, uploaded_bytes, retries, deleted, damaged;
+	uint32_t keys, keys_remote;	/* share keys there are, and of them in the remote as they are now */
 	char text[160];
 };
 void sync_remote_look(struct share *s, struct sync_remote *out);

@@ -15,6 +15,7 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/sync/keyship.h"
 
 #include <stdlib.h>
 
@@ -328,7 +329,7 @@ unwell_locked(struct upload *u, const struct slot *s)
 	if (u->failures++ == 0) {
 		u->away_since_ns = now;
 		log_warn("upload.away", F_STR("share", u->sync->share->conf.name),
-		    F_STR("why", u->seen.text));
+		    F_HEX("request", s->call.request), F_STR("why", u->seen.text));
 	}
 	whole = MIN((uint64_t)PAUSE_FIRST_MS << MIN(u->failures - 1, (unsigned)DOUBLINGS),
 	    (uint64_t)PAUSE_MOST_MS) * NS_PER_MS;
@@ -463,7 +464,7 @@ upload_run(struct upload *u)
 			slot_ended_locked(u, &u->slot[i]);
 	mutex_unlock(&u->mutex);
 	st = learn(u);
-	while (!atomic_load(&u->sync->closing) && begin_one(u))
+	while (!atomic_load(&u->sync->closing) && keyship_there(u->sync->keyship) && begin_one(u))
 		;
 	return st;
 }
@@ -645,7 +646,7 @@ upload_idle(struct upload *u)
 	idle = u->looked && u->running == 0 && pending_locked(u) == 0 &&
 	    u->learned >= atomic_load(&u->sync->committed);
 	mutex_unlock(&u->mutex);
-	return idle;
+	return idle && keyship_there(u->sync->keyship);
 }
 
 void
@@ -663,4 +664,5 @@ upload_look(struct upload *u, struct sync_remote *out)
 	out->away = u->failures > 0;
 	out->away_ms = u->failures > 0 ? (now - u->away_since_ns) / NS_PER_MS : 0;
 	mutex_unlock(&u->mutex);
+	out->keys_remote = keyship_look(u->sync->keyship, out->text, sizeof out->text);
 }

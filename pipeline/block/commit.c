@@ -55,6 +55,20 @@ too_large(const struct txn *t)
 	    t->data.len > TXN_DATA_MAX;
 }
 
+/* What only this machine has, carved or not: bounded where an operator says how much may be here. */
+static uint64_t
+unsent(const struct journal *j, uint64_t dirty)
+{
+	return dirty + atomic_load_explicit(&j->unsent_bytes, memory_order_relaxed);
+}
+
+static bool
+room_local(const struct journal *j, uint64_t dirty, const struct txn *t)
+{
+	return j->local_cap == 0 || t->data.len == 0 ||
+	    room_in(unsent(j, dirty), t->data.len, j->local_cap, t->frees);
+}
+
 /* slow_ns: filled where there is room. */
 static enum status
 admit_locked(struct journal *j, const struct txn *t, uint64_t records, uint64_t *slow_ns)
@@ -68,13 +82,16 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records, uint64_t 
 	if (!FAULT("journal.room") && room_in(unapplied, records, j->records_cap, t->frees) &&
 	    room_in(dirty, t->data.len, j->data_cap, t->frees) &&
 	    room_in(space, records + t->data.len, j->space_cap, t->frees) &&
-	    (t->data.len == 0 || index_places(s->block->index) < j->places_max)) {
+	    (t->data.len == 0 || index_places(s->block->index) < j->places_max) &&
+	    room_local(j, dirty, t)) {
 		uint64_t slow = MAX(slow_in(unapplied + records, j->records_cap),
 		    slow_in(dirty + t->data.len, j->data_cap));
 
 		slow = MAX(slow, slow_in(space + records + t->data.len, j->space_cap));
 		if (t->data.len > 0)
 			slow = MAX(slow, slow_in(index_places(s->block->index), j->places_max));
+		if (t->data.len > 0 && j->local_cap != 0)
+			slow = MAX(slow, slow_in(unsent(j, dirty) + t->data.len, j->local_cap));
 		*slow_ns = slow;
 		return OK;
 	}
@@ -205,6 +222,21 @@ block_starved(struct share *s)
 	} else {
 		committer_kick();
 	}
+}
+
+void
+block_unsent(struct share *s, uint64_t bytes)
+{
+	atomic_store_explicit(&journal_of(s)->unsent_bytes, bytes, memory_order_relaxed);
+}
+
+void
+block_sent(struct share *s)
+{
+	struct journal *j = journal_of(s);
+
+	if (j->local_cap != 0 && atomic_load(&j->full))
+		journal_room(j);
 }
 
 /* --- commit --- */

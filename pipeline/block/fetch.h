@@ -4,7 +4,6 @@
 #ifndef BLOCK_FETCH_H
 #define BLOCK_FETCH_H
 
-#include "pipeline/block/mirror.h"
 #include "pipeline/share/share.h"
 #include "pipeline/stage/stage.h"
 
@@ -25,12 +24,12 @@ struct block_unit {
 };
 must_check enum status block_unit_read(struct share *s, const struct block_unit *u, uint8_t *to);
 
-/* The same for who goes on behind it: ahead bytes more are wanted of the container. */
-must_check enum status block_unit_bring(struct share *s, const struct block_unit *u, uint64_t ahead,
-    uint8_t *to);
+/* All that is given of one container, brought here from the remote where it is not; waits.  What
+ * comes stays in the mirror, for now.  The first that does not come decides, as above. */
+must_check enum status block_units_bring(struct share *s, const struct block_unit *u, uint32_t n);
 
-/* What a container holds; bring: from the remote where it is not here.  NOENT: it is nowhere. */
-must_check enum status block_container_index(struct share *s, uint64_t number, bool bring,
-    struct mirror_index *out);
+/* A whole container, to be here as one that was made here.  NOENT: the remote has none.  Else as
+ * above. */
+must_check enum status block_container_bring(struct share *s, uint64_t number);
 
 #endif

@@ -39,6 +39,8 @@ struct journal {
 	_Atomic uint64_t sealed_units;	/* nonces handed out in this incarnation */
 	uint32_t segment_bytes;
 	uint64_t records_cap, data_cap, space_cap;
+	uint64_t local_cap;		/* of data that no remote has yet, carved or not; 0: none */
+	_Atomic uint64_t unsent_bytes;	/* of it, what is carved */
 	uint32_t places_max;
 	uint32_t incarnation;
 

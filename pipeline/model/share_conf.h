@@ -40,7 +40,7 @@ struct share_conf {
 	uint32_t root_uid, root_gid;	/* owner of a new share's root directory */
 	uint16_t root_mode;
 	uint64_t journal_bytes;		/* cap of dirty data; segments on disk follow it */
-	uint64_t local_bytes;		/* of containers kept here that a remote has; 0: all */
+	uint64_t local_bytes;		/* of containers kept here, and of what only is here; 0: any */
 	uint64_t reserve_bytes;		/* of free disk space, kept; 256 MiB */
 	uint32_t nrules;
 	struct export_rule rules[EXPORT_RULES_MAX];

@@ -11,52 +11,48 @@
 
 #include <stdlib.h>
 
+enum { UNITS_AT_ONCE = 64 };
+
 static _Atomic bool one_at_work;
-
-/* Stored bytes from chunk i of the list on, as far as the next lies right behind. */
-static uint64_t
-run_bytes(const struct live *l, uint32_t i)
-{
-	const struct container_chunk *rows = l->index.rows, *last;
-	uint32_t j = i;
-
-	while (j + 1 < l->n && l->v[j + 1].index == l->v[j].index + l->v[j].units)
-		j++;
-	last = &rows[l->v[j].index + l->v[j].units - 1];
-	return last->at + last->stored + CONTAINER_TAG - rows[l->v[i].index].at;
-}
-
-static enum status
-bring_chunk(struct sync *y, uint64_t number, const struct live *l, uint32_t i, uint8_t *unit)
-{
-	const struct live_chunk *c = &l->v[i];
-	uint64_t ahead = run_bytes(l, i);
-	enum status st = OK;
-
-	for (uint32_t u = 0; u < c->units && st == OK; u++) {
-		struct block_unit want = { number, c->index + u,
-			MIN(c->len - u * CHUNK_UNIT, (uint32_t)CHUNK_UNIT), c->digest };
-
-		st = block_unit_bring(y->share, &want, ahead, unit);
-	}
-	return st;
-}
 
 /* Of what is damaged there the rest is brought all the same. */
 static enum status
-bring(struct sync *y, uint64_t number)
+bring_live(struct sync *y, uint64_t number, const struct live *l)
 {
-	uint8_t *unit = xmalloc(CHUNK_UNIT);
-	struct live l = { .n = 0 };
-	enum status st = live_find(y->share, number, true, &l);
+	struct block_unit *v = xmalloc(UNITS_AT_ONCE * sizeof *v);
+	enum status st = OK;
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < l.n && st == OK; i++) {
-		st = atomic_load(&y->closing) ? ST_DELAY : bring_chunk(y, number, &l, i, unit);
+	for (uint32_t i = 0; i < l->n && st == OK; i++) {
+		const struct live_chunk *c = &l->v[i];
+
+		for (uint32_t u = 0; u < c->units; u++)
+			v[n++] = (struct block_unit){ number, c->index + u,
+				MIN(c->len - u * CHUNK_UNIT, (uint32_t)CHUNK_UNIT), c->digest };
+		if (n + CHUNK_UNITS > UNITS_AT_ONCE || i + 1 == l->n) {
+			st = atomic_load(&y->closing) ? ST_DELAY :
+			    block_units_bring(y->share, v, n);
+			n = 0;
+		}
 		if (st == ST_CORRUPT || st == ST_NOENT)
 			st = OK;
 	}
+	free(v);
+	return st;
+}
+
+/* Its index stays when a container is evicted; without that it is brought as a whole. */
+static enum status
+bring(struct sync *y, uint64_t number)
+{
+	struct live l = { .n = 0 };
+	enum status st = live_find(y->share, number, &l);
+
+	if (st == OK)
+		st = bring_live(y, number, &l);
+	else if (st == ST_NOENT || st == ST_CORRUPT)
+		st = block_container_bring(y->share, number);
 	live_drop(&l);
-	free(unit);
 	return st;
 }
 

@@ -26,7 +26,7 @@
 
 enum { ROWS_A_SLICE = 64, ROWS_A_RUN = 1024, PERCENT_ASKED = 60, SMALL_BYTES = 1 << 20, SMALL_MANY = 16,
 	BUSY_PERCENT = 50, RETRY_MS = 5000, AGES_A_PASS = 4,
-	TIMES_A_PASS = 10, YIELD_BYTES = 1 << 20 };
+	TIMES_A_PASS = 10, TRIES = 4, TRY_MS = 1000, YIELD_BYTES = 1 << 20 };
 
 struct victim {
 	uint64_t number;
@@ -50,6 +50,8 @@ struct compact {
 	uint64_t allow_ns;		/* nothing moves before, unasked: so many bytes an hour */
 	uint32_t small, small_before;	/* small containers: in this pass, in the one before */
 	uint64_t given_up;		/* was brought, and is not here all the same */
+	uint32_t tries;			/* at that one */
+	uint64_t bring_ns;		/* it is brought then; 0: it is being brought */
 	uint8_t *bytes;			/* of a chunk; NULL between the runs */
 };
 
@@ -150,20 +152,38 @@ read_chunk(struct compact *c, uint64_t number, const struct live_chunk *l)
 	return memcmp(digest, l->digest, sizeof digest) == 0 ? OK : ST_CORRUPT;
 }
 
-/* What is not here is asked for once; after that the container stays as it is, in this pass. */
+/* What is not here is asked for, a few times where the remote is away; after that the container
+ * stays as it is, in this pass. */
 static bool
 ask_for(struct run *r, const struct victim *v)
 {
 	struct compact *c = r->c;
 
-	if (!v->row.remote || c->given_up == v->number)
+	if (!v->row.remote)
 		return false;
+	if (c->given_up != v->number)
+		c->tries = 0;
+	else if (atomic_load(&c->brought_status) != ST_DELAY || c->tries == TRIES)
+		return false;
+	c->bring_ns = clock_mono_ns() + c->tries++ * TRY_MS * NS_PER_MS;
 	c->given_up = v->number;
 	atomic_store(&c->brought, false);
 	atomic_store(&c->wanted, v->number);
 	atomic_store(&c->waits, "the remote store");
-	work_post(&c->sync->bring);
 	r->waits = true;
+	return true;
+}
+
+/* What is wanted is not here yet; the errand is sent for it once, when it is time. */
+static bool
+being_brought(struct compact *c)
+{
+	if (atomic_load(&c->wanted) == 0 || atomic_load(&c->brought))
+		return false;
+	if (c->bring_ns != 0 && clock_mono_ns() >= c->bring_ns) {
+		c->bring_ns = 0;
+		work_post(&c->sync->bring);
+	}
 	return true;
 }
 
@@ -242,7 +262,7 @@ empty(struct run *r, const struct victim *v)
 {
 	struct compact *c = r->c;
 	struct live l = { .n = 0 };
-	enum status st = live_find(c->sync->share, v->number, false, &l);
+	enum status st = live_find(c->sync->share, v->number, &l);
 
 	if (st == OK && (!old_key(c, &v->row) || l.index.key != keys_newest(c->sync->share->keys)))
 		st = move_all(r, v, &l);
@@ -384,7 +404,7 @@ due(struct compact *c)
 	uint64_t now = clock_mono_ns();
 	bool asked = atomic_load(&c->asked);
 
-	if (atomic_load(&c->wanted) != 0 && !atomic_load(&c->brought))
+	if (being_brought(c))
 		return false;
 	if (asked && c->pass_order != atomic_load(&c->orders))
 		c->in_pass = false;	/* from the beginning, by what was asked for last */
@@ -469,6 +489,8 @@ sync_compact(struct sync *y, struct work *by, bool *more)
 		return OK;
 	if (st == OK && over)
 		end_pass(c);
+	if (r.waits)
+		(void)being_brought(c);
 	*more = st == OK && c->in_pass && !r.waits &&
 	    (c->pass_asked || clock_mono_ns() >= c->allow_ns);
 	return st;

@@ -5,7 +5,7 @@
  */
 #include "pipeline/sync/live.h"
 
-#include "pipeline/block/fetch.h"
+#include "pipeline/block/block.h"
 #include "pipeline/record/key.h"
 
 #include <stdlib.h>
@@ -49,9 +49,9 @@ behind(const struct mirror_index *ix, uint32_t i)
 }
 
 enum status
-live_find(struct share *s, uint64_t number, bool bring, struct live *l)
+live_find(struct share *s, uint64_t number, struct live *l)
 {
-	enum status st = block_container_index(s, number, bring, &l->index);
+	enum status st = mirror_index(block_mirror(s), number, &l->index);
 
 	if (st != OK)
 		return st;

@@ -20,14 +20,9 @@ struct live {
 	uint32_t n;
 };
 
-/*
- * l is blank; live_drop lets go of it in any case.
- *
- * bring  the index may be read from the remote, and waited for
- *
- * NOENT, CORRUPT: the container is not here, or damaged.  DELAY: the remote is away.
- */
-must_check enum status live_find(struct share *s, uint64_t number, bool bring, struct live *l);
+/* l is blank; live_drop lets go of it in any case.  NOENT, CORRUPT: the container's index is not
+ * here, or damaged. */
+must_check enum status live_find(struct share *s, uint64_t number, struct live *l);
 void live_drop(struct live *l);
 
 #endif

@@ -495,8 +495,11 @@ sync_push_share(struct share *s)
 	atomic_store(&y->push_until_ns, clock_mono_ns() + PUSH_S * NS_PER_S);
 	if (!atomic_load(&y->data.waiting))
 		work_post(&y->data);
-	if (y->upload != NULL && !atomic_load(&y->up.waiting))
-		work_post(&y->up);
+	if (y->upload != NULL) {
+		upload_push(y->upload);
+		if (!atomic_load(&y->up.waiting))
+			work_post(&y->up);
+	}
 }
 
 void
@@ -527,12 +530,15 @@ static enum turn
 down(struct job *job)
 {
 	struct sync *y = job->share->sync;
+	const struct share_conf *said = &job->share->conf;
+	uint64_t cap = y->upload == NULL || said->local_bytes == 0 ? said->journal_bytes :
+	    MIN(said->journal_bytes, said->local_bytes);
 
 	if (catalog_unapplied_bytes(job->share->catalog) > UNAPPLIED_MAX &&
 	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
 		work_post(&y->apply);
 	if (index_live_bytes(block_index(job->share)) >
-	    job->share->conf.journal_bytes / 100 * y->conf.carve_at_percent &&
+	    cap / 100 * y->conf.carve_at_percent &&
 	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
 		work_post(&y->data);
 	return TURN_UP;

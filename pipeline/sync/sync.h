@@ -64,7 +64,8 @@ void sync_compaction_look(struct share *s, struct sync_compaction *out);
  */
 void sync_compact_share(struct share *s, bool old_keys);
 
-/* Bring all over that is there now, without waiting for its age: for some seconds.  Any thread. */
+/* Bring all over that is there now, without waiting for its age: for some seconds; a remote that
+ * was away is tried again soon.  Any thread. */
 void sync_push_share(struct share *s);
 
 /* Carve and checkpoint until the journal holds no data; for tests and `dfsctl drain`. */

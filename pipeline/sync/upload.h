@@ -29,11 +29,19 @@ uint64_t upload_fence(struct upload *u, uint64_t number);
 /* Its file is going: if it has not been brought over, it need not be. */
 void upload_forget(struct upload *u, uint64_t number);
 
+/* The data errand's: a container that is about to get its row, counted as unsent from now on; and
+ * one that did not get it. */
+void upload_made(struct upload *u, uint64_t number, uint64_t bytes);
+void upload_unmade(struct upload *u, uint64_t number);
+
 /* A container that is dying: true once the remote has it no more; asks for that. */
 bool upload_gone(struct upload *u, uint64_t number, uint64_t fence);
 
 /* Have all containers arrived that rows named as of lsn, and whose number is below that? */
 bool upload_arrived(struct upload *u, lsn_t lsn, uint64_t below);
+
+/* An operator waits: the pause after a failure is a short one.  Any thread. */
+void upload_push(struct upload *u);
 
 /* Nothing left to bring over, as far as rows that are durable tell. */
 bool upload_idle(struct upload *u);

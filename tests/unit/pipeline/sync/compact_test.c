@@ -432,7 +432,7 @@ CASE(half_dead_ones_that_only_the_remote_has_are_not_worth_it)
 
 CASE(a_remote_that_fails_now_and_then_keeps_nobody_from_the_end)
 {
-	struct block_flaky_conf f = { .seed = 7, .fail = 20, .lost = 10 };
+	struct block_flaky_conf f = { .seed = 7, .fail = 8, .lost = 5 };
 	struct sync_compaction c;
 	struct readers r;
 	struct thread t[1];

@@ -26,7 +26,7 @@
 
 enum { ROWS_A_SLICE = 64, ROWS_A_RUN = 1024, PERCENT_ASKED = 60, SMALL_BYTES = 1 << 20, SMALL_MANY = 16,
 	BUSY_PERCENT = 50, RETRY_MS = 5000, AGES_A_PASS = 4,
-	TIMES_A_PASS = 10, TRIES = 4, TRY_MS = 1000, YIELD_BYTES = 1 << 20 };
+	TIMES_A_PASS = 10, TRIES = 4, TRY_MS = 1000, SEAL_BYTES = 2 << 20 };
 
 struct victim {
 	uint64_t number;
@@ -52,7 +52,8 @@ struct compact {
 	uint64_t given_up;		/* was brought, and is not here all the same */
 	uint32_t tries;			/* at that one */
 	uint64_t bring_ns;		/* it is brought then; 0: it is being brought */
-	uint8_t *bytes;			/* of a chunk; NULL between the runs */
+	uint8_t *bytes;			/* of chunks that are not sealed yet; NULL between the runs */
+	uint32_t filled;
 };
 
 struct run {				/* one container's worth */
@@ -139,16 +140,17 @@ static enum status
 read_chunk(struct compact *c, uint64_t number, const struct live_chunk *l)
 {
 	struct share *s = c->sync->share;
+	uint8_t *to = c->bytes + c->filled;
 	enum status st = OK;
 	uint8_t digest[32];
 
 	for (uint32_t u = 0; u < l->units && st == OK; u++)
 		st = mirror_read(block_mirror(s), number, l->index + u, l->digest,
-		    c->bytes + u * CHUNK_UNIT, MIN(l->len - u * CHUNK_UNIT, (uint32_t)CHUNK_UNIT),
+		    to + u * CHUNK_UNIT, MIN(l->len - u * CHUNK_UNIT, (uint32_t)CHUNK_UNIT),
 		    false);
 	if (st != OK)
 		return st;
-	digest_of(s->row.digest_key, c->bytes, l->len, digest);
+	digest_of(s->row.digest_key, to, l->len, digest);
 	return memcmp(digest, l->digest, sizeof digest) == 0 ? OK : ST_CORRUPT;
 }
 
@@ -220,7 +222,9 @@ move_chunk(struct run *r, const struct victim *v, const struct live_chunk *l, bo
 	st = read_chunk(c, v->number, l);
 	if (st == OK) {
 		r->read += l->len;
-		return batch_move(r->batch, l->digest, c->bytes, l->len, v->number);
+		st = batch_move(r->batch, l->digest, c->bytes + c->filled, l->len, v->number);
+		c->filled += l->len;
+		return st;
 	}
 	if ((st == ST_NOENT || st == ST_CORRUPT) && ask_for(r, v))
 		return OK;
@@ -228,6 +232,14 @@ move_chunk(struct run *r, const struct victim *v, const struct live_chunk *l, bo
 	if (st == ST_CORRUPT && nowhere(c, v))
 		suspect_add(suspects, l->digest);
 	return st == ST_NOENT || st == ST_CORRUPT ? OK : st;
+}
+
+static enum status
+seal_some(struct run *r)
+{
+	r->c->filled = 0;
+	pressure_yield(r->c->sync);
+	return batch_seal(r->batch);
 }
 
 /* All of its live chunks into the batch, as far as there is room. */
@@ -244,8 +256,8 @@ move_all(struct run *r, const struct victim *v, const struct live *l)
 			return OK;
 		}
 		st = move_chunk(r, v, &l->v[i], &lost);
-		if (r->read % YIELD_BYTES < CHUNK_MAX)
-			pressure_yield(c->sync);
+		if (st == OK && c->filled + CHUNK_MAX > SEAL_BYTES)
+			st = seal_some(r);
 	}
 	if (st != OK || r->waits)
 		return st;
@@ -430,9 +442,12 @@ static enum status
 flush(struct run *r)
 {
 	struct compact *c = r->c;
-	uint64_t written = batch_bytes(r->batch), hour = c->sync->conf.compact_bytes_hour;
-	enum status st = batch_flush(r->batch);
+	uint64_t written, hour = c->sync->conf.compact_bytes_hour;
+	enum status st = seal_some(r);
 
+	written = batch_bytes(r->batch);
+	if (st == OK)
+		st = batch_flush(r->batch);
 	atomic_fetch_add(&c->read, r->read);
 	meter_add(METER_COMPACT_READ, (int64_t)r->read);
 	if (st != OK)
@@ -451,7 +466,7 @@ pass_on(struct run *r, bool *over)
 	struct compact *c = r->c;
 	enum status st = OK, flushed;
 
-	c->bytes = xmalloc(CHUNK_MAX);
+	c->bytes = xmalloc(SEAL_BYTES);
 	while (st == OK && !*over && !stops(r))
 		st = go_on(r, over);
 	flushed = flush(r);

@@ -241,8 +241,8 @@ bring_index(struct cold *c, const struct container_row *row, uint64_t number)
 	if (st == OK)
 		st = bring_end(c, row, number, &end, &end_len);
 	if (st == OK)
-		st = mirror_sparse(c->share->block->mirror, number, row->bytes, head, head_len, end,
-		    end_len);
+		st = mirror_ends_put(c->share->block->mirror, number, row->bytes,
+		    &(struct mirror_ends){ head, end, head_len, end_len });
 	land(c, &f);
 	free(end);
 	return st;
@@ -322,13 +322,10 @@ find_unit(struct cold *c, const struct container_row *row, const struct block_un
     uint64_t ahead, struct mirror_range *range)
 {
 	struct mirror *m = c->share->block->mirror;
-	enum status st = mirror_where(m, u->container, u->index, ahead, range), gone;
+	enum status st = mirror_where(m, u->container, u->index, ahead, range);
 
 	if (st != ST_NOENT && st != ST_CORRUPT)
 		return st;
-	gone = st == ST_CORRUPT ? mirror_delete(m, u->container) : OK;
-	if (gone != OK && gone != ST_NOENT)
-		return gone;
 	st = bring_index(c, row, u->container);
 	return st == OK ? mirror_where(m, u->container, u->index, ahead, range) : st;
 }

@@ -12,6 +12,7 @@
 #include "pipeline/stage/errand.h"
 #include "pipeline/stage/timer.h"
 #include "pipeline/stage/worker.h"
+#include "pipeline/sync/gauge.h"
 #include "pipeline/sync/sync.h"
 
 enum { AGE_SAMPLES = 32 };
@@ -43,8 +44,9 @@ struct sync {
 	_Atomic bool closing, draining, evict_all;
 	_Atomic bool checkpoint_wanted;	/* room depends on it */
 	_Atomic bool idle;		/* the data errand found nothing left to do */
-	struct work apply, data, up;
+	struct work apply, data, up, scrubs;
 	struct upload *upload;		/* NULL: no remote */
+	struct scrub *scrub;
 	_Atomic lsn_t committed;	/* the last entry of these errands */
 	_Atomic uint64_t push_until_ns;	/* all data is old until then: a drain waits for it */
 
@@ -61,7 +63,7 @@ struct sync {
 	struct key reap_after;		/* reap rows up to there are left alone */
 	struct dying *dying;
 	uint32_t ndying, dying_cap;
-	uint64_t waits, waited_ns;	/* pressure.c: the gauge as it was */
+	struct pressure_gauge gauge;
 };
 
 /* --- sync.c --- */

@@ -23,6 +23,7 @@ enum { SLOTS = 16, AT_ONCE_FIRST = 2, AT_ONCE_MOST = 6, PAUSE_FIRST_MS = 500, PA
 
 struct item {
 	uint64_t number, bytes, fence;
+	bool over;			/* put over what has its name */
 };
 
 struct items {				/* first in, first out */
@@ -209,7 +210,7 @@ see_row(void *arg, struct slice key, const struct version *v)
 		return false;
 	sc->known = get_be64(key.at + 1);
 	if (row.state == CONTAINER_LIVE && !row.remote)
-		sc->v[sc->n++] = (struct item){ sc->known, row.bytes, 0 };
+		sc->v[sc->n++] = (struct item){ sc->known, row.bytes, 0, row.again };
 	return true;
 }
 
@@ -442,7 +443,7 @@ begin_one(struct upload *u)
 	s->item = it;
 	s->bytes = bytes;
 	if (good)
-		call_begin_locked(u, s, del ? BLOCK_DEL : BLOCK_PUT, true);
+		call_begin_locked(u, s, del ? BLOCK_DEL : BLOCK_PUT, !it.over);
 	else
 		slot_free(s);
 	mutex_unlock(&u->mutex);
@@ -485,6 +486,7 @@ note_row(struct upload *u, struct txn *t, const struct item *it)
 		st = rec_container_decode(v.body, &row);
 	if (st == OK && v.exists && row.state == CONTAINER_LIVE) {
 		row.remote = true;
+		row.again = false;
 		row.fence = it->fence;
 		rec_container_encode(&w, &row);
 		assert(writer_ok(&w));
@@ -546,7 +548,7 @@ fence_of(struct upload *u, uint64_t number)
 	if (mirror_fence(block_mirror(u->sync->share), number, &said) == OK)
 		fence = said;
 	else if (catalog_get(u->sync->share->catalog, key_slice(&key), true, &arena, &v) == OK &&
-	    v.exists && rec_container_decode(v.body, &row) == OK && row.remote)
+	    v.exists && rec_container_decode(v.body, &row) == OK && (row.remote || row.again))
 		fence = row.fence;
 	arena_rewind(&arena);
 	return fence;
@@ -581,6 +583,16 @@ upload_gone(struct upload *u, uint64_t number)
 	}
 	mutex_unlock(&u->mutex);
 	return gone;
+}
+
+void
+upload_again(struct upload *u, uint64_t number, uint64_t bytes)
+{
+	mutex_lock(&u->mutex);
+	items_push(&u->queue, &(struct item){ .number = number, .bytes = bytes, .over = true });
+	pending_add(u, (int64_t)bytes);
+	mutex_unlock(&u->mutex);
+	work_post(&u->sync->up);
 }
 
 /* --- for those who ask --- */

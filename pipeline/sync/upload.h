@@ -26,6 +26,10 @@ must_check enum status upload_settle(struct upload *u, struct work *by, bool *mo
 /* A container that is dying: true once the remote has it no more; asks for that. */
 bool upload_gone(struct upload *u, uint64_t number);
 
+/* The data errand's: a container whose row has just said that its object is not to be believed; it
+ * is put over. */
+void upload_again(struct upload *u, uint64_t number, uint64_t bytes);
+
 /* Nothing left to bring over, as far as rows that are durable tell. */
 bool upload_idle(struct upload *u);
 

@@ -4,6 +4,8 @@
  */
 #include "backends/block/call.h"
 
+#include "pipeline/base/rand.h"
+
 #include <string.h>
 
 static bool
@@ -51,6 +53,8 @@ block_call_clear(struct block_call *call)
 	call->status = OK;
 	call->got = 0;
 	call->text[0] = '\0';
+	while (call->request == 0)
+		call->request = rand_u64();
 }
 
 uint64_t

@@ -81,6 +81,17 @@ inside(struct rest_json *body, const char *key)
 	return (struct rest_json *)(uintptr_t)rest_json_get(body, key);
 }
 
+/* What a share says of itself a remote store says inside its config. */
+static bool
+in_config(const struct ctl_run *run, const struct ctl_flag *f)
+{
+	const char *path = run->command->path;
+
+	return strncmp(f->where, "config.", 7) == 0 || (path != NULL &&
+	    strncmp(path, "/store/", 7) == 0 && (strcmp(f->where, "encryption") == 0 ||
+	    strcmp(f->where, "compression") == 0));
+}
+
 struct rest_json *
 ctl_body(const struct ctl_run *run)
 {
@@ -90,7 +101,7 @@ ctl_body(const struct ctl_run *run)
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0; i < ctl_flags_count; i++) {
 			const struct ctl_flag *f = &ctl_flags[i];
-			bool in = strncmp(f->where, "config.", 7) == 0;
+			bool in = in_config(run, f);
 			struct rest_json *v;
 
 			if (run->flag[i] == NULL || f->where[0] == '\0' || in != (pass == 1))
@@ -101,7 +112,8 @@ ctl_body(const struct ctl_run *run)
 				return NULL;
 			}
 			if (in)
-				rest_json_put(inside(body, "config"), f->where + 7, v);
+				rest_json_put(inside(body, "config"), f->where +
+				    (f->where[6] == '.' ? 7 : 0), v);
 			else
 				rest_json_put(body, f->where, v);
 		}

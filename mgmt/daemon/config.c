@@ -1,39 +1,40 @@
 /*
  * Settings: a YAML file, read event by event into paths ("nfs.port", "shares[0].name") and given
- * to the row of config.def or the share's field that wants them; then the environment.
+ * to the row of config.def or share.def that wants them; then the environment.
  */
 #include "mgmt/daemon/config.h"
 
-#include "mgmt/shares/words.h"
+#include "mgmt/daemon/setting.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <yaml.h>
 
-enum { PATH_MAX_BYTES = 128, DEPTH_MAX = 8 };
+enum { PATH_MAX_BYTES = 128, DEPTH_MAX = 8, WHY_MAX = 512 };
 
 struct where {				/* where in the file, for messages */
-	const char *file;
-	size_t line;
+	const char *file;		/* or the variable */
+	size_t line;			/* 0: it has none */
 	char *why;
 	size_t why_cap;
+	void (*see)(const char *line, void *arg);	/* NULL: the first that is wrong ends it */
+	void *arg;
+	unsigned wrong;
 };
 
 __attribute__((format(printf, 2, 3)))
 static enum status
-wrong(const struct where *at, const char *fmt, ...)
+wrong(struct where *at, const char *fmt, ...)
 {
 	struct text t = text_of(at->why, at->why_cap);
-	char what[512];
+	char what[WHY_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -43,171 +44,100 @@ wrong(const struct where *at, const char *fmt, ...)
 		text_addf(&t, "%s:%zu: %s", at->file, at->line, what);
 	else
 		text_addf(&t, "%s: %s", at->file, what);
+	at->wrong++;
+	if (at->see != NULL)
+		at->see(at->why, at->arg);
 	return ST_INVAL;
 }
 
+/* A value into its row's place, or what it must be and what to do. */
 static enum status
-set_str(const struct where *at, const char *path, char *to, size_t cap, const char *value)
+put(struct where *at, const struct setting *s, const char *path, void *holder, const char *value)
 {
-	if (strlen(value) >= cap)
-		return wrong(at, "%s: longer than %zu bytes", path, cap - 1);
-	memcpy(to, value, strlen(value) + 1);
-	return OK;
+	char why[300], dflt[CONFIG_STR_MAX];
+
+	if (setting_put(s, holder, value, why, sizeof why))
+		return OK;
+	setting_default_text(s, dflt, sizeof dflt);
+	return wrong(at, "%s: %s; mend it, or %s%s%s", path, why,
+	    at->line > 0 ? "remove the line" : "unset it", dflt[0] ? " for the default " : "",
+	    dflt);
 }
 
 static enum status
-set_num(const struct where *at, const char *path, uint64_t *to, const char *value, uint64_t least,
-    uint64_t most)
+unknown(struct where *at, const char *path, const char *of, const struct setting *rows, int n,
+    const char *key)
 {
-	if (!text_u64(value, least, most, to))
-		return wrong(at, "%s: \"%s\" is no whole number from %llu to %llu", path, value,
-		    (unsigned long long)least, (unsigned long long)most);
-	return OK;
+	const char *like = setting_like(rows, n, key);
+
+	if (like != NULL)
+		return wrong(at, "%s: no such setting%s; is %s meant? `dfs config` lists all", path, of,
+		    like);
+	return wrong(at, "%s: no such setting%s; `dfs config` lists all, dfs.yaml(5) explains them",
+	    path, of);
 }
 
 static enum status
-set_size(const struct where *at, const char *path, uint64_t *to, const char *value, uint64_t least,
-    uint64_t most)
+set_key(struct config *c, struct where *at, const char *path, const char *value)
 {
-	uint64_t n;
+	int i = setting_at(settings, settings_count, path);
+	enum status st;
 
-	if (!text_size(value, &n) || n < least || n > most)
-		return wrong(at, "%s: \"%s\" is no size from %llu bytes to %llu, as in 256MiB",
-		    path, value, (unsigned long long)least, (unsigned long long)most);
-	*to = n;
-	return OK;
-}
-
-static enum status
-set_flag(const struct where *at, const char *path, bool *to, const char *value)
-{
-	if (strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0)
-		*to = true;
-	else if (strcasecmp(value, "false") == 0 || strcasecmp(value, "no") == 0)
-		*to = false;
-	else
-		return wrong(at, "%s: \"%s\" is neither true nor false", path, value);
-	return OK;
-}
-
-static enum status
-set_key(struct config *c, const struct where *at, const char *path, const char *value)
-{
-#define STR(p, field, dflt, help) \
-	if (strcmp(path, p) == 0) \
-		return set_str(at, path, c->field, sizeof c->field, value);
-#define NUM(p, field, dflt, least, most, help) \
-	if (strcmp(path, p) == 0) \
-		return set_num(at, path, &c->field, value, least, most);
-#define SIZE(p, field, dflt, least, most, help) \
-	if (strcmp(path, p) == 0) \
-		return set_size(at, path, &c->field, value, least, most);
-#define FLAG(p, field, dflt, help) \
-	if (strcmp(path, p) == 0) \
-		return set_flag(at, path, &c->field, value);
-#include "mgmt/daemon/config.def"
-#undef STR
-#undef NUM
-#undef SIZE
-#undef FLAG
-	return wrong(at, "%s: no such setting; `dfs config` lists all", path);
+	if (i < 0)
+		return unknown(at, path, "", settings, settings_count, path);
+	st = put(at, &settings[i], path, c, value);
+	if (st == OK)
+		c->origin[i] = (struct config_origin){ at->line > 0 ? CONFIG_FILE : CONFIG_ENVIRONMENT,
+			at->line, NULL };
+	return st;
 }
 
 /* --- shares --- */
 
 static enum status
-set_word(const struct where *at, const char *path, uint8_t *to, const char *value,
-    const char *const *words)
+set_rule(struct share_conf *s, struct where *at, const char *path, uint32_t i, const char *key,
+    const char *value)
 {
-	for (uint8_t i = 0; words[i] != NULL; i++)
-		if (strcmp(words[i], value) == 0) {
-			*to = i;
-			return OK;
-		}
-	return wrong(at, "%s: \"%s\" is not one of its words; see dfs.yaml(5)", path, value);
-}
-
-static const char *const squash_words[] = { "none", "root", "all", NULL };
-static const char *const tier_words[] = { "writeback", "local", NULL };
-
-static enum status
-set_rule(struct share_conf *s, const struct where *at, const char *path, uint32_t i,
-    const char *key, const char *value)
-{
-	struct export_rule *r;
+	int row = setting_at(rule_settings, rule_settings_count, key);
 
 	if (i >= EXPORT_RULES_MAX)
 		return wrong(at, "%s: more than %d rules", path, EXPORT_RULES_MAX);
-	r = &s->rules[i];
 	if (i >= s->nrules) {
-		*r = (struct export_rule){ .squash = SQUASH_ROOT };
+		setting_defaults(rule_settings, rule_settings_count, &s->rules[i]);
 		s->nrules = i + 1;
 	}
-	if (strcmp(key, "hosts") == 0)
-		return set_str(at, path, r->hosts, sizeof r->hosts, value);
-	if (strcmp(key, "squash") == 0)
-		return set_word(at, path, &r->squash, value, squash_words);
-	if (strcmp(key, "read_only") == 0)
-		return set_flag(at, path, &r->read_only, value);
-	if (strcmp(key, "secure") == 0)
-		return set_flag(at, path, &r->secure, value);
-	return wrong(at, "%s: no such setting of an export rule", path);
+	if (row < 0)
+		return unknown(at, path, " of an export rule", rule_settings, rule_settings_count, key);
+	return put(at, &rule_settings[row], path, &s->rules[i], value);
 }
 
 static enum status
-set_id(const struct where *at, const char *path, uint32_t *to, const char *value)
-{
-	uint64_t n;
-	enum status st = set_num(at, path, &n, value, 0, UINT32_MAX - 1);
-
-	if (st == OK)
-		*to = (uint32_t)n;
-	return st;
-}
-
-static enum status
-set_share(struct share_conf *s, const struct where *at, const char *path, const char *key,
+set_share(struct config *c, uint32_t i, struct where *at, const char *path, const char *key,
     const char *value)
 {
+	struct config_share_lines *lines = &c->share_lines[i];
+	struct share_conf *s = &c->shares[i];
+	int row, used = 0;
 	unsigned rule;
-	int used = 0;
 
-	if (sscanf(key, "allow[%u].%n", &rule, &used) == 1 && used > 0)
+	if (lines->begins == 0)
+		lines->begins = at->line;
+	if (sscanf(key, "allow[%u].%n", &rule, &used) == 1 && used > 0) {
+		if (lines->allow == 0)
+			lines->allow = at->line;
 		return set_rule(s, at, path, rule, key + used, value);
-	if (strcmp(key, "name") == 0)
-		return value[0] == '/' ? set_str(at, path, s->name, sizeof s->name, value) :
-		    wrong(at, "%s: \"%s\" does not begin with /", path, value);
-	if (strcmp(key, "dir") == 0)
-		return set_str(at, path, s->dir, sizeof s->dir, value);
-	if (strcmp(key, "metadata") == 0)
-		return set_str(at, path, s->meta, sizeof s->meta,
-		    strcmp(value, "badger") == 0 ? "leveldb" : value);
-	if (strcmp(key, "metadata_dir") == 0)
-		return set_str(at, path, s->meta_dir, sizeof s->meta_dir, value);
-	if (strcmp(key, "durability") == 0)
-		return set_word(at, path, &s->tier, value, tier_words);
-	if (strcmp(key, "encryption") == 0)
-		return shares_encryption_of(value, &s->encryption) ? OK : wrong(at,
-		    "%s: \"%s\" is not none, auto, aes-256-gcm, chacha20-poly1305 or "
-		    "xchacha20-poly1305", path, value);
-	if (strcmp(key, "compression") == 0)
-		return shares_compression_of(value, &s->compression) ? OK : wrong(at,
-		    "%s: \"%s\" is not none, zstd, or zstd-1 to zstd-19", path, value);
-	if (strcmp(key, "read_only") == 0)
-		return set_flag(at, path, &s->read_only, value);
-	if (strcmp(key, "journal") == 0)
-		return set_size(at, path, &s->journal_bytes, value, 64ull << 20, 1ull << 40);
-	if (strcmp(key, "reserve") == 0)
-		return set_size(at, path, &s->reserve_bytes, value, 0, 1ull << 50);
-	if (strcmp(key, "anon_uid") == 0)
-		return set_id(at, path, &s->anon_uid, value);
-	if (strcmp(key, "anon_gid") == 0)
-		return set_id(at, path, &s->anon_gid, value);
-	return wrong(at, "%s: no such setting of a share", path);
+	}
+	row = setting_at(share_settings, share_settings_count, key);
+	if (row < 0)
+		return unknown(at, path, " of a share", share_settings, share_settings_count, key);
+	if (strcmp(key, "name") == 0 && value[0] != '/')
+		return wrong(at, "%s: \"%.100s\" does not begin with /", path, value);
+	lines->setting[row] = at->line;
+	return put(at, &share_settings[row], path, s, value);
 }
 
 static enum status
-set_path(struct config *c, const struct where *at, const char *path, const char *value)
+set_path(struct config *c, struct where *at, const char *path, const char *value)
 {
 	unsigned i;
 	int used = 0;
@@ -222,23 +152,26 @@ set_path(struct config *c, const struct where *at, const char *path, const char 
 		config_share_default(&s, "");
 		config_add_share(c, &s);
 	}
-	return set_share(&c->shares[i], at, path, path + used, value);
+	return set_share(c, i, at, path, path + used, value);
 }
 
 void
 config_share_default(struct share_conf *s, const char *name)
 {
-	*s = (struct share_conf){ .meta = "leveldb", .tier = TIER_LOCAL, .anon_uid = 65534,
-		.anon_gid = 65534, .root_uid = getuid(), .root_gid = getgid(), .root_mode = 01777,
-		.journal_bytes = 2ull << 30, .reserve_bytes = 256ull << 20 };
+	*s = (struct share_conf){ .root_uid = getuid(), .root_gid = getgid(), .root_mode = 01777 };
+	setting_defaults(share_settings, share_settings_count, s);
 	snprintf(s->name, sizeof s->name, "%s", name);
 }
 
 void
 config_add_share(struct config *c, const struct share_conf *s)
 {
-	c->shares = xrealloc(c->shares, (c->nshares + 1) * sizeof *c->shares);
-	c->shares[c->nshares++] = *s;
+	uint32_t n = c->nshares++;
+
+	c->shares = xrealloc(c->shares, c->nshares * sizeof *c->shares);
+	c->share_lines = xrealloc(c->share_lines, c->nshares * sizeof *c->share_lines);
+	c->shares[n] = *s;
+	c->share_lines[n] = (struct config_share_lines){ .begins = 0 };
 }
 
 /* --- the file --- */
@@ -252,7 +185,7 @@ struct level {				/* a mapping or a sequence that is open */
 
 struct parse {
 	struct config *config;
-	struct where at;
+	struct where *at;
 	struct level level[DEPTH_MAX];
 	int depth;			/* of the innermost; -1: none */
 	char path[PATH_MAX_BYTES];
@@ -287,29 +220,31 @@ static enum status
 scalar(struct parse *p, const char *word)
 {
 	struct level *l = p->depth < 0 ? NULL : &p->level[p->depth];
+	enum status st;
 
 	if (l == NULL)
-		return wrong(&p->at, "a mapping of settings is wanted here");
+		return wrong(p->at, "a mapping of settings is wanted here");
 	if (!l->list && !l->have_key) {
 		p->path[l->path_len] = '\0';
 		l->have_key = true;
-		return path_add(p, word, true) ? OK : wrong(&p->at, "the key is too long");
+		return path_add(p, word, true) ? OK : wrong(p->at, "the key is too long");
 	}
 	if (!value_begins(p))
-		return wrong(&p->at, "the key is too long");
+		return wrong(p->at, "the key is too long");
 	l->have_key = false;
 	if (*word == '\0' || strcmp(word, "~") == 0)
 		return OK;		/* nothing said: the default stays */
-	return set_path(p->config, &p->at, p->path, word);
+	st = set_path(p->config, p->at, p->path, word);
+	return p->at->see != NULL ? OK : st;	/* of all that are wrong each is said */
 }
 
 static enum status
 open_level(struct parse *p, bool list)
 {
 	if (p->depth + 1 >= DEPTH_MAX)
-		return wrong(&p->at, "nested too deeply");
+		return wrong(p->at, "nested too deeply");
 	if (!value_begins(p))
-		return wrong(&p->at, "the key is too long");
+		return wrong(p->at, "the key is too long");
 	if (p->depth >= 0)
 		p->level[p->depth].have_key = false;
 	p->level[++p->depth] = (struct level){ .list = list, .path_len = strlen(p->path) };
@@ -331,16 +266,16 @@ event(struct parse *p, const yaml_event_t *e)
 		p->depth--;
 		return OK;
 	case YAML_ALIAS_EVENT:
-		return wrong(&p->at, "aliases are not supported");
+		return wrong(p->at, "aliases are not supported");
 	default:
 		return OK;
 	}
 }
 
 static enum status
-parse_file(struct config *c, const char *file, FILE *in, char *why, size_t why_cap)
+parse_file(struct config *c, struct where *at, FILE *in)
 {
-	struct parse p = { .config = c, .at = { file, 0, why, why_cap }, .depth = -1 };
+	struct parse p = { .config = c, .at = at, .depth = -1 };
 	yaml_parser_t y;
 	enum status st = OK;
 	bool end = false;
@@ -351,11 +286,11 @@ parse_file(struct config *c, const char *file, FILE *in, char *why, size_t why_c
 		yaml_event_t e;
 
 		if (!yaml_parser_parse(&y, &e)) {
-			p.at.line = y.problem_mark.line + 1;
-			st = wrong(&p.at, "%s", y.problem ? y.problem : "not YAML");
+			p.at->line = y.problem_mark.line + 1;
+			st = wrong(p.at, "%s", y.problem ? y.problem : "not YAML");
 			break;
 		}
-		p.at.line = e.start_mark.line + 1;
+		p.at->line = e.start_mark.line + 1;
 		end = e.type == YAML_STREAM_END_EVENT;
 		st = event(&p, &e);
 		yaml_event_delete(&e);
@@ -366,64 +301,39 @@ parse_file(struct config *c, const char *file, FILE *in, char *why, size_t why_c
 
 /* --- the environment --- */
 
-static void
-env_name(char *to, size_t cap, const char *path)
+static enum status
+from_env(struct config *c, struct where *at)
 {
-	size_t n = (size_t)snprintf(to, cap, "DITTOFS_");
+	char name[PATH_MAX_BYTES];
+	enum status st = OK;
 
-	for (; *path != '\0' && n + 1 < cap; path++)
-		to[n++] = *path == '.' ? '_' : (char)toupper((unsigned char)*path);
-	to[n] = '\0';
+	at->file = name;
+	at->line = 0;
+	for (int i = 0; i < settings_count && (st == OK || at->see != NULL); i++) {
+		const char *value;
+
+		setting_variable(&settings[i], name, sizeof name);
+		value = getenv(name);
+		if (value != NULL)
+			st = set_key(c, at, settings[i].key, value);
+	}
+	return st;
 }
 
-static enum status
-from_env(struct config *c, char *why, size_t why_cap)
+/* The key of tokens by its other name, where the setting says none. */
+static void
+from_secret(struct config *c)
 {
-	static const char *const paths[] = {
-#define STR(path, field, dflt, help) path,
-#define NUM(path, field, dflt, least, most, help) path,
-#define SIZE(path, field, dflt, least, most, help) path,
-#define FLAG(path, field, dflt, help) path,
-#include "mgmt/daemon/config.def"
-#undef STR
-#undef NUM
-#undef SIZE
-#undef FLAG
-	};
-	char name[PATH_MAX_BYTES];
+	static const char name[] = "DITTOFS_CONTROLPLANE_SECRET";
+	const char *value = getenv("DITTOFS_CONTROLPLANE_SECRET");
 
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-		struct where at = { name, 0, why, why_cap };
-		const char *value;
-		enum status st;
-
-		env_name(name, sizeof name, paths[i]);
-		value = getenv(name);
-		if (value == NULL)
-			continue;
-		st = set_key(c, &at, paths[i], value);
-		if (st != OK)
-			return st;
-	}
-	return OK;
+	if (value == NULL || c->jwt_secret[0] != '\0' || strlen(value) >= sizeof c->jwt_secret)
+		return;
+	memcpy(c->jwt_secret, value, strlen(value) + 1);
+	c->origin[CONFIG_AT_jwt_secret] = (struct config_origin){ CONFIG_ENVIRONMENT, 0, name };
 }
 
 /* --- all of it --- */
-
-static void
-defaults(struct config *c)
-{
-	memset(c, 0, sizeof *c);
-#define STR(path, field, dflt, help) snprintf(c->field, sizeof c->field, "%s", dflt);
-#define NUM(path, field, dflt, least, most, help) c->field = dflt;
-#define SIZE(path, field, dflt, least, most, help) c->field = dflt;
-#define FLAG(path, field, dflt, help) c->field = dflt;
-#include "mgmt/daemon/config.def"
-#undef STR
-#undef NUM
-#undef SIZE
-#undef FLAG
-}
 
 static void
 home_path(char *to, size_t cap, const char *variable, const char *below, const char *rest)
@@ -452,89 +362,204 @@ config_installed_file(void)
 
 /* Shares without a folder get one in state_dir; a share without rules lets every host in. */
 static enum status
-complete(struct config *c, char *why, size_t why_cap)
+complete_share(struct config *c, uint32_t i, struct where *at)
 {
-	if (c->state_dir[0] == '\0')
-		home_path(c->state_dir, sizeof c->state_dir, "XDG_STATE_HOME", ".local/state", "");
-	for (uint32_t i = 0; i < c->nshares; i++) {
-		struct share_conf *s = &c->shares[i];
-		struct where at = { "shares", 0, why, why_cap };
+	struct share_conf *s = &c->shares[i];
 
-		if (s->name[0] == '\0')
-			return wrong(&at, "share number %u has no name", i + 1);
-		for (uint32_t j = 0; j < i; j++)
-			if (strcmp(c->shares[j].name, s->name) == 0)
-				return wrong(&at, "two shares are named %s", s->name);
-		if (s->dir[0] == '\0' && (size_t)snprintf(s->dir, sizeof s->dir, "%s/shares%s",
-		    c->state_dir, s->name) >= sizeof s->dir)
-			return wrong(&at, "%s: the path of its folder is too long", s->name);
-		if (s->nrules == 0) {
-			s->nrules = 1;
-			s->rules[0] = (struct export_rule){ .hosts = "*", .squash = SQUASH_ROOT };
-		}
+	at->line = c->share_lines[i].begins;
+	if (s->name[0] == '\0')
+		return wrong(at, "share number %u has no name; give it one, as in name: /export", i + 1);
+	for (uint32_t j = 0; j < i; j++)
+		if (strcmp(c->shares[j].name, s->name) == 0)
+			return wrong(at, "two shares are named %s", s->name);
+	if (s->dir[0] == '\0' && (size_t)snprintf(s->dir, sizeof s->dir, "%s/shares%s",
+	    c->state_dir, s->name) >= sizeof s->dir)
+		return wrong(at, "%s: the path of its folder is too long", s->name);
+	if (strcmp(s->meta, "badger") == 0)
+		snprintf(s->meta, sizeof s->meta, "leveldb");
+	if (s->nrules == 0) {
+		s->nrules = 1;
+		s->rules[0] = (struct export_rule){ .hosts = "*", .squash = SQUASH_ROOT };
 	}
 	return OK;
+}
+
+static enum status
+complete(struct config *c, struct where *at)
+{
+	enum status st = OK;
+
+	if (c->state_dir[0] == '\0')
+		home_path(c->state_dir, sizeof c->state_dir, "XDG_STATE_HOME", ".local/state", "");
+	from_secret(c);
+	at->file = c->file;
+	for (uint32_t i = 0; i < c->nshares && (st == OK || at->see != NULL); i++)
+		st = complete_share(c, i, at);
+	return st;
+}
+
+static enum status
+read_file(struct config *c, struct where *at, const char *file)
+{
+	enum status st = OK;
+	struct stat sb;
+	FILE *in;
+
+	if (file == NULL)
+		config_default_file(c->file, sizeof c->file);
+	else
+		snprintf(c->file, sizeof c->file, "%s", file);
+	at->file = c->file;
+	in = fopen(c->file, "re");
+	if (in == NULL && (file != NULL || errno != ENOENT))
+		return wrong(at, "%s", strerror(errno));
+	if (in == NULL) {
+		c->file[0] = '\0';
+		return OK;
+	}
+	if (fstat(fileno(in), &sb) != 0 || !S_ISREG(sb.st_mode) || sb.st_size > CONFIG_BYTES_MAX)
+		st = wrong(at, "not a file of at most %d bytes", CONFIG_BYTES_MAX);
+	if (st == OK)
+		st = parse_file(c, at, in);
+	fclose(in);
+	return st;
+}
+
+static enum status
+read_all(struct config *c, struct where *at, const char *file)
+{
+	enum status st;
+
+	memset(c, 0, sizeof *c);
+	setting_defaults(settings, settings_count, c);
+	st = read_file(c, at, file);
+	if (st == OK || at->see != NULL)
+		st = from_env(c, at);
+	if (st == OK || at->see != NULL)
+		st = complete(c, at);
+	return st;
 }
 
 enum status
 config_read(struct config *c, const char *file, char *why, size_t why_cap)
 {
-	char standard[CONFIG_STR_MAX];
-	struct where at = { file, 0, why, why_cap };
-	enum status st = OK;
-	struct stat sb;
-	FILE *in;
+	struct where at = { .why = why, .why_cap = why_cap };
 
-	defaults(c);
-	if (file == NULL) {
-		config_default_file(standard, sizeof standard);
-		at.file = standard;
+	return read_all(c, &at, file);
+}
+
+/* --- what must fit together --- */
+
+static struct where *
+at_setting(struct config *c, struct where *at, int row)
+{
+	static char name[PATH_MAX_BYTES];	/* of one thread: the command line's */
+	const struct config_origin *o = &c->origin[row];
+
+	setting_variable(&settings[row], name, sizeof name);
+	at->line = o->line;
+	at->file = o->from == CONFIG_FILE ? c->file : o->from == CONFIG_DEFAULT ? "default" :
+	    o->variable != NULL ? o->variable : name;
+	return at;
+}
+
+static void
+check_file(struct config *c, struct where *at, int row, const char *path, bool secret)
+{
+	struct stat sb;
+
+	if (path[0] == '\0')
+		return;
+	at_setting(c, at, row);
+	if (stat(path, &sb) != 0 || access(path, R_OK) != 0)
+		(void)wrong(at, "%s: cannot read %.200s: %s; mend the path or its rights",
+		    settings[row].key, path, strerror(errno));
+	else if (!S_ISREG(sb.st_mode))
+		(void)wrong(at, "%s: %.200s is no file", settings[row].key, path);
+	else if (secret && (sb.st_mode & 077) != 0)
+		(void)wrong(at, "%s: others may read %.200s; chmod 600 it", settings[row].key, path);
+}
+
+static void
+check_ports(struct config *c, struct where *at)
+{
+	const struct { int row; uint64_t port; bool on; } ports[] = {
+		{ CONFIG_AT_nfs_port, c->nfs_port, true },
+		{ CONFIG_AT_portmap_port, c->portmap_port, c->portmap },
+		{ CONFIG_AT_metrics_port, c->metrics_port, c->metrics },
+		{ CONFIG_AT_plane_port, c->plane_port, c->plane } };
+
+	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
+		for (size_t j = 0; j < i; j++)
+			if (ports[i].on && ports[j].on && ports[i].port != 0 &&
+			    ports[i].port == ports[j].port)
+				(void)wrong(at_setting(c, at, ports[i].row), "%s: %llu is %s as well; "
+				    "give each a port of its own", settings[ports[i].row].key,
+				    (unsigned long long)ports[i].port, settings[ports[j].row].key);
+}
+
+static void
+check_together(struct config *c, struct where *at)
+{
+	size_t secret = strlen(c->jwt_secret);
+
+	if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0'))
+		(void)wrong(at_setting(c, at, c->tls_cert[0] ? CONFIG_AT_tls_cert : CONFIG_AT_tls_key),
+		    "controlplane.tls: cert_file and key_file go together; say both or neither");
+	if (c->tls_client_ca[0] != '\0' && c->tls_cert[0] == '\0')
+		(void)wrong(at_setting(c, at, CONFIG_AT_tls_client_ca),
+		    "controlplane.tls.client_ca: it wants cert_file and key_file beside it");
+	if (secret > 0 && (secret < 32 || secret > 255))
+		(void)wrong(at_setting(c, at, CONFIG_AT_jwt_secret),
+		    "controlplane.jwt.secret: must be of 32 to 255 bytes; leave it empty and one is made");
+	check_file(c, at, CONFIG_AT_tls_cert, c->tls_cert, false);
+	check_file(c, at, CONFIG_AT_tls_key, c->tls_key, true);
+	check_file(c, at, CONFIG_AT_tls_client_ca, c->tls_client_ca, false);
+	check_file(c, at, CONFIG_AT_key_file, c->key_file, true);
+	check_file(c, at, CONFIG_AT_passphrase_file, c->passphrase_file, true);
+	check_ports(c, at);
+}
+
+static void
+check_shares(struct config *c, struct where *at)
+{
+	bool key = c->key_file[0] != '\0' || c->passphrase_file[0] != '\0' ||
+	    getenv("DITTOFS_ENCRYPTION_PASSPHRASE") != NULL;
+
+	at->file = c->file;
+	for (uint32_t i = 0; i < c->nshares; i++) {
+		const struct share_conf *s = &c->shares[i];
+
+		at->line = c->share_lines[i].begins;
+		if (s->encryption != 0 && !key)
+			(void)wrong(at, "%s: encryption: no key is set; set encryption.key_file, "
+			    "encryption.passphrase_file or DITTOFS_ENCRYPTION_PASSPHRASE", s->name);
+		for (uint32_t j = 0; j < i; j++)
+			if (s->dir[0] != '\0' && strcmp(s->dir, c->shares[j].dir) == 0)
+				(void)wrong(at, "%s: dir: the folder %.200s is that of %s; give each its "
+				    "own", s->name, s->dir, c->shares[j].name);
 	}
-	in = fopen(at.file, "re");
-	if (in == NULL && (file != NULL || errno != ENOENT))
-		return wrong(&at, "%s", strerror(errno));
-	if (in != NULL) {
-		if (fstat(fileno(in), &sb) != 0 || !S_ISREG(sb.st_mode) ||
-		    sb.st_size > CONFIG_BYTES_MAX)
-			st = wrong(&at, "not a file of at most %d bytes", CONFIG_BYTES_MAX);
-		if (st == OK)
-			st = parse_file(c, at.file, in, why, why_cap);
-		fclose(in);
+}
+
+unsigned
+config_check(struct config *c, const char *file, void (*see)(const char *line, void *arg), void *arg)
+{
+	char why[WHY_MAX + CONFIG_STR_MAX];
+	struct where at = { .why = why, .why_cap = sizeof why, .see = see, .arg = arg };
+
+	if (read_all(c, &at, file) == OK || at.wrong > 0) {
+		check_together(c, &at);
+		check_shares(c, &at);
 	}
-	if (st == OK)
-		st = from_env(c, why, why_cap);
-	if (st == OK)
-		st = complete(c, why, why_cap);
-	return st;
+	return at.wrong;
 }
 
 void
 config_free(struct config *c)
 {
 	free(c->shares);
+	free(c->share_lines);
 	c->shares = NULL;
+	c->share_lines = NULL;
 	c->nshares = 0;
-}
-
-void
-config_template(int fd)
-{
-	dprintf(fd, "# Settings of the DittoFS daemon; see dfs.yaml(5).  What is commented out is the\n"
-	    "# default.  Each may be overridden by the environment: nfs.port by DITTOFS_NFS_PORT.\n\n");
-#define STR(path, field, dflt, help) dprintf(fd, "# %s\n#%s: \"%s\"\n\n", help, path, dflt);
-#define NUM(path, field, dflt, least, most, help) \
-	dprintf(fd, "# %s\n#%s: %llu\n\n", help, path, (unsigned long long)(dflt));
-#define SIZE(path, field, dflt, least, most, help) \
-	dprintf(fd, "# %s\n#%s: %lluMiB\n\n", help, path, (unsigned long long)(dflt) >> 20);
-#define FLAG(path, field, dflt, help) \
-	dprintf(fd, "# %s\n#%s: %s\n\n", help, path, (dflt) ? "true" : "false");
-#include "mgmt/daemon/config.def"
-#undef STR
-#undef NUM
-#undef SIZE
-#undef FLAG
-	dprintf(fd, "# Shares of this file are served from the start; those that dfsctl makes are kept in\n"
-	    "# the control database instead.\n"
-	    "#shares:\n#  - name: /export\n#    metadata: leveldb\n#    durability: local\n"
-	    "#    allow:\n#      - hosts: \"*\"\n#        squash: root\n");
 }

@@ -8,21 +8,58 @@
 #include "pipeline/model/share_conf.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
-enum { CONFIG_SHARES_MAX = 64, CONFIG_STR_MAX = 1024, CONFIG_BYTES_MAX = 1 << 20 };
+enum { CONFIG_SHARES_MAX = 64, CONFIG_STR_MAX = 1024, CONFIG_BYTES_MAX = 1 << 20, CONFIG_WORD_MAX = 32,
+	CONFIG_SHARE_SETTINGS = 12 };
+
+/* Where a value is from. */
+struct config_origin {
+	enum { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT } from;
+	size_t line;			/* of the file */
+	const char *variable;		/* NULL: that of the setting's own name */
+};
+
+enum {
+#define STR(path, field, dflt, help) CONFIG_AT_##field,
+#define SECRET(path, field, dflt, help) CONFIG_AT_##field,
+#define WORD(path, field, dflt, words, help) CONFIG_AT_##field,
+#define NUM(path, field, dflt, least, most, help) CONFIG_AT_##field,
+#define SIZE(path, field, dflt, least, most, help) CONFIG_AT_##field,
+#define FLAG(path, field, dflt, help) CONFIG_AT_##field,
+#include "mgmt/daemon/config.def"
+#undef STR
+#undef SECRET
+#undef WORD
+#undef NUM
+#undef SIZE
+#undef FLAG
+	CONFIG_SETTINGS
+};
+
+struct config_share_lines {		/* of the file; 0: not there */
+	size_t setting[CONFIG_SHARE_SETTINGS], allow, begins;
+};
 
 struct config {
 #define STR(path, field, dflt, help) char field[CONFIG_STR_MAX];
+#define SECRET(path, field, dflt, help) char field[CONFIG_STR_MAX];
+#define WORD(path, field, dflt, words, help) char field[CONFIG_WORD_MAX];
 #define NUM(path, field, dflt, least, most, help) uint64_t field;
 #define SIZE(path, field, dflt, least, most, help) uint64_t field;
 #define FLAG(path, field, dflt, help) bool field;
 #include "mgmt/daemon/config.def"
 #undef STR
+#undef SECRET
+#undef WORD
 #undef NUM
 #undef SIZE
 #undef FLAG
 	struct share_conf *shares;	/* the file's `shares:` list */
 	uint32_t nshares;
+	struct config_share_lines *share_lines;	/* of each */
+	struct config_origin origin[CONFIG_SETTINGS];	/* by the rows of config.def */
+	char file[CONFIG_STR_MAX];	/* that was read; "": none */
 	bool plane_may_fail;		/* `--quick` serves without a control plane where it must */
 };
 
@@ -31,6 +68,10 @@ struct config {
  * why: on failure, what is wrong and where, with a line number, in one line for people.
  */
 must_check enum status config_read(struct config *c, const char *file, char *why, size_t why_cap);
+
+/* The same, and all that is wrong at once: a line each to see.  How many there were. */
+unsigned config_check(struct config *c, const char *file, void (*see)(const char *line, void *arg),
+    void *arg);
 void config_free(struct config *c);
 
 /* A share with everything but its name and folder at the default. */
@@ -45,7 +86,11 @@ void config_default_file(char *to, size_t cap);
 /* The file that a package's service reads; NULL: there is none that this user may read. */
 const char *config_installed_file(void);
 
-/* The commented template that `dfs init` writes. */
+/* mgmt/daemon/config_say.c: the commented template that `dfs init` writes; what is in force and
+ * where each value is from, secrets masked; a JSON Schema of the file. */
 void config_template(int fd);
+void config_show_yaml(const struct config *c, FILE *to);
+void config_show_json(const struct config *c, FILE *to);
+void config_schema(FILE *to);
 
 #endif

@@ -31,7 +31,7 @@ enum { EXIT_NOT_RUNNING = 3 };
 
 static struct {
 	const char *config, *quick, *pid_file, *log_file, *lines, *since;
-	const char *namespace, *kube_server, *kube_account;
+	const char *output, *namespace, *kube_server, *kube_account;
 	bool foreground, force, witness;
 } opt;
 
@@ -378,6 +378,53 @@ cmd_config(void)
 	return 0;
 }
 
+static int
+cmd_config_show(void)
+{
+	bool json = opt.output != NULL && strcmp(opt.output, "json") == 0;
+
+	if (opt.output != NULL && !json && strcmp(opt.output, "yaml") != 0)
+		return fail("--output is yaml or json");
+	if (!read_settings())
+		return fail(why);
+	if (json)
+		config_show_json(&conf, stdout);
+	else
+		config_show_yaml(&conf, stdout);
+	config_free(&conf);
+	return 0;
+}
+
+static void
+say_wrong(const char *line, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+static int
+cmd_config_validate(void)
+{
+	unsigned n;
+
+	find_settings();
+	n = config_check(&conf, opt.config, say_wrong, NULL);
+	if (n > 0)
+		fprintf(stderr, "dfs: %u thing%s to mend\n", n, n == 1 ? "" : "s");
+	else
+		printf("dfs: valid, with %u share%s; file: %s\n", conf.nshares,
+		    conf.nshares == 1 ? "" : "s", conf.file[0] ? conf.file : "none");
+	config_free(&conf);
+	return n > 0;
+}
+
+static int
+cmd_config_schema(void)
+{
+	config_schema(stdout);
+	return 0;
+}
+
 /* Its own process, with neither shares nor settings: what it knows is in the API server. */
 static int
 cmd_operator(void)
@@ -408,6 +455,9 @@ static const struct {
 	{ "status",	cmd_status,	"does it run, and how are its shares" },
 	{ "logs",	cmd_logs,	"print the end of its log; -f: and what comes" },
 	{ "config",	cmd_config,	"list all settings with their defaults" },
+	{ "config show",	cmd_config_show,	"what is in force, and where each value is from" },
+	{ "config validate",	cmd_config_validate,	"say all that is wrong, where, and what to do" },
+	{ "config schema",	cmd_config_schema,	"a JSON Schema of the file, for editors" },
 	{ "operator",	cmd_operator,	"look after DittoServer resources of Kubernetes" },
 	{ "version",	cmd_version,	"print the version" },
 };
@@ -417,7 +467,7 @@ usage(FILE *to, int code)
 {
 	fprintf(to, "usage: dfs COMMAND [OPTION...]\n\ncommands:\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(to, "  %-10s%s\n", commands[i].word, commands[i].help);
+		fprintf(to, "  %-17s%s\n", commands[i].word, commands[i].help);
 	fprintf(to, "\noptions:\n"
 	    "  --config FILE     settings (default: dittofs/config.yaml in $XDG_CONFIG_HOME,\n"
 	    "                    else in " DFS_SYSCONFDIR ")\n"
@@ -425,6 +475,7 @@ usage(FILE *to, int code)
 	    "  -f, --foreground  start: stay in the foreground\n"
 	    "  -f, --follow      logs: go on with what comes\n"
 	    "  -n, --lines N     logs: so many of the last lines (100)\n"
+	    "  -o, --output WORD config show: yaml (default) or json\n"
 	    "  --since TIME      logs: none of before, as 2026-01-31T12:00:00Z\n"
 	    "  --pid-file FILE   start, stop, status\n"
 	    "  --log-file FILE   start, logs\n"
@@ -442,6 +493,7 @@ options(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' }, { "quick", required_argument, NULL, 'q' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "follow", no_argument, NULL, 'f' }, { "lines", required_argument, NULL, 'n' },
+		{ "output", required_argument, NULL, 'o' },
 		{ "since", required_argument, NULL, 's' }, { "pid-file", required_argument, NULL, 'p' },
 		{ "log-file", required_argument, NULL, 'l' }, { "force", no_argument, NULL, 'F' },
 		{ "witness", no_argument, NULL, 'w' }, { "namespace", required_argument, NULL, 'N' },
@@ -449,12 +501,13 @@ options(int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "fn:", longs, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "fn:o:", longs, NULL)) != -1)
 		switch (c) {
 		case 'c': opt.config = optarg; break;
 		case 'q': opt.quick = optarg; break;
 		case 'f': opt.foreground = true; break;
 		case 'n': opt.lines = optarg; break;
+		case 'o': opt.output = optarg; break;
 		case 's': opt.since = optarg; break;
 		case 'p': opt.pid_file = optarg; break;
 		case 'l': opt.log_file = optarg; break;
@@ -468,17 +521,39 @@ options(int argc, char **argv)
 	return optind == argc;
 }
 
+/* The command of the words that begin the line, of the most words; how many they are. */
+static int
+command_at(int argc, char **argv, int *nwords)
+{
+	char two[64];
+	int found = -1;
+
+	*nwords = 0;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		snprintf(two, sizeof two, "%.30s %.30s", argv[1], argc > 2 ? argv[2] : "");
+		if (strcmp(two, commands[i].word) == 0) {
+			*nwords = 2;
+			return (int)i;
+		}
+		if (strcmp(argv[1], commands[i].word) == 0) {
+			*nwords = 1;
+			found = (int)i;
+		}
+	}
+	return found;
+}
+
 int
 main(int argc, char **argv)
 {
+	int at, words;
+
 	if (argc < 2)
 		return usage(stderr, 2);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
 		return usage(stdout, 0);
-	if (!options(argc - 1, argv + 1))
+	at = command_at(argc, argv, &words);
+	if (at < 0 || !options(argc - words, argv + words))
 		return usage(stderr, 2);
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(argv[1], commands[i].word) == 0)
-			return commands[i].run();
-	return usage(stderr, 2);
+	return commands[at].run();
 }

@@ -17,6 +17,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/block.h"
+#include "pipeline/block/keys.h"
 #include "pipeline/sync/sync.h"
 
 #include <stdio.h>
@@ -74,6 +75,22 @@ rotate_key(const char *name, uint32_t *version, char *why, size_t why_cap)
 		return ST_NOENT;
 	}
 	st = shares_keys_rotate(s, version, why, why_cap);
+	share_put(&s);
+	return st;
+}
+
+static enum status
+rewrap_keys(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why, size_t why_cap)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	enum status st;
+
+	if (s == NULL) {
+		snprintf(why, why_cap, "it is not open");
+		return ST_NOENT;
+	}
+	st = shares_keys_rewrap(s, rewrapped, why, why_cap);
+	*keys = st == OK ? keys_newest(s->keys) : 0;
 	share_put(&s);
 	return st;
 }
@@ -158,17 +175,9 @@ runs(const char *type)
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
 	.share_blocks = blocks, .drain = drain, .store_try = stores_try,
-	.share_rules = swap_rules,	.share_look = look, .share_rotate = rotate_key, .adapter_set = set_adapter, .adapter_runs = runs,
+	.share_rules = swap_rules,	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
 	.explain = explain_access, .metrics = metrics_write };
-
-static const char *
-secret_of(const struct config *c)
-{
-	const char *env = getenv("DITTOFS_CONTROLPLANE_SECRET");
-
-	return c->jwt_secret[0] == '\0' && env != NULL ? env : c->jwt_secret;
-}
 
 enum status
 plane_start(const struct config *c, uint64_t share_bytes, struct ports *ports, char *why,
@@ -186,7 +195,7 @@ plane_start(const struct config *c, uint64_t share_bytes, struct ports *ports, c
 	snprintf(path, sizeof path, "%s%s", c->db_path[0] ? c->db_path : c->state_dir,
 	    c->db_path[0] ? "" : "/controlplane.db");
 	st = rest_start(&(struct rest_conf){ .host = c->plane_host, .port = (uint16_t)c->plane_port,
-		.db_path = path, .state_dir = c->state_dir, .jwt_secret = secret_of(c),
+		.db_path = path, .state_dir = c->state_dir, .jwt_secret = c->jwt_secret,
 		.tls_cert = c->tls_cert, .tls_key = c->tls_key, .tls_client_ca = c->tls_client_ca,
 		.access_s = c->access_s, .refresh_s = c->refresh_s,
 		.admin_password = getenv("DITTOFS_ADMIN_INITIAL_PASSWORD"),

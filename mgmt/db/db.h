@@ -89,6 +89,10 @@ must_check enum status db_begin(struct db *db, bool write, struct db_conn **cp);
 /* End it: a writer's changes become durable (keep), or are undone. */
 must_check enum status db_end(struct db_conn **cp, bool keep);
 
+/* A number that is another after any change that was kept: what was read in a transaction that began
+ * after it was asked for is what the rows say for as long as it stays. */
+uint64_t db_generation(struct db *db);
+
 /* --- rows --- */
 
 /* NOENT: no such row.  Texts lie in the arena. */

@@ -13,6 +13,7 @@
 #include "pipeline/base/text.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct db_conn {
 struct db {
 	struct mutex mutex;
 	struct cond freed;
+	_Atomic uint64_t generation;	/* how often a writer's changes were kept */
 	struct db_conn conn[1 + DB_READERS];	/* the first writes */
 };
 
@@ -340,6 +342,12 @@ db_begin(struct db *db, bool write, struct db_conn **cp)
 	return OK;
 }
 
+uint64_t
+db_generation(struct db *db)
+{
+	return atomic_load_explicit(&db->generation, memory_order_acquire);
+}
+
 enum status
 db_end(struct db_conn **cp, bool keep)
 {
@@ -350,6 +358,8 @@ db_end(struct db_conn **cp, bool keep)
 		return OK;
 	if (keep || !c->write)
 		st = db_run(c, "COMMIT", NULL);
+	if (keep && c->write)		/* after it: who reads the number first sees no newer rows */
+		atomic_fetch_add_explicit(&c->db->generation, 1, memory_order_release);
 	if ((st != OK || (c->write && !keep)) && !sqlite3_get_autocommit(c->s) &&
 	    db_run(c, "ROLLBACK", NULL) != OK)
 		log_error("db.rollback", F_STR("why", sqlite3_errmsg(c->s)));

@@ -81,7 +81,7 @@ put_field(struct rest_json *out, const struct db_field *f, const struct db_value
 }
 
 struct rest_json *
-rest_row_json(struct rest_call *call, enum db_entity e, const struct db_row *row)
+rest_row_steady(struct rest_call *call, enum db_entity e, const struct db_row *row)
 {
 	struct rest_json *out = rest_json_object();
 
@@ -93,6 +93,16 @@ rest_row_json(struct rest_call *call, enum db_entity e, const struct db_row *row
 	rest_json_put_str(out, "updated_at", row->updated_at);
 	if (rest_hooks_of(e)->show != NULL)
 		rest_hooks_of(e)->show(call, row, out);
+	return out;
+}
+
+struct rest_json *
+rest_row_json(struct rest_call *call, enum db_entity e, const struct db_row *row)
+{
+	struct rest_json *out = rest_row_steady(call, e, row);
+
+	if (rest_hooks_of(e)->live != NULL)
+		rest_hooks_of(e)->live(row, out);
 	return out;
 }
 
@@ -361,78 +371,6 @@ match(struct rest_call *call, const struct db_row *row)
 }
 
 /* --- the handlers --- */
-
-struct page {
-	struct rest_call *call;
-	enum db_entity entity;
-	struct rest_json *list;
-	int limit, seen;
-	char last[300];
-};
-
-static void
-add_row(const struct db_row *row, void *arg)
-{
-	struct page *p = arg;
-
-	if (p->seen++ >= p->limit)
-		return;
-	rest_json_add(p->list, rest_row_json(p->call, p->entity, row));
-	snprintf(p->last, sizeof p->last, "%s", rest_row_key(p->entity, row));
-}
-
-static void
-add_next(struct page *p)
-{
-	struct text t = text_of(p->call->re->link, sizeof p->call->re->link);
-
-	text_addf(&t, "<%.200s?limit=%d&after=", p->call->rq->path, p->limit);
-	for (const char *s = p->last; *s != '\0'; s++)
-		if (strchr("/?&=#%<>\" +", *s) != NULL)
-			text_addf(&t, "%%%02X", (unsigned char)*s);
-		else
-			text_addn(&t, s, 1);
-	text_add(&t, ">; rel=\"next\"");
-	if (t.cut)
-		p->call->re->link[0] = '\0';
-}
-
-void
-rest_do_list(struct rest_call *call)
-{
-	enum db_entity e = (enum db_entity)call->route->entity;
-	struct page p = { .call = call, .entity = e, .limit = REST_PAGE_MAX - 1 };
-	const char *limit = rest_query(call, "limit");
-	struct db_list what = { .after = rest_query(call, "after") };
-	struct db_row parent;
-	uint64_t n;
-	enum status st;
-
-	if (limit != NULL && !text_u64(limit, 1, REST_PAGE_MAX - 1, &n)) {
-		rest_invalid_field(call, "limit", "must be from 1 to %d", REST_PAGE_MAX - 1);
-		return;
-	}
-	p.limit = limit != NULL ? (int)n : p.limit;
-	what.limit = p.limit + 1;
-	if (e == DB_IDMAP)
-		what.scope = rest_query(call, "provider");
-	else if (db_entity[e].scope != NULL) {
-		if (!rest_row_find(call, e == DB_GRANT ? DB_SHARE : e == DB_MEMBER ? DB_GROUP :
-		    DB_NETGROUP, &parent))
-			return;
-		what.scope = call->arg[0];
-	}
-	p.list = rest_json_array();
-	st = db_list(call->conn, e, &what, &call->arena, add_row, &p);
-	if (st != OK) {
-		rest_json_free(p.list);
-		rest_status(call, st, db_entity[e].noun, "list");
-		return;
-	}
-	if (p.seen > p.limit)
-		add_next(&p);
-	rest_json_reply(call, 200, p.list);
-}
 
 void
 rest_do_get(struct rest_call *call)

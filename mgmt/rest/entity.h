@@ -10,12 +10,14 @@
 /* Each may be NULL.  False: the problem is said, nothing of the request is kept. */
 struct rest_hooks {
 	void (*show)(struct rest_call *call, const struct db_row *row, struct rest_json *out);
+	void (*live)(const struct db_row *row, struct rest_json *out);	/* what no row says */
 	bool (*creating)(struct rest_call *call, struct db_row *row);
 	bool (*created)(struct rest_call *call, const struct db_row *row);
 	bool (*updating)(struct rest_call *call, const struct db_row *old, struct db_row *change);
 	bool (*updated)(struct rest_call *call, const struct db_row *old, const struct db_row *now);
 	bool (*removing)(struct rest_call *call, const struct db_row *old);
 	bool (*removed)(struct rest_call *call, const struct db_row *old);
+	bool steady;			/* show adds only what rows say: a list of them may be kept */
 	const char *const *extras;	/* members of the body that hooks read, NULL-terminated */
 };
 
@@ -25,8 +27,13 @@ extern const struct rest_hooks rest_user_hooks, rest_group_hooks, rest_member_ho
 
 const struct rest_hooks *rest_hooks_of(enum db_entity e);
 
-/* The row as JSON, hooks included. */
+/* The row as JSON, hooks included; and without what no row says. */
 struct rest_json *rest_row_json(struct rest_call *call, enum db_entity e, const struct db_row *row);
+struct rest_json *rest_row_steady(struct rest_call *call, enum db_entity e, const struct db_row *row);
+
+/* Answer a list as it was rendered before, where no row has changed since; false: it is not kept. */
+bool rest_list_known(struct rest_call *call);
+void rest_lists_drop(void);		/* no request is on its way */
 
 /* The row that the path names, by key or id; false: said that there is none. */
 bool rest_row_find(struct rest_call *call, enum db_entity e, struct db_row *row);

@@ -26,18 +26,25 @@ refuse(struct rest_call *call, const char *code, const char *detail)
 	rest_problem(call, 401, code, "log in again: dfsctl login", "%s", detail);
 }
 
-/* The claims of the request's token, if it is an access token of ours in its time. */
-static struct rest_json *
-claims_of(struct rest_call *call)
+/* NULL: said that there is none. */
+static const char *
+token_of(struct rest_call *call)
 {
-	const char *header = call->rq->authorization, *type, *issuer;
-	struct rest_json *j;
+	const char *header = call->rq->authorization;
 
-	if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0) {
-		refuse(call, "no_token", "this needs a token");
-		return NULL;
-	}
-	j = rest_jwt_open(header + 7, rest_state.jwt_key);
+	if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0)
+		return header + 7;
+	refuse(call, "no_token", "this needs a token");
+	return NULL;
+}
+
+/* The claims of a token, if it is an access token of ours in its time. */
+static struct rest_json *
+claims_of(struct rest_call *call, const char *token)
+{
+	struct rest_json *j = rest_jwt_open(token, rest_state.jwt_key);
+	const char *type, *issuer;
+
 	if (j == NULL) {
 		refuse(call, "bad_token", "the token is not one of this server's");
 		return NULL;
@@ -55,9 +62,9 @@ claims_of(struct rest_call *call)
 	return NULL;
 }
 
-/* What the database says about the claims' user and session now. */
+/* What the database says about the claims' user and session now, and until when that holds. */
 static bool
-still_true(struct rest_call *call, struct db_conn *c, const struct rest_json *claims)
+still_true(struct rest_call *call, struct db_conn *c, const struct rest_json *claims, int64_t *until_s)
 {
 	const char *user = rest_json_get_str(claims, "sub"), *sid = rest_json_get_str(claims, "sid");
 	const struct rest_json *epoch = rest_json_get(claims, "epoch");
@@ -81,6 +88,7 @@ still_true(struct rest_call *call, struct db_conn *c, const struct rest_json *cl
 	snprintf(call->who.session, sizeof call->who.session, "%s", sid);
 	snprintf(call->who.id, sizeof call->who.id, "%s", l.id);
 	call->who.must_change = l.must_change;
+	*until_s = MIN(s.expires_at, rest_json_int(rest_json_get(claims, "exp")));
 	return true;
 }
 
@@ -112,27 +120,41 @@ role_ok(struct rest_call *call)
 	return false;
 }
 
-bool
-rest_guard(struct rest_call *call)
+/* Whose token it is, by the token and the database. */
+static bool
+look(struct rest_call *call, const char *token, uint64_t generation)
 {
-	struct rest_json *claims;
+	struct rest_json *claims = claims_of(call, token);
+	int64_t until_s = 0;
 	struct db_conn *c;
 	enum status st;
 	bool ok;
 
-	if (call->route->role == REST_PUBLIC)
-		return true;
-	claims = claims_of(call);
 	if (claims == NULL)
 		return false;
 	st = db_begin(rest_state.db, false, &c);
 	if (st != OK)
 		rest_status(call, st, "the control database", "");
-	ok = st == OK && still_true(call, c, claims);
+	ok = st == OK && still_true(call, c, claims, &until_s);
 	if (st == OK && db_end(&c, false) != OK)
 		ok = false;
 	rest_json_free(claims);
-	if (!ok)
+	if (ok)
+		rest_known_keep(token, generation, until_s, &call->who);
+	return ok;
+}
+
+bool
+rest_guard(struct rest_call *call)
+{
+	uint64_t generation = db_generation(rest_state.db);
+	const char *token;
+
+	if (call->route->role == REST_PUBLIC)
+		return true;
+	token = token_of(call);
+	if (token == NULL || (!rest_known_find(token, generation, now_s(), &call->who) &&
+	    !look(call, token, generation)))
 		return false;
 	if (call->who.must_change && !(call->route->flags & REST_EARLY)) {
 		rest_problem(call, 403, "must_change_password",

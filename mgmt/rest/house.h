@@ -20,6 +20,7 @@ struct sync_remote;
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
 	uint64_t used_bytes, files, dirty_bytes, disk_free;
+	uint64_t look_ns;		/* how long looking took: rest_live_look */
 };
 
 enum { REST_ADDRESS_TEXT = 46, REST_PATH_TEXT = 256 };
@@ -99,6 +100,10 @@ struct rest_house {
 	enum status (*explain)(const struct rest_explain *ask, struct rest_explained *out);
 
 	void (*metrics)(struct text *page);	/* Prometheus text */
+
+	/* Its keys, wrapped anew by the key-encrypting key of now: how many, of how many.  As rotate. */
+	enum status (*share_rewrap)(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why,
+	    size_t why_cap);
 };
 
 #endif

@@ -83,6 +83,8 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 	if (st == OK && *remote != '\0')
 		st = rest_remote_spec(c, remote, arena, &spec, why, why_cap);
 	if (st == OK)
+		st = store_spec_inherit(*remote != '\0' ? &spec : NULL, conf, why, why_cap);
+	if (st == OK)
 		st = db_share_rules(c, share, conf, &rules);
 	if (st == OK)
 		st = rest_state.conf.house->share_open(conf, rules, *remote != '\0' ? &spec : NULL, why,
@@ -104,22 +106,28 @@ rest_live_close(const char *name)
 	return st == ST_NOENT ? OK : st;
 }
 
+void
+rest_live_look(const struct db_row *share, struct rest_share_state *s)
+{
+	uint64_t start = clock_mono_ns();
+
+	rest_state.conf.house->share_look(db_text(DB_SHARE, share, "name"), s);
+	s->look_ns = clock_mono_ns() - start;
+}
+
 struct rest_json *
-rest_live_status(const struct db_row *share)
+rest_live_status(const struct db_row *share, const struct rest_share_state *s)
 {
 	const char *name = db_text(DB_SHARE, share, "name"), *word = "healthy";
 	struct rest_json *out = rest_json_object();
-	struct rest_share_state s = { 0 };
-	uint64_t start = clock_mono_ns();
 	char message[300] = "", now[DB_TIME_TEXT];
 
-	rest_state.conf.house->share_look(name, &s);
 	if (db_num(DB_SHARE, share, "enabled") == 0)
 		word = "disabled";
-	else if (!s.open) {
+	else if (!s->open) {
 		word = "unhealthy";
 		why_of(name, message, sizeof message);
-	} else if (!s.well) {
+	} else if (!s->well) {
 		word = "unhealthy";
 		snprintf(message, sizeof message, "its journal takes no more entries; "
 		    "see the log, then disable and enable it");
@@ -128,7 +136,7 @@ rest_live_status(const struct db_row *share)
 	rest_json_put_str(out, "status", word);
 	rest_json_put_str(out, "message", message);
 	rest_json_put_str(out, "checked_at", now);
-	rest_json_put_int(out, "latency_ms", (int64_t)((clock_mono_ns() - start) / NS_PER_MS));
+	rest_json_put_int(out, "latency_ms", (int64_t)(s->look_ns / NS_PER_MS));
 	return out;
 }
 

@@ -13,8 +13,11 @@ must_check enum status rest_live_open(struct db_conn *c, struct arena *arena,
     const struct db_row *share, char *why, size_t why_cap);
 must_check enum status rest_live_close(const char *name);
 
-/* {status, message, checked_at, latency_ms} */
-struct rest_json *rest_live_status(const struct db_row *share);
+/* The share as it is now. */
+void rest_live_look(const struct db_row *share, struct rest_share_state *s);
+
+/* {status, message, checked_at, latency_ms}, of a share that was seen like that just now */
+struct rest_json *rest_live_status(const struct db_row *share, const struct rest_share_state *s);
 
 /*
  * Who may do what on shares that serve follows the rows within the transaction that changes them:

@@ -212,7 +212,7 @@ member_changed(struct rest_call *call, const struct db_row *row)
 	return rest_live_netgroup(call, db_text(DB_NETGROUP_MEMBER, row, "netgroup"));
 }
 
-const struct rest_hooks rest_netgroup_hooks = { .show = netgroup_show,
+const struct rest_hooks rest_netgroup_hooks = { .show = netgroup_show, .steady = true,
 	.removing = netgroup_removing, .extras = netgroup_extras };
 const struct rest_hooks rest_netgroup_member_hooks = { .creating = member_creating,
 	.created = member_changed, .removed = member_changed };

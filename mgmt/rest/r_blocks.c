@@ -32,6 +32,8 @@ blocks_json(const char *name, const struct sync_remote *r)
 	rest_json_put_int(j, "failed_syncs", (int64_t)r->retries);
 	rest_json_put_int(j, "deleted", (int64_t)r->deleted);
 	rest_json_put_int(j, "damaged", (int64_t)r->damaged);
+	rest_json_put_int(j, "keys", (int64_t)r->keys);
+	rest_json_put_int(j, "keys_in_remote", (int64_t)r->keys_remote);
 	rest_json_put_str(j, "last_error", r->text);
 	return j;
 }

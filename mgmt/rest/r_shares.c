@@ -4,6 +4,9 @@
  */
 #include "mgmt/rest/live.h"
 
+#include "mgmt/rest/remote.h"
+#include "mgmt/shares/words.h"
+
 #include "pipeline/base/log.h"
 
 #include <string.h>
@@ -49,15 +52,20 @@ put_store_id(struct rest_call *call, enum db_entity e, const struct db_row *shar
 static void
 share_show(struct rest_call *call, const struct db_row *row, struct rest_json *out)
 {
-	struct rest_share_state s = { 0 };
-
 	put_store_id(call, DB_META_STORE, row, "metadata_store", "metadata_store_id", out);
 	put_store_id(call, DB_LOCAL_STORE, row, "local_block_store", "local_block_store_id", out);
 	put_store_id(call, DB_REMOTE_STORE, row, "remote_block_store", "remote_block_store_id", out);
-	rest_state.conf.house->share_look(db_text(DB_SHARE, row, "name"), &s);
+}
+
+static void
+share_live(const struct db_row *row, struct rest_json *out)
+{
+	struct rest_share_state s = { 0 };
+
+	rest_live_look(row, &s);
 	rest_json_put_int(out, "used_bytes", (int64_t)s.used_bytes);
 	rest_json_put_int(out, "files", (int64_t)s.files);
-	rest_json_put(out, "status", rest_live_status(row));
+	rest_json_put(out, "status", rest_live_status(row, &s));
 }
 
 /* --- creation --- */
@@ -97,6 +105,29 @@ set_owner(struct rest_call *call, struct db_row *share)
 	return true;
 }
 
+/* What the store asks of its shares is written down where the share does not say: it is settled then. */
+static bool
+inherit(struct rest_call *call, struct db_row *row, const char *remote)
+{
+	struct db_value *encryption = &row->v[db_field_at(DB_SHARE, "encryption")];
+	struct db_value *compression = &row->v[db_field_at(DB_SHARE, "compression")];
+	struct store_spec spec;
+	char why[300] = "";
+	enum status st = rest_remote_spec(call->conn, remote, &call->arena, &spec, why, sizeof why);
+
+	if (st != OK)
+		return rest_invalid_field(call, "remote_block_store", "%s", why);
+	if (encryption->is == DB_TEXT && strcmp(encryption->text, "none") == 0 && spec.encryption != 0)
+		return rest_invalid_field(call, "encryption", "its remote store %s asks for %s, and a share "
+		    "may not do with less: leave it out, or name another cipher", remote,
+		    shares_encryption_word(spec.encryption));
+	if (encryption->is != DB_TEXT)
+		db_set_text(DB_SHARE, row, "encryption", shares_encryption_word(spec.encryption));
+	if (compression->is != DB_TEXT)
+		db_set_text(DB_SHARE, row, "compression", shares_compression_word(spec.compression));
+	return true;
+}
+
 static bool
 share_creating(struct rest_call *call, struct db_row *row)
 {
@@ -115,7 +146,8 @@ share_creating(struct rest_call *call, struct db_row *row)
 		    "a block store in memory needs a metadata store in memory beside it");
 	if (remote == NULL || *remote == '\0')
 		return set_owner(call, row);
-	if (!resolve(call, row, DB_REMOTE_STORE, "remote_block_store", "remote_block_store_id", &far))
+	if (!resolve(call, row, DB_REMOTE_STORE, "remote_block_store", "remote_block_store_id", &far) ||
+	    !inherit(call, row, db_text(DB_REMOTE_STORE, &far, "name")))
 		return false;
 	if (strcmp(db_text(DB_REMOTE_STORE, &far, "type"), "memory") == 0 &&
 	    strcmp(db_text(DB_META_STORE, &meta, "type"), "memory") != 0)
@@ -212,7 +244,8 @@ share_removing(struct rest_call *call, const struct db_row *old)
 	return false;
 }
 
-const struct rest_hooks rest_share_hooks = { .show = share_show, .creating = share_creating,
+const struct rest_hooks rest_share_hooks = { .show = share_show, .live = share_live, .steady = true,
+	.creating = share_creating,
 	.created = share_created, .updating = share_updating, .updated = share_updated,
 	.removing = share_removing, .extras = extras };
 
@@ -263,20 +296,21 @@ rest_do_share_disable(struct rest_call *call)
 void
 rest_do_share_status(struct rest_call *call)
 {
+	struct rest_share_state s = { 0 };
 	struct db_row row;
 
-	if (rest_row_find(call, DB_SHARE, &row))
-		rest_json_reply(call, 200, rest_live_status(&row));
+	if (!rest_row_find(call, DB_SHARE, &row))
+		return;
+	rest_live_look(&row, &s);
+	rest_json_reply(call, 200, rest_live_status(&row, &s));
 }
 
 static void
-version_reply(struct rest_call *call, const char *name, uint32_t version)
+keys_refused(struct rest_call *call, enum status st, const char *name, const char *why)
 {
-	struct rest_json *out = rest_json_object();
-
-	rest_json_put_str(out, "name", name);
-	rest_json_put_int(out, "key_version", version);
-	rest_json_reply(call, 200, out);
+	rest_problem(call, st == ST_INVAL || st == ST_NOENT ? 409 : 503, "key_not_changed",
+	    "mend what it names, then try again", "the share \"%s\" keeps its keys as they are: %s",
+	    name, why[0] ? why : status_text(st));
 }
 
 void
@@ -285,6 +319,7 @@ rest_do_share_rotate_key(struct rest_call *call)
 	char why[400] = "";
 	struct db_row row;
 	uint32_t version;
+	struct rest_json *out;
 	const char *name;
 	enum status st;
 
@@ -292,10 +327,37 @@ rest_do_share_rotate_key(struct rest_call *call)
 		return;
 	name = db_text(DB_SHARE, &row, "name");
 	st = rest_state.conf.house->share_rotate(name, &version, why, sizeof why);
-	if (st == OK)
-		version_reply(call, name, version);
-	else
-		rest_problem(call, st == ST_INVAL || st == ST_NOENT ? 409 : 503, "key_not_changed",
-		    "mend what it names, then try again", "the share \"%s\" keeps its key: %s", name,
-		    why[0] ? why : status_text(st));
+	if (st != OK) {
+		keys_refused(call, st, name, why);
+		return;
+	}
+	out = rest_json_object();
+	rest_json_put_str(out, "name", name);
+	rest_json_put_int(out, "key_version", version);
+	rest_json_reply(call, 200, out);
+}
+
+void
+rest_do_share_rewrap_keys(struct rest_call *call)
+{
+	uint32_t rewrapped, keys;
+	char why[400] = "";
+	struct rest_json *out;
+	struct db_row row;
+	const char *name;
+	enum status st;
+
+	if (!rest_row_find(call, DB_SHARE, &row))
+		return;
+	name = db_text(DB_SHARE, &row, "name");
+	st = rest_state.conf.house->share_rewrap(name, &rewrapped, &keys, why, sizeof why);
+	if (st != OK) {
+		keys_refused(call, st, name, why);
+		return;
+	}
+	out = rest_json_object();
+	rest_json_put_str(out, "name", name);
+	rest_json_put_int(out, "rewrapped", rewrapped);
+	rest_json_put_int(out, "keys", keys);
+	rest_json_reply(call, 200, out);
 }

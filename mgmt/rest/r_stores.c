@@ -137,6 +137,17 @@ set_path(struct config *c, struct db_row *row)
 	return true;
 }
 
+/* What the gateway itself takes from it. */
+static bool
+remote_ok(struct rest_call *call, const char *name, const char *type, const char *config)
+{
+	struct store_spec spec;
+	char why[300] = "";
+
+	return rest_remote_read(name, type, config, &call->arena, &spec, why, sizeof why) == OK ||
+	    rest_invalid_field(call, "config", "%s", why);
+}
+
 /* The config of row, held to the type of what it is; old: the config before, for secrets. */
 static bool
 config_check(struct rest_call *call, enum db_entity e, struct db_row *row, const struct db_row *is,
@@ -164,7 +175,7 @@ config_check(struct rest_call *call, enum db_entity e, struct db_row *row, const
 	rest_json_free(before);
 	if (c.ok && v->text == NULL)
 		return rest_invalid_field(call, "config", "is too large");
-	return c.ok;
+	return c.ok && (e != DB_REMOTE_STORE || remote_ok(call, c.store, c.type, v->text));
 }
 
 /* --- hooks --- */
@@ -206,7 +217,7 @@ updating(struct rest_call *call, enum db_entity e, const struct db_row *old, str
 	enum status st = db_count(call->conn, DB_SHARE, column, name, &used);
 
 	if (st == OK && used > 0)
-		rest_problem(call, 409, "in_use", "remove the share, or name another store",
+		rest_problem(call, 409, "in_use", "remove the shares first, or name another store for new ones",
 		    "the %s \"%s\" is used by %lld share(s) and does not change under them",
 		    db_entity[e].noun, name, (long long)used);
 	else if (st != OK)

@@ -238,7 +238,7 @@ user_removing(struct rest_call *call, const struct db_row *old)
 	return st == OK;
 }
 
-const struct rest_hooks rest_user_hooks = { .show = user_show, .creating = user_creating,
+const struct rest_hooks rest_user_hooks = { .show = user_show, .steady = true, .creating = user_creating,
 	.created = user_created, .updating = user_updating, .updated = user_updated,
 	.removing = user_removing, .removed = rules_after, .extras = user_extras };
 
@@ -335,7 +335,7 @@ group_removing(struct rest_call *call, const struct db_row *old)
 	return st == OK;
 }
 
-const struct rest_hooks rest_group_hooks = { .show = group_show, .creating = group_creating,
+const struct rest_hooks rest_group_hooks = { .show = group_show, .steady = true, .creating = group_creating,
 	.updating = group_updating, .updated = rules_after_change, .removing = group_removing,
 	.removed = rules_after, .extras = group_extras };
 const struct rest_hooks rest_member_hooks = { .created = rules_after, .removed = rules_after };

@@ -62,14 +62,17 @@ read_option(const char *key, const struct rest_json *j, void *arg)
 	struct store_spec *spec = r->spec;
 	const char *name, *value;
 
-	if (strcmp(key, "parallel_uploads") == 0) {
-		spec->uploads = rest_json_kind(j) == REST_INT ? (uint32_t)rest_json_int(j) : 0;
-		return true;
-	}
 	if (rest_json_kind(j) == REST_STRING && rest_json_str(j)[0] == '\0')
 		return true;			/* left out */
 	name = arena_copy(r->arena, key, strlen(key));
 	value = plain_of(r, key, j);
+	if (r->st == OK && value != NULL) {
+		enum status st = store_spec_set(spec, key, value, r->why, r->why_cap);
+
+		if (st == OK)
+			return true;
+		r->st = st == ST_NOENT ? OK : st;
+	}
 	if (r->st == OK && (name == NULL || value == NULL || spec->noptions == STORE_SPEC_OPTIONS)) {
 		r->st = ST_RESOURCE;
 		snprintf(r->why, r->why_cap, "the remote store %s has too many options", spec->name);
@@ -79,22 +82,30 @@ read_option(const char *key, const struct rest_json *j, void *arg)
 	return r->st == OK;
 }
 
-static enum status
-spec_of_row(const struct db_row *row, struct arena *arena, struct store_spec *spec, char *why,
-    size_t why_cap)
+enum status
+rest_remote_read(const char *name, const char *kind, const char *config, struct arena *arena,
+    struct store_spec *spec, char *why, size_t why_cap)
 {
 	struct reading r = { .spec = spec, .arena = arena, .why = why, .why_cap = why_cap };
-	const char *config = db_text(DB_REMOTE_STORE, row, "config");
 	struct rest_json *j = rest_json_parse(config, strlen(config), why, why_cap);
 
 	*spec = (struct store_spec){ .noptions = 0 };
-	snprintf(spec->name, sizeof spec->name, "%s", db_text(DB_REMOTE_STORE, row, "name"));
-	snprintf(spec->kind, sizeof spec->kind, "%s", db_text(DB_REMOTE_STORE, row, "type"));
+	snprintf(spec->name, sizeof spec->name, "%s", name);
+	snprintf(spec->kind, sizeof spec->kind, "%s", kind);
 	if (j == NULL)
 		return ST_CORRUPT;
 	rest_json_each(j, read_option, &r);
 	rest_json_free(j);
 	return r.st;
+}
+
+static enum status
+spec_of_row(const struct db_row *row, struct arena *arena, struct store_spec *spec, char *why,
+    size_t why_cap)
+{
+	return rest_remote_read(db_text(DB_REMOTE_STORE, row, "name"),
+	    db_text(DB_REMOTE_STORE, row, "type"), db_text(DB_REMOTE_STORE, row, "config"), arena, spec,
+	    why, why_cap);
 }
 
 enum status

@@ -10,6 +10,10 @@
 /* Is that option of a store a secret? */
 bool rest_option_secret(const char *key);
 
+/* A remote store as a row's columns say it; INVAL: an option that is none, which why names. */
+must_check enum status rest_remote_read(const char *name, const char *kind, const char *config,
+    struct arena *arena, struct store_spec *spec, char *why, size_t why_cap);
+
 /* A remote store by its name, its secrets opened into the arena; why: what is wrong. */
 must_check enum status rest_remote_spec(struct db_conn *c, const char *name, struct arena *arena,
     struct store_spec *spec, char *why, size_t why_cap);

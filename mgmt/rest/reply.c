@@ -116,6 +116,18 @@ rest_json_reply(struct rest_call *call, int http, struct rest_json *j)
 }
 
 void
+rest_text_reply(struct rest_call *call, int http, char *json, size_t len)
+{
+	struct rest_reply *re = call->re;
+
+	free(re->body);
+	re->code = http;
+	re->type = "application/json";
+	re->body = json;
+	re->len = len;
+}
+
+void
 rest_no_content(struct rest_call *call)
 {
 	free(call->re->body);

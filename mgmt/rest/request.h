@@ -55,6 +55,7 @@ struct rest_call {
 	char hash[128];			/* of the password in the body, where the route says so */
 	struct arena arena;
 	struct db_conn *conn;		/* begun as the route says */
+	uint64_t generation;		/* db.h's, of before conn was begun */
 	struct rest_who who;
 	struct rest_memo memo[REST_MEMOS];
 	struct rest_undo *undo;		/* live.h: rules that were in force before this call */
@@ -76,6 +77,7 @@ void rest_status(struct rest_call *call, enum status st, const char *noun, const
 void rest_invalid(struct rest_call *call, struct rest_json *errors);
 
 void rest_json_reply(struct rest_call *call, int http, struct rest_json *j);	/* taken */
+void rest_text_reply(struct rest_call *call, int http, char *json, size_t len);	/* taken */
 void rest_no_content(struct rest_call *call);
 void rest_etag(struct rest_call *call, int64_t version);
 

@@ -193,6 +193,9 @@ run(struct rest_call *call)
 {
 	enum rest_begin begin = call->route->begin;
 
+	call->generation = db_generation(rest_state.db);
+	if (call->route->flags & REST_LIST && rest_list_known(call))
+		return;
 	if (begin != REST_BEGIN_NONE) {
 		enum status st = db_begin(rest_state.db, begin == REST_BEGIN_WRITE, &call->conn);
 

@@ -136,6 +136,7 @@ rest_start(const struct rest_conf *conf, struct rest_started *out, char *why, si
 	rest_state = (struct rest_state){ .conf = *conf,
 		.started_wall_s = clock_wall_ns() / NS_PER_S };
 	rest_limit_start();
+	rest_known_start();
 	rest_live_start();
 	why[0] = '\0';
 	st = db_open(conf->db_path, &rest_state.db, why, why_cap);
@@ -160,6 +161,7 @@ rest_stop(void)
 	if (rest_state.db == NULL)
 		return;
 	rest_server_stop();
+	rest_lists_drop();
 	db_close(&rest_state.db);
 	free(rest_state.openapi);
 	secret_wipe(rest_state.jwt_key, sizeof rest_state.jwt_key);

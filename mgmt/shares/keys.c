@@ -40,18 +40,30 @@ is_set(const char *s)
 	return s != NULL && s[0] != '\0';
 }
 
+/* Whom the share names, which a store that it is on may have told it; else the daemon's. */
 static enum status
-keyring_open(struct keyring **kp, char *why, size_t why_cap)
+keyring_open(const struct share *s, struct keyring **kp, char *why, size_t why_cap)
 {
-	if (is_set(secrets.key_file))
-		return keyring_file_open(secrets.key_file, kp, why, why_cap);
-	if (is_set(secrets.passphrase_file))
-		return keyring_passphrase_open(secrets.passphrase_file, NULL, NULL, kp, why, why_cap);
-	if (is_set(secrets.passphrase))
-		return keyring_passphrase_open(NULL, secrets.passphrase, NULL, kp, why, why_cap);
+	const struct share_conf *c = &s->conf;
+	struct shares_secrets own = { c->key_file, c->passphrase_file,
+		is_set(c->passphrase_env) ? getenv(c->passphrase_env) : NULL };
+	bool named = is_set(c->key_file) || is_set(c->passphrase_file) || is_set(c->passphrase_env);
+	const struct shares_secrets *from = named ? &own : &secrets;
+
+	if (is_set(from->key_file))
+		return keyring_file_open(from->key_file, kp, why, why_cap);
+	if (is_set(from->passphrase_file))
+		return keyring_passphrase_open(from->passphrase_file, NULL, NULL, kp, why, why_cap);
+	if (is_set(from->passphrase))
+		return keyring_passphrase_open(NULL, from->passphrase, NULL, kp, why, why_cap);
+	if (named) {
+		snprintf(why, why_cap, "its store takes a passphrase from the variable %s, which the "
+		    "daemon's environment has not", c->passphrase_env);
+		return ST_NOKEY;
+	}
 	snprintf(why, why_cap, "it encrypts, and no key is set: set encryption.key_file (a line made by "
-	    "openssl rand -hex 32, mode 0600), encryption.passphrase_file, or "
-	    "DITTOFS_ENCRYPTION_PASSPHRASE");
+	    "openssl rand -hex 32, mode 0600), encryption.passphrase_file, "
+	    "DITTOFS_ENCRYPTION_PASSPHRASE, or a key file of its remote store");
 	return ST_NOKEY;
 }
 
@@ -132,6 +144,27 @@ file_write(const char *dir, const struct keys_row *row, char *why, size_t why_ca
 	return st;
 }
 
+/* --- the copy for the remote store --- */
+
+/* A version as an object: a row of that one alone, as the file has it. */
+static void
+object_set(struct share *s, const struct keys_row *row, uint32_t version)
+{
+	struct keys_row *one = xcalloc(1, sizeof *one);
+	uint8_t bytes[KEYS_WRAPPED_MAX];
+	struct writer w = writer_of(bytes, sizeof bytes);
+
+	one->aead = row->aead;
+	memcpy(one->share_id, row->share_id, sizeof one->share_id);
+	one->n = 1;
+	one->v[0] = row->v[version - 1];
+	rec_keys_encode(&w, one);
+	write_le32(&w, crc32c(0, bytes, w.len));
+	assert(writer_ok(&w));
+	keys_wrapped_set(s->keys, version, slice_of(bytes, (uint32_t)w.len));
+	free(one);
+}
+
 /* --- making, opening, changing --- */
 
 /* One more key: made, wrapped into row, and given out. */
@@ -177,7 +210,7 @@ make_lasting(struct share *s, uint8_t key[SHARE_KEY_BYTES], char *why, size_t wh
 {
 	struct keys_row *row = xcalloc(1, sizeof *row);
 	struct keyring *kr = NULL;
-	enum status st = keyring_open(&kr, why, why_cap);
+	enum status st = keyring_open(s, &kr, why, why_cap);
 
 	row->aead = s->conf.encryption;
 	memcpy(row->share_id, s->row.share_id, sizeof row->share_id);
@@ -187,6 +220,8 @@ make_lasting(struct share *s, uint8_t key[SHARE_KEY_BYTES], char *why, size_t wh
 		st = file_write(s->conf.dir, row, why, why_cap);
 	if (st == OK)
 		st = adopt(s, row->aead, 1, key);
+	if (st == OK)
+		object_set(s, row, 1);
 	if (kr != NULL)
 		kr->ops->close(kr);
 	free(row);
@@ -205,12 +240,14 @@ shares_keys_make(struct share *s, char *why, size_t why_cap)
 	return st;
 }
 
-/* All of them; *stale: some have to be wrapped anew, which they are in row. */
+/* All of them, those that are known already as well; how many had to be wrapped anew, which they are
+ * in row. */
 static enum status
-open_rows(struct share *s, struct keyring *kr, struct keys_row *row, bool *stale, char *why,
+open_rows(struct share *s, struct keyring *kr, struct keys_row *row, uint32_t *stale, char *why,
     size_t why_cap)
 {
 	uint8_t aead = s->conf.encryption != 0 ? s->conf.encryption : row->aead;
+	uint32_t known = s->keys != NULL ? keys_newest(s->keys) : 0;
 	uint8_t key[SHARE_KEY_BYTES], bytes[BOUND_BYTES];
 	enum status st = OK;
 
@@ -221,43 +258,74 @@ open_rows(struct share *s, struct keyring *kr, struct keys_row *row, bool *stale
 		st = kr->ops->unwrap(kr, &bound, &row->v[i], key, &old, why, why_cap);
 		if (st == OK && old)
 			st = kr->ops->wrap(kr, &bound, key, &row->v[i]);
-		if (st == OK)
+		if (st == OK && i >= known)
 			st = adopt(s, aead, i + 1, key);
-		*stale |= old;
+		*stale += old;
 	}
 	secret_wipe(key, sizeof key);
 	return st;
 }
 
-enum status
-shares_keys_open(struct share *s, char *why, size_t why_cap)
+/* Open what the file has; what was wrapped by an older secret goes back wrapped anew, before anyone
+ * sends it anywhere. */
+static enum status
+open_file(struct share *s, uint32_t *stale, char *why, size_t why_cap)
 {
 	struct keys_row *row = xcalloc(1, sizeof *row);
 	struct keyring *kr = NULL;
-	bool stale = false;
 	enum status st = file_read(s->conf.dir, row, why, why_cap);
+
+	*stale = 0;
 
 	if (st == OK && memcmp(row->share_id, s->row.share_id, sizeof row->share_id) != 0) {
 		snprintf(why, why_cap, "%s/keys is another share's", s->conf.dir);
 		st = ST_MISMATCH;
 	}
 	if (st == OK)
-		st = keyring_open(&kr, why, why_cap);
+		st = keyring_open(s, &kr, why, why_cap);
 	if (st == OK)
-		st = open_rows(s, kr, row, &stale, why, why_cap);
-	if (st == OK && stale) {
+		st = open_rows(s, kr, row, stale, why, why_cap);
+	if (st == OK && *stale > 0) {
 		st = file_write(s->conf.dir, row, why, why_cap);
-		log_info("keys.rewrapped", F_STR("share", s->conf.name), F_U64("keys", row->n),
+		log_info("keys.rewrapped", F_STR("share", s->conf.name), F_U64("keys", *stale),
 		    F_STR("status", status_name(st)));
 	}
-	if (st == OK)
-		keys_digest(s->keys, s->row.digest_key);
-	else
-		keys_free(&s->keys);
+	for (uint32_t v = 1; st == OK && v <= row->n; v++)
+		if (*stale > 0 || keys_wrapped(s->keys, v).len == 0)
+			object_set(s, row, v);
 	if (kr != NULL)
 		kr->ops->close(kr);
 	free(row);
 	return st;
+}
+
+enum status
+shares_keys_open(struct share *s, char *why, size_t why_cap)
+{
+	uint32_t stale;
+	enum status st = open_file(s, &stale, why, why_cap);
+
+	if (st == OK)
+		keys_digest(s->keys, s->row.digest_key);
+	else
+		keys_free(&s->keys);
+	return st;
+}
+
+static enum status
+does_not_encrypt(char *why, size_t why_cap)
+{
+	snprintf(why, why_cap, "it does not encrypt");
+	return ST_INVAL;
+}
+
+enum status
+shares_keys_rewrap(struct share *s, uint32_t *rewrapped, char *why, size_t why_cap)
+{
+	if (s->keys == NULL)
+		return does_not_encrypt(why, why_cap);
+	*rewrapped = 0;
+	return lasting(s) ? open_file(s, rewrapped, why, why_cap) : OK;
 }
 
 enum status
@@ -284,11 +352,13 @@ rotate_lasting(struct share *s, uint8_t key[SHARE_KEY_BYTES], char *why, size_t 
 		st = ST_MISMATCH;
 	}
 	if (st == OK)
-		st = keyring_open(&kr, why, why_cap);
+		st = keyring_open(s, &kr, why, why_cap);
 	if (st == OK)
 		st = key_make(kr, row, key);
 	if (st == OK)
 		st = file_write(s->conf.dir, row, why, why_cap);
+	if (st == OK)
+		object_set(s, row, row->n);
 	if (kr != NULL)
 		kr->ops->close(kr);
 	free(row);
@@ -301,10 +371,8 @@ shares_keys_rotate(struct share *s, uint32_t *version, char *why, size_t why_cap
 	uint8_t key[SHARE_KEY_BYTES];
 	enum status st;
 
-	if (s->keys == NULL) {
-		snprintf(why, why_cap, "it does not encrypt");
-		return ST_INVAL;
-	}
+	if (s->keys == NULL)
+		return does_not_encrypt(why, why_cap);
 	if (lasting(s))
 		st = rotate_lasting(s, key, why, why_cap);
 	else {

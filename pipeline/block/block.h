@@ -59,18 +59,19 @@ uint64_t block_fence(const struct share *s);
 must_check enum status block_reserve(struct share *s, struct txn *t);
 void block_unreserve(struct share *s, struct txn *t);	/* t is not going to be committed */
 
+/*
+ * The same for a writer who may be slowed.  DELAY with *slow_ns not 0: there is room, but a cap is
+ * near; nothing was reserved and nothing sealed, and after so long block_reserve is to be asked.
+ * Not below three quarters of each cap; then growing, up to 80 ms at the cap.  Who frees space
+ * should not ask.  Any thread.  engine.md §3.
+ */
+must_check enum status block_reserve_slowly(struct share *s, struct txn *t, uint64_t *slow_ns);
+
 /* txn_new() had none: let block_admit_park wait until some have been written.  Any thread. */
 void block_starved(struct share *s);
 
 /* Park job until there is room again (or its deadline); false: there is room by now, go on. */
 bool block_admit_park(struct share *s, struct job *job, uint64_t deadline_ns);
-
-/*
- * After block_reserve said OK: how long the writer should wait nevertheless, because a cap is near.
- * 0 below three quarters of each cap; then growing, up to 80 ms at the cap.  Who frees space should
- * not ask.  Any thread.  engine.md §3.
- */
-uint64_t block_slow_ns(const struct share *s);
 
 /* Park job until then, or until room has come; it holds no reservation meanwhile.  False: the
  * journal has failed. */
@@ -125,10 +126,19 @@ uint32_t block_recycle(struct share *s);
 struct block_usage {
 	uint64_t journal_bytes, dirty_bytes, unapplied_bytes;	/* segments; live data; records */
 	uint64_t cap_bytes, space_bytes;	/* of dirty_bytes; of journal_bytes */
+	uint64_t local_bytes;		/* of dirty_bytes and what is carved and not sent; 0: no cap */
 	uint64_t disk_free;
 	uint32_t segments, places, places_max;
 };
 void block_usage_read(struct share *s, struct block_usage *out);
+
+/*
+ * How many bytes of containers no remote has yet; with what is not carved it counts against the
+ * share's local_bytes.  Takes no lock.  block_sent: they have become fewer; wakes who waits for
+ * room, and takes the journal's mutex.
+ */
+void block_unsent(struct share *s, uint64_t bytes);
+void block_sent(struct share *s);
 
 /* May so many bytes of disk be taken by what is not the log itself?  Some are kept for that. */
 bool block_disk_room(struct share *s, uint64_t bytes);

@@ -55,8 +55,23 @@ too_large(const struct txn *t)
 	    t->data.len > TXN_DATA_MAX;
 }
 
+/* What only this machine has, carved or not: bounded where an operator says how much may be here. */
+static uint64_t
+unsent(const struct journal *j, uint64_t dirty)
+{
+	return dirty + atomic_load_explicit(&j->unsent_bytes, memory_order_relaxed);
+}
+
+static bool
+room_local(const struct journal *j, uint64_t dirty, const struct txn *t)
+{
+	return j->local_cap == 0 || t->data.len == 0 ||
+	    room_in(unsent(j, dirty), t->data.len, j->local_cap, t->frees);
+}
+
+/* slow_ns: filled where there is room. */
 static enum status
-admit_locked(struct journal *j, const struct txn *t, uint64_t records)
+admit_locked(struct journal *j, const struct txn *t, uint64_t records, uint64_t *slow_ns)
 {
 	struct share *s = j->share;
 	uint64_t unapplied = catalog_unapplied_bytes(s->catalog) + j->reserved_records;
@@ -67,14 +82,17 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records)
 	if (!FAULT("journal.room") && room_in(unapplied, records, j->records_cap, t->frees) &&
 	    room_in(dirty, t->data.len, j->data_cap, t->frees) &&
 	    room_in(space, records + t->data.len, j->space_cap, t->frees) &&
-	    (t->data.len == 0 || index_places(s->block->index) < j->places_max)) {
+	    (t->data.len == 0 || index_places(s->block->index) < j->places_max) &&
+	    room_local(j, dirty, t)) {
 		uint64_t slow = MAX(slow_in(unapplied + records, j->records_cap),
 		    slow_in(dirty + t->data.len, j->data_cap));
 
 		slow = MAX(slow, slow_in(space + records + t->data.len, j->space_cap));
 		if (t->data.len > 0)
 			slow = MAX(slow, slow_in(index_places(s->block->index), j->places_max));
-		atomic_store_explicit(&j->slow_ns, slow, memory_order_relaxed);
+		if (t->data.len > 0 && j->local_cap != 0)
+			slow = MAX(slow, slow_in(unsent(j, dirty) + t->data.len, j->local_cap));
+		*slow_ns = slow;
 		return OK;
 	}
 	j->full = true;
@@ -116,14 +134,14 @@ make_data(struct journal *j, struct txn *t)
 	}
 }
 
-enum status
-block_reserve(struct share *s, struct txn *t)
+/* slow_ns NULL: who reserves does not wait for a cap that is near. */
+static enum status
+reserve(struct share *s, struct txn *t, uint64_t *slow_ns)
 {
 	struct journal *j = journal_of(s);
 	uint64_t records = t->record_bytes + SLACK_BYTES + (s->keys == NULL ? 0 : seal_bytes(t));
-	uint64_t need = records + t->data.len;
+	uint64_t need = records + t->data.len, near_ns = 0, disk_free;
 	enum status st = block_state(s);
-	uint64_t disk_free;
 
 	block_unreserve(s, t);
 	if (st != OK)
@@ -132,8 +150,12 @@ block_reserve(struct share *s, struct txn *t)
 		return ST_RESOURCE;
 	disk_free = journal_disk_free(j);
 	mutex_lock(&j->mutex);
-	st = t->frees || disk_has_room_locked(j, disk_free, need) ? admit_locked(j, t, records) :
+	st = t->frees || disk_has_room_locked(j, disk_free, need) ? admit_locked(j, t, records, &near_ns) :
 	    ST_NOSPC;
+	if (st == OK && slow_ns != NULL && near_ns > 0) {
+		*slow_ns = near_ns;
+		st = ST_DELAY;
+	}
 	if (st == OK) {
 		j->reserved_records += records;
 		j->reserved_data += t->data.len;
@@ -147,10 +169,17 @@ block_reserve(struct share *s, struct txn *t)
 	return st;
 }
 
-uint64_t
-block_slow_ns(const struct share *s)
+enum status
+block_reserve(struct share *s, struct txn *t)
 {
-	return atomic_load_explicit(&journal_of(s)->slow_ns, memory_order_relaxed);
+	return reserve(s, t, NULL);
+}
+
+enum status
+block_reserve_slowly(struct share *s, struct txn *t, uint64_t *slow_ns)
+{
+	*slow_ns = 0;
+	return reserve(s, t, slow_ns);
 }
 
 void
@@ -193,6 +222,21 @@ block_starved(struct share *s)
 	} else {
 		committer_kick();
 	}
+}
+
+void
+block_unsent(struct share *s, uint64_t bytes)
+{
+	atomic_store_explicit(&journal_of(s)->unsent_bytes, bytes, memory_order_relaxed);
+}
+
+void
+block_sent(struct share *s)
+{
+	struct journal *j = journal_of(s);
+
+	if (j->local_cap != 0 && atomic_load(&j->full))
+		journal_room(j);
 }
 
 /* --- commit --- */

@@ -39,6 +39,8 @@ struct journal {
 	_Atomic uint64_t sealed_units;	/* nonces handed out in this incarnation */
 	uint32_t segment_bytes;
 	uint64_t records_cap, data_cap, space_cap;
+	uint64_t local_cap;		/* of data that no remote has yet, carved or not; 0: none */
+	_Atomic uint64_t unsent_bytes;	/* of it, what is carved */
 	uint32_t places_max;
 	uint32_t incarnation;
 
@@ -56,7 +58,6 @@ struct journal {
 	struct list parked;		/* jobs that wait for room, and those that are slowed */
 	lsn_t wanted;			/* the newest LSN somebody waits for */
 	_Atomic bool full;		/* room was refused and has not come since */
-	_Atomic uint64_t slow_ns;	/* how near a cap the last reservation has come */
 	uint64_t reserved_records, reserved_data;	/* of txns not yet committed */
 	uint64_t unwritten_bytes;	/* of txns committed and not yet in a segment */
 	struct list used;		/* segments by serial; the last is the current one */

@@ -1,6 +1,7 @@
 /*
  * Share keys in locked memory.  A version is written before the count that says it is there
- * (release), and read behind it (acquire): readers need no lock.
+ * (release), and read behind it (acquire): readers need no lock.  So it is with their wrapped form,
+ * whose older lives are kept until the end: there are as many as there were rotations.
  */
 #include "pipeline/block/keys.h"
 
@@ -10,6 +11,7 @@
 #include "pipeline/base/panic.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(CONTAINER_WRAPPED == ENVELOPE_WRAPPED_BYTES, "one form of wrapped keys");
@@ -17,9 +19,16 @@ _Static_assert(SHARE_KEY_BYTES == ENVELOPE_KEY_BYTES, "one size of keys");
 
 enum { INCARNATION_BOUND = 16 + 16 + 4, CONTAINER_AAD = CONTAINER_BOUND + 4 };
 
+struct wrapped {
+	struct wrapped *older;
+	uint32_t len;
+	uint8_t bytes[KEYS_WRAPPED_MAX];
+};
+
 struct share_keys {
 	uint8_t share_id[16];
 	uint8_t aead;
+	struct wrapped *_Atomic wrapped[SHARE_KEYS_MAX];
 	_Atomic uint32_t n;		/* the newest version */
 	uint8_t v[SHARE_KEYS_MAX][SHARE_KEY_BYTES];
 };
@@ -42,8 +51,14 @@ keys_new(const uint8_t share_id[16], uint8_t aead, struct share_keys **kp)
 void
 keys_free(struct share_keys **kp)
 {
-	void *k = TAKE(kp);
+	struct share_keys *keys = TAKE(kp);
+	void *k = keys;
 
+	for (int i = 0; keys != NULL && i < SHARE_KEYS_MAX; i++)
+		for (struct wrapped *w = keys->wrapped[i], *older; w != NULL; w = older) {
+			older = w->older;
+			free(w);
+		}
 	secret_free(&k);
 }
 
@@ -65,6 +80,28 @@ uint32_t
 keys_newest(const struct share_keys *k)
 {
 	return atomic_load_explicit(&k->n, memory_order_acquire);
+}
+
+void
+keys_wrapped_set(struct share_keys *k, uint32_t version, struct slice bytes)
+{
+	struct wrapped *w = xcalloc(1, sizeof *w);
+
+	assert(version > 0 && version <= SHARE_KEYS_MAX && bytes.len <= KEYS_WRAPPED_MAX);
+	w->older = atomic_load_explicit(&k->wrapped[version - 1], memory_order_relaxed);
+	w->len = bytes.len;
+	memcpy(w->bytes, bytes.at, bytes.len);
+	atomic_store_explicit(&k->wrapped[version - 1], w, memory_order_release);
+}
+
+struct slice
+keys_wrapped(const struct share_keys *k, uint32_t version)
+{
+	const struct wrapped *w;
+
+	assert(version > 0 && version <= SHARE_KEYS_MAX);
+	w = atomic_load_explicit(&k->wrapped[version - 1], memory_order_acquire);
+	return w != NULL ? slice_of(w->bytes, w->len) : slice_of(NULL, 0);
 }
 
 uint8_t

@@ -28,6 +28,17 @@ must_check enum status keys_add(struct share_keys *k, uint32_t version,
 uint32_t keys_newest(const struct share_keys *k);
 uint8_t keys_aead(const struct share_keys *k);
 
+/*
+ * A version as its keeper wrapped it, in the form of which a copy goes to the remote store; it may
+ * be set anew, when another key-encrypting key has wrapped it.  bytes: copied, ≤ KEYS_WRAPPED_MAX.
+ * What was given out stays readable until keys_free.  One caller at a time; readers may be at work.
+ */
+enum { KEYS_WRAPPED_MAX = 512 };
+void keys_wrapped_set(struct share_keys *k, uint32_t version, struct slice bytes);
+
+/* The same, as of now.  Empty: that version is kept nowhere. */
+struct slice keys_wrapped(const struct share_keys *k, uint32_t version);
+
 /* The key of the share's digests. */
 void keys_digest(const struct share_keys *k, uint8_t out[32]);
 

@@ -381,6 +381,7 @@ block_usage_read(struct share *s, struct block_usage *out)
 	out->unapplied_bytes = catalog_unapplied_bytes(s->catalog);
 	out->cap_bytes = j->data_cap;
 	out->space_bytes = j->space_cap;
+	out->local_bytes = j->local_cap;
 	out->disk_free = journal_disk_free(j);
 	out->places_max = j->places_max;
 	out->places = (uint32_t)MIN(index_places(ix), (uint64_t)UINT32_MAX);

@@ -23,6 +23,8 @@ struct block_call {
 	uint64_t into_cap;
 	bool (*each)(struct block_call *call, const char *name, uint64_t size);	/* WALK */
 	uint64_t deadline_ns;		/* monotonic; 0: the store's own limits */
+	uint64_t request;		/* on whose behalf: what log lines and the far side's say; 0: the
+					 * store makes one up, which is here from start() on */
 	void (*done)(struct block_call *call);
 
 	enum status status;		/* at done: OK, NOENT, EXIST, UNREACHABLE, TIMEDOUT, ACCES, … */

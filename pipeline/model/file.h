@@ -16,6 +16,8 @@ enum {					/* flags of a file record */
 	FILE_ORPHAN = 1,		/* no name left; lives while it is open */
 	FILE_HAS_VERF = 2,		/* create_verf is set */
 	FILE_SLOTS = 4,			/* a directory: two of its names have had one hash */
+	FILE_UNWRITTEN = 8,		/* its content has never been named by an entry: nothing of it is
+					 * anywhere; clear says nothing */
 };
 
 struct file {

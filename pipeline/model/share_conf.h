@@ -12,7 +12,9 @@ enum squash { SQUASH_NONE, SQUASH_ROOT, SQUASH_ALL, SQUASH_ADMIN };	/* ADMIN: al
 enum share_level { LEVEL_NONE, LEVEL_READ, LEVEL_WRITE, LEVEL_ADMIN };
 enum tier { TIER_WRITEBACK, TIER_LOCAL, TIER_REMOTE };
 
-enum { SHARE_NAME_MAX = 255, EXPORT_RULES_MAX = 64 };
+/* SHARE_INHERIT: of encryption and compression, while settings are read: what the remote store says,
+ * else none.  No share is opened with it. */
+enum { SHARE_NAME_MAX = 255, EXPORT_RULES_MAX = 64, SHARE_INHERIT = 255 };
 
 /* One line of who may mount and how; the first that matches counts. */
 struct export_rule {
@@ -29,13 +31,16 @@ struct share_conf {
 	char meta_dir[1024];		/* folder of that store; empty: beside the journal */
 	uint8_t encryption;		/* crypto/aead.h: enum aead_id; 0: none */
 	uint8_t compression;		/* zstd's level for what is carved; 0: none */
+	char key_file[1024];		/* what wraps its keys: a file, a file of passphrases, or the */
+	char passphrase_file[1024];	/* name of a variable of the environment; all empty: the */
+	char passphrase_env[64];	/* daemon's own */
 	uint8_t tier;			/* enum tier */
 	bool read_only;
 	uint32_t anon_uid, anon_gid;	/* whom squashed users become; 65534 */
 	uint32_t root_uid, root_gid;	/* owner of a new share's root directory */
 	uint16_t root_mode;
 	uint64_t journal_bytes;		/* cap of dirty data; segments on disk follow it */
-	uint64_t local_bytes;		/* of containers kept here that a remote has; 0: all */
+	uint64_t local_bytes;		/* of containers kept here, and of what only is here; 0: any */
 	uint64_t reserve_bytes;		/* of free disk space, kept; 256 MiB */
 	uint32_t nrules;
 	struct export_rule rules[EXPORT_RULES_MAX];

@@ -2,6 +2,9 @@
  * The file record: 192 fixed bytes, then the rest.  Numbers stand at fixed places so that decoding
  * is a row of loads; what is spare must be zero, so that a later version can use it and damage is
  * seen.
+ *
+ * A record with FILE_UNWRITTEN is of version 2: a program that does not know the flag would write
+ * bytes and leave it set, so it must not read such a record.
  */
 #include "pipeline/record/pack.h"
 #include "pipeline/record/rec.h"
@@ -9,7 +12,7 @@
 #include "pipeline/base/reader.h"
 #include "pipeline/model/name.h"
 
-enum { FILE_VERSION = 1, NS_MAX = 999999999 };
+enum { FILE_VERSION = 1, FILE_VERSION_UNWRITTEN = 2, NS_MAX = 999999999 };
 
 enum file_at {				/* where each field stands */
 	AT_VERSION = 0, AT_TYPE = 1, AT_MODE = 2, AT_GEN = 4, AT_INO = 8, AT_NLINK = 16, AT_UID = 20,
@@ -19,6 +22,12 @@ enum file_at {				/* where each field stands */
 	AT_PARENT_KEY = 128, AT_QUOTA_TREE = 136, AT_CREATE_VERF = 144, AT_SPARE2 = 152,
 	AT_REST_BYTES = 188, AT_REST = REC_FILE_FIXED,
 };
+
+static uint8_t
+version_of(uint8_t flags)
+{
+	return (flags & FILE_UNWRITTEN) != 0 ? FILE_VERSION_UNWRITTEN : FILE_VERSION;
+}
 
 static void
 put_stamp(uint8_t *p, unsigned i, const struct stamp *t)
@@ -35,7 +44,7 @@ rec_file_encode(struct writer *w, const struct file *f)
 	if (p == NULL)
 		return;
 	memset(p, 0, REC_FILE_FIXED);
-	p[AT_VERSION] = FILE_VERSION;
+	p[AT_VERSION] = version_of(f->flags);
 	p[AT_TYPE] = f->type;
 	put_le16(p + AT_MODE, f->mode);
 	put_le32(p + AT_GEN, f->gen);
@@ -89,7 +98,8 @@ rec_file_decode(struct slice body, struct file *f)
 	const uint8_t *p = body.at;
 	struct file g;
 
-	if (body.len < REC_FILE_FIXED || body.len > REC_BODY_MAX || p[AT_VERSION] != FILE_VERSION ||
+	if (body.len < REC_FILE_FIXED || body.len > REC_BODY_MAX ||
+	    p[AT_VERSION] != version_of(p[AT_FLAGS]) ||
 	    get_le32(p + AT_REST_BYTES) != body.len - REC_FILE_FIXED ||
 	    !all_zero(p + AT_SPARE1, AT_SIZE - AT_SPARE1) ||
 	    !all_zero(p + AT_SPARE2, AT_REST_BYTES - AT_SPARE2))

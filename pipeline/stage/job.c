@@ -7,11 +7,13 @@
 
 #include "pipeline/base/fault.h"
 #include "pipeline/base/mutex.h"
+#include "pipeline/base/rand.h"
 
 #include <stdlib.h>
 
 static struct job *jobs;
 static uint32_t njobs;
+static uint64_t incarnation;		/* the upper 16 bits of what requests are called */
 static struct mutex mutex;		/* of the common stack */
 static struct job **common;
 static uint32_t ncommon;
@@ -33,6 +35,7 @@ job_pool_init(uint32_t count)
 	if (jobs == NULL)
 		panic("no memory for %u jobs", count);
 	njobs = count;
+	incarnation = (rand_u64() | 1) << 48;
 	mutex_init(&mutex, RANK_POOL, 0);
 	common = xcalloc(count, sizeof *common);
 	ncommon = 0;
@@ -45,6 +48,12 @@ job_pool_init(uint32_t count)
 		arena_init(&job->arena, job->home_block, JOB_HOME_BYTES, JOB_ARENA_MAX);
 		common[ncommon++] = job;
 	}
+}
+
+uint64_t
+job_request(const struct job *job)
+{
+	return incarnation | (uint64_t)(uint16_t)(job - jobs) << 32 | job->turns;
 }
 
 void
@@ -169,6 +178,7 @@ job_get(struct worker *home)
 	if (job == NULL && (job = pop_common(mine)) == NULL)
 		return NULL;
 	clean(job);
+	job->turns++;
 	job->home = home;
 	job->state = JOB_DOWN;
 	list_init(&job->link);

@@ -33,6 +33,7 @@ enum job_state { JOB_FREE, JOB_DOWN, JOB_PARKED, JOB_POOLED, JOB_TURNED, JOB_UP,
 
 struct job {
 	uint32_t magic;
+	uint32_t turns;			/* job.c's: how often it was taken */
 	uint8_t floor;			/* enum floor: where it is */
 	uint8_t state;			/* enum job_state */
 	uint8_t turn;			/* enum turn: what down() said in a pool */
@@ -83,6 +84,10 @@ struct job *job_get(struct worker *home);
 /* Give it back: message, payload, cred and share are let go of, the arena is rewound.  Nobody may
  * have it on a list. */
 void job_put(struct job **jobp);
+
+/* What its request is called in log lines and towards stores: this process's, and no other's for long
+ * after it.  Never 0. */
+uint64_t job_request(const struct job *job);
 
 /* How job_put lets go of job->share, which this floor knows by name only.  Set once, by share. */
 void job_share_hook(void (*release)(struct share **sharep));

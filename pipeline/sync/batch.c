@@ -14,6 +14,7 @@
 #include "pipeline/block/mirror.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/sync/ledger.h"
+#include "pipeline/sync/upload.h"
 
 #include <stdlib.h>
 
@@ -400,6 +401,7 @@ enum status
 batch_flush(struct batch *b)
 {
 	struct mirror *m = block_mirror(b->sync->share);
+	struct upload *up = b->sync->upload;
 	enum status st = OK;
 	uint64_t len = 0;
 	bool any = false;
@@ -410,13 +412,18 @@ batch_flush(struct batch *b)
 		st = block_disk_room(b->sync->share, len) ? mirror_put(m, b->number, bytes, len) :
 		    ST_NOSPC;
 	}
+	if (st == OK && b->builder != NULL && up != NULL)
+		upload_made(up, b->number, len);
 	if (st == OK)
 		st = commit_all(b, len, &any);
 	if (b->builder != NULL && any) {
 		meter_add(METER_CONTAINERS, 1);
 		meter_add(METER_CARVED_BYTES, (int64_t)len);
-	} else if (b->builder != NULL && mirror_delete(m, b->number) != OK) {
-		log_debug("container.unused", F_HEX("container", b->number));	/* swept later */
+	} else if (b->builder != NULL) {
+		if (up != NULL)
+			upload_unmade(up, b->number);
+		if (mirror_delete(m, b->number) != OK)		/* swept later */
+			log_debug("container.unused", F_HEX("container", b->number));
 	}
 	empty(b);
 	return st;

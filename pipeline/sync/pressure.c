@@ -20,7 +20,7 @@ pressure_fill(struct share *s)
 	block_usage_read(s, &u);
 	/* What was overwritten takes no room in the index, yet its segments stay behind older ones. */
 	return MAX(MAX(percent(u.dirty_bytes, u.cap_bytes), percent(u.journal_bytes, u.space_bytes)),
-	    percent(u.places, u.places_max));
+	    MAX(percent(u.places, u.places_max), percent(u.dirty_bytes, u.local_bytes)));
 }
 
 /* Mean time in the queues of vfs since the last look. */

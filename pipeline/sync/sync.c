@@ -7,7 +7,9 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/block/index.h"
+#include "pipeline/block/keys.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/sync/keyship.h"
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/scrub.h"
 #include "pipeline/sync/upload.h"
@@ -83,9 +85,11 @@ apply_run(struct errand *e)
 static enum status
 up_once(struct sync *y, struct work *w)
 {
-	enum status st = upload_run(y->upload);
+	enum status st;
 
 	(void)w;
+	keyship_run(y->keyship);
+	st = upload_run(y->upload);
 	if (st != OK)
 		log_warn("sync.upload", F_STR("share", y->share->conf.name),
 		    F_STR("status", status_name(st)));
@@ -400,8 +404,10 @@ sync_open_share(struct share *s)
 	work_init(&y->up, y, up_run);
 	work_init(&y->scrubs, y, scrubs_run);
 	y->scrub = scrub_new(y);
-	if (s->remote != NULL)
+	if (s->remote != NULL) {
 		y->upload = upload_new(y);
+		y->keyship = keyship_new(y);
+	}
 	timer_init(&y->timer, tick);
 	s->sync = y;
 	visit_alone(y, timer_begin);
@@ -441,6 +447,7 @@ sync_close_share(struct share *s)
 	upload_free(&y->upload);
 	scrub_free(&y->scrub);
 	ignored = work_await(&y->scrubs);
+	keyship_free(&y->keyship);
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
@@ -492,8 +499,11 @@ sync_push_share(struct share *s)
 	atomic_store(&y->push_until_ns, clock_mono_ns() + PUSH_S * NS_PER_S);
 	if (!atomic_load(&y->data.waiting))
 		work_post(&y->data);
-	if (y->upload != NULL && !atomic_load(&y->up.waiting))
-		work_post(&y->up);
+	if (y->upload != NULL) {
+		upload_push(y->upload);
+		if (!atomic_load(&y->up.waiting))
+			work_post(&y->up);
+	}
 }
 
 void
@@ -526,6 +536,7 @@ sync_remote_look(struct share *s, struct sync_remote *out)
 	out->drained = here && (y->upload == NULL || upload_idle(y->upload));
 	out->local_bytes = mirror_bytes(block_mirror(s));
 	out->part_bytes = mirror_sparse_bytes(block_mirror(s));
+	out->keys = s->keys != NULL ? keys_newest(s->keys) : 0;
 	out->dirty_bytes = index_live_bytes(block_index(s));
 }
 
@@ -541,12 +552,15 @@ static enum turn
 down(struct job *job)
 {
 	struct sync *y = job->share->sync;
+	const struct share_conf *said = &job->share->conf;
+	uint64_t cap = y->upload == NULL || said->local_bytes == 0 ? said->journal_bytes :
+	    MIN(said->journal_bytes, said->local_bytes);
 
 	if (catalog_unapplied_bytes(job->share->catalog) > UNAPPLIED_MAX &&
 	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
 		work_post(&y->apply);
 	if (index_live_bytes(block_index(job->share)) >
-	    job->share->conf.journal_bytes / 100 * y->conf.carve_at_percent &&
+	    cap / 100 * y->conf.carve_at_percent &&
 	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
 		work_post(&y->data);
 	return TURN_UP;

@@ -34,6 +34,7 @@ struct sync_remote {			/* of one share; counters since it was opened */
 	uint64_t pending, pending_bytes;	/* containers that are not there yet */
 	uint64_t running, at_once;
 	uint64_t puts, uploaded, uploaded_bytes, retries, deleted, damaged;
+	uint32_t keys, keys_remote;	/* share keys there are, and of them in the remote as they are now */
 	char text[160];
 };
 void sync_remote_look(struct share *s, struct sync_remote *out);
@@ -60,7 +61,8 @@ void sync_scrub_begin(struct share *s, bool remote);	/* one that runs goes on.  
 void sync_scrub_stop(struct share *s);
 void sync_scrub_look(struct share *s, struct sync_scrub *out);
 
-/* Bring all over that is there now, without waiting for its age: for some seconds.  Any thread. */
+/* Bring all over that is there now, without waiting for its age: for some seconds; a remote that
+ * was away is tried again soon.  Any thread. */
 void sync_push_share(struct share *s);
 
 /* Carve and checkpoint until the journal holds no data; for tests and `dfsctl drain`. */

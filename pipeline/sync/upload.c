@@ -15,21 +15,15 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/sync/items.h"
+#include "pipeline/sync/keyship.h"
 
 #include <stdlib.h>
 
 enum { SLOTS = 16, AT_ONCE_FIRST = 2, AT_ONCE_MOST = 6, PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 60000,
 	DOUBLINGS = 7, CALL_S = 600, SCAN_ROWS = 1024, SETTLE_ROWS = 64 };
 
-struct item {
-	uint64_t number, bytes, fence;
-	bool over;			/* put over what has its name */
-};
-
-struct items {				/* first in, first out */
-	struct item *v;
-	size_t at, n, cap;		/* v[at..n) */
-};
+#define PUSH_PAUSE_NS NS_PER_S		/* where an operator waits */
 
 enum slot_state { SLOT_FREE, SLOT_RUNS, SLOT_ENDED };
 
@@ -50,12 +44,13 @@ struct upload {
 	struct slot slot[SLOTS];
 	unsigned running, at_once, good;	/* good: since at_once changed */
 	struct items queue, arrived, unwanted, gone;
+	struct items made;		/* carved, their rows not yet seen */
 	uint64_t known;			/* rows up to that container have been seen */
 	lsn_t learned;			/* all rows as of then, where they are durable */
 	bool looked;			/* at all, since the opening */
 	unsigned failures;		/* since the last success */
-	uint64_t pause_until_ns, away_since_ns;
-	uint64_t pending_bytes;		/* of queue, slots and arrived */
+	uint64_t pause_until_ns, away_since_ns, failed_ns;
+	uint64_t pending_bytes, made_bytes;	/* of queue, slots and arrived; of made */
 	uint32_t settling;		/* taken from arrived, their rows not yet committed */
 	struct sync_remote seen;	/* counters, and the last failure's text */
 };
@@ -68,67 +63,6 @@ upload_name(const struct share *s, uint64_t fence, uint64_t number, char name[UP
 	text_hex(&t, s->row.share_id, sizeof s->row.share_id);
 	text_addf(&t, "/c/%016llx-%016llx", (unsigned long long)fence, (unsigned long long)number);
 	assert(!t.cut);
-}
-
-/* --- lists --- */
-
-static void
-items_push(struct items *q, const struct item *it)
-{
-	if (q->n == q->cap && q->at > q->cap / 2) {
-		memmove(q->v, q->v + q->at, (q->n - q->at) * sizeof *q->v);
-		q->n -= q->at;
-		q->at = 0;
-	}
-	if (q->n == q->cap) {
-		q->cap = MAX((size_t)64, q->cap * 2);
-		q->v = xrealloc(q->v, q->cap * sizeof *q->v);
-	}
-	q->v[q->n++] = *it;
-}
-
-static bool
-items_pop(struct items *q, struct item *it)
-{
-	if (q->at == q->n)
-		return false;
-	*it = q->v[q->at++];
-	if (q->at == q->n)
-		q->at = q->n = 0;
-	return true;
-}
-
-/* Back to the front, where it came from. */
-static void
-items_unpop(struct items *q, const struct item *it)
-{
-	if (q->at > 0) {
-		q->v[--q->at] = *it;
-		return;
-	}
-	items_push(q, it);
-	memmove(q->v + 1, q->v, (q->n - 1) * sizeof *q->v);
-	q->v[0] = *it;
-}
-
-static bool
-items_take(struct items *q, uint64_t number)
-{
-	for (size_t i = q->at; i < q->n; i++)
-		if (q->v[i].number == number) {
-			q->v[i] = q->v[--q->n];
-			return true;
-		}
-	return false;
-}
-
-static bool
-items_has(const struct items *q, uint64_t number)
-{
-	for (size_t i = q->at; i < q->n; i++)
-		if (q->v[i].number == number)
-			return true;
-	return false;
 }
 
 /* --- opening and closing --- */
@@ -172,6 +106,7 @@ upload_free(struct upload **up)
 	free(u->arrived.v);
 	free(u->unwanted.v);
 	free(u->gone.v);
+	free(u->made.v);
 	mutex_destroy(&u->mutex);
 	cond_destroy(&u->ended);
 	free(u);
@@ -218,7 +153,53 @@ static void
 pending_add(struct upload *u, int64_t bytes)
 {
 	u->pending_bytes += (uint64_t)bytes;
+	block_unsent(u->sync->share, u->pending_bytes + u->made_bytes);
 	meter_add(METER_UPLOAD_PENDING, bytes);
+}
+
+void
+upload_made(struct upload *u, uint64_t number, uint64_t bytes)
+{
+	mutex_lock(&u->mutex);
+	items_push(&u->made, &(struct item){ .number = number, .bytes = bytes });
+	u->made_bytes += bytes;
+	pending_add(u, 0);
+	mutex_unlock(&u->mutex);
+}
+
+static void
+made_no_more_locked(struct upload *u, uint64_t number)
+{
+	for (size_t i = u->made.at; i < u->made.n; i++)
+		if (u->made.v[i].number == number)
+			u->made_bytes -= u->made.v[i].bytes;
+	items_take(&u->made, number);
+	pending_add(u, 0);
+}
+
+void
+upload_unmade(struct upload *u, uint64_t number)
+{
+	mutex_lock(&u->mutex);
+	made_no_more_locked(u, number);
+	mutex_unlock(&u->mutex);
+	block_sent(u->sync->share);
+}
+
+/* What has a row that was seen, or had one, is counted by that. */
+static void
+made_seen_locked(struct upload *u)
+{
+	for (size_t i = u->made.at; i < u->made.n;) {
+		const struct item *it = &u->made.v[i];
+
+		if (it->number > u->known) {
+			i++;
+			continue;
+		}
+		u->made_bytes -= it->bytes;
+		items_take(&u->made, it->number);
+	}
 }
 
 /* Containers get their numbers in order, so what is new lies behind what is known. */
@@ -245,10 +226,12 @@ learn(struct upload *u)
 			break;
 		mutex_lock(&u->mutex);
 		u->known = sc->known;
+		made_seen_locked(u);
 		for (uint32_t i = 0; i < sc->n; i++) {
 			items_push(&u->queue, &sc->v[i]);
 			pending_add(u, (int64_t)sc->v[i].bytes);
 		}
+		pending_add(u, 0);
 		mutex_unlock(&u->mutex);
 	} while (sc->more);
 	mutex_lock(&u->mutex);
@@ -326,10 +309,11 @@ unwell_locked(struct upload *u, const struct slot *s)
 	struct text t = text_of(u->seen.text, sizeof u->seen.text);
 
 	text_add(&t, s->call.text[0] != '\0' ? s->call.text : status_text(s->call.status));
+	u->failed_ns = now;
 	if (u->failures++ == 0) {
 		u->away_since_ns = now;
 		log_warn("upload.away", F_STR("share", u->sync->share->conf.name),
-		    F_STR("why", u->seen.text));
+		    F_HEX("request", s->call.request), F_STR("why", u->seen.text));
 	}
 	whole = MIN((uint64_t)PAUSE_FIRST_MS << MIN(u->failures - 1, (unsigned)DOUBLINGS),
 	    (uint64_t)PAUSE_MOST_MS) * NS_PER_MS;
@@ -447,6 +431,8 @@ begin_one(struct upload *u)
 	else
 		slot_free(s);
 	mutex_unlock(&u->mutex);
+	if (!good)
+		block_sent(u->sync->share);
 	return true;
 }
 
@@ -461,7 +447,7 @@ upload_run(struct upload *u)
 			slot_ended_locked(u, &u->slot[i]);
 	mutex_unlock(&u->mutex);
 	st = learn(u);
-	while (!atomic_load(&u->sync->closing) && begin_one(u))
+	while (!atomic_load(&u->sync->closing) && keyship_there(u->sync->keyship) && begin_one(u))
 		;
 	return st;
 }
@@ -530,6 +516,7 @@ upload_settle(struct upload *u, struct work *by, bool *more)
 	}
 	u->settling = 0;
 	mutex_unlock(&u->mutex);
+	block_sent(u->sync->share);
 	return st;
 }
 
@@ -572,6 +559,7 @@ upload_gone(struct upload *u, uint64_t number)
 	bool gone;
 
 	mutex_lock(&u->mutex);
+	made_no_more_locked(u, number);
 	gone = items_take(&u->gone, number);
 	if (!gone && !on_its_way_locked(u, number)) {
 		for (size_t i = u->queue.at; i < u->queue.n; i++)
@@ -582,6 +570,7 @@ upload_gone(struct upload *u, uint64_t number)
 		work_post(&u->sync->up);
 	}
 	mutex_unlock(&u->mutex);
+	block_sent(u->sync->share);
 	return gone;
 }
 
@@ -596,6 +585,14 @@ upload_again(struct upload *u, uint64_t number, uint64_t bytes)
 }
 
 /* --- for those who ask --- */
+
+void
+upload_push(struct upload *u)
+{
+	mutex_lock(&u->mutex);
+	u->pause_until_ns = MIN(u->pause_until_ns, u->failed_ns + PUSH_PAUSE_NS);
+	mutex_unlock(&u->mutex);
+}
 
 static uint64_t
 pending_locked(const struct upload *u)
@@ -616,7 +613,7 @@ upload_idle(struct upload *u)
 	idle = u->looked && u->running == 0 && pending_locked(u) == 0 &&
 	    u->learned >= atomic_load(&u->sync->committed);
 	mutex_unlock(&u->mutex);
-	return idle;
+	return idle && keyship_there(u->sync->keyship);
 }
 
 void
@@ -634,4 +631,5 @@ upload_look(struct upload *u, struct sync_remote *out)
 	out->away = u->failures > 0;
 	out->away_ms = u->failures > 0 ? (now - u->away_since_ns) / NS_PER_MS : 0;
 	mutex_unlock(&u->mutex);
+	out->keys_remote = keyship_look(u->sync->keyship, out->text, sizeof out->text);
 }

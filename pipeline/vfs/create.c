@@ -95,6 +95,8 @@ new_file(struct job *job, struct act *a, struct file *f)
 		f->content = f->ino;	/* a file's content begins with its own number */
 		if (op->kind == OP_CREATE && (op->set.mask & SET_SIZE) != 0)
 			f->size = op->set.size;
+		if (f->size == 0)
+			f->flags |= FILE_UNWRITTEN;
 	}
 	if (op->kind == OP_CREATE && op->arg.create.how == CREATE_EXCLUSIVE) {
 		f->flags |= FILE_HAS_VERF;

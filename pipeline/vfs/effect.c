@@ -90,11 +90,8 @@ act_txn(struct job *job, struct act *a, bool frees)
 	if (a->txn == NULL)
 		return act_starved(job, a);
 	a->txn->frees = frees;
-	st = block_reserve(job->share, a->txn);
-	if (st == OK && !frees && !a->slowed) {
-		a->slow_ns = block_slow_ns(job->share);
-		st = a->slow_ns == 0 ? OK : ST_DELAY;
-	}
+	st = frees || a->slowed ? block_reserve(job->share, a->txn) :
+	    block_reserve_slowly(job->share, a->txn, &a->slow_ns);
 	a->no_room = st == ST_DELAY;
 	return st;
 }
@@ -364,7 +361,7 @@ build_inode_gone(struct job *job, struct act *a, uint8_t at)
 	txn_del(a->txn, key_slice(&key), old_of(job, a, p, &old));
 	a->used_inodes--;
 	a->used_bytes -= (int64_t)p->was.used;
-	if (p->was.content != 0) {
+	if (p->was.content != 0 && (p->was.flags & FILE_UNWRITTEN) == 0) {
 		uint8_t room[64];
 		struct writer w = writer_of(room, sizeof room);
 

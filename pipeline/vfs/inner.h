@@ -60,6 +60,7 @@ struct act {
 	bool no_room;			/* DELAY was the journal's or the change sets', not the store's */
 	bool slowed;			/* it has waited for the journal: not slowed again */
 	uint64_t slow_ns;		/* DELAY is for that long only: a cap is near */
+	uint64_t give_up_ns;		/* when he has waited long enough for room; 0: not yet */
 	struct pin pin[PINS_MAX];	/* the first npins are filled; large, so not zeroed with the rest */
 };
 

@@ -272,6 +272,36 @@ inode_peek(struct share *s, uint64_t ino, struct attr *a)
 	return n != NULL;
 }
 
+/*
+ * A record is copied beside its writer, word by word, and copied again where the counter has moved.
+ * Each word is loaded with acquire and stored with release, so that who sees a word of the new
+ * version sees the counter odd, or moved: fences would say the same, but not to TSan.
+ */
+typedef uint64_t __attribute__((may_alias)) shared_word;
+
+_Static_assert(sizeof(struct file) % sizeof(shared_word) == 0 &&
+    _Alignof(struct file) % _Alignof(shared_word) == 0, "a record is whole words");
+
+static inline void
+words_load(struct file *to, const struct file *shared)
+{
+	const shared_word *from = (const shared_word *)shared;
+	shared_word *w = (shared_word *)to;
+
+	for (size_t n = 0; n < sizeof *to / sizeof *w; n++)
+		w[n] = __atomic_load_n(&from[n], __ATOMIC_ACQUIRE);
+}
+
+static inline void
+words_store(struct file *shared, const struct file *from)
+{
+	const shared_word *w = (const shared_word *)from;
+	shared_word *to = (shared_word *)shared;
+
+	for (size_t n = 0; n < sizeof *from / sizeof *w; n++)
+		__atomic_store_n(&to[n], w[n], __ATOMIC_RELEASE);
+}
+
 void
 inode_read(const struct inode *i, struct file *f, lsn_t *change)
 {
@@ -279,9 +309,8 @@ inode_read(const struct inode *i, struct file *f, lsn_t *change)
 
 	do {
 		before = atomic_load_explicit(&i->seq, memory_order_acquire);
-		*f = i->file;
-		*change = i->change;
-		atomic_thread_fence(memory_order_acquire);	/* pairs with publish's release */
+		words_load(f, &i->file);
+		*change = __atomic_load_n(&i->change, __ATOMIC_ACQUIRE);
 		after = atomic_load_explicit(&i->seq, memory_order_relaxed);
 	} while (before != after || (before & 1) != 0);
 }
@@ -301,16 +330,16 @@ inode_rest_locked(const struct inode *i, struct arena *arena)
 void
 inode_publish_locked(struct inode *i, const struct file *f, lsn_t change, uint64_t born)
 {
+	uint32_t seq = atomic_load_explicit(&i->seq, memory_order_relaxed);
 	struct slice rest = i->file.rest;
 
 	mutex_assert_owned(&i->mutex);
 	assert(f->rest.at == rest.at && f->rest.len == rest.len);
-	atomic_fetch_add_explicit(&i->seq, 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	i->file = *f;
-	i->change = change;
+	atomic_store_explicit(&i->seq, seq + 1, memory_order_relaxed);
+	words_store(&i->file, f);
+	__atomic_store_n(&i->change, change, __ATOMIC_RELEASE);
 	i->born = born;
-	atomic_fetch_add_explicit(&i->seq, 1, memory_order_release);
+	atomic_store_explicit(&i->seq, seq + 2, memory_order_release);
 }
 
 void

@@ -62,8 +62,10 @@ set_size(struct act *a, uint8_t at, uint64_t size)
 
 	if (size < p->was.size)
 		txn_trunc(a->txn, p->was.content, size);
-	if (size != p->was.size)
+	if (size != p->was.size) {
+		p->next.flags &= (uint8_t)~FILE_UNWRITTEN;
 		p->next.mtime = p->next.ctime;
+	}
 	p->next.size = size;
 	p->next.used = MIN(p->was.used, round_up(size, 512));
 	a->used_bytes += (int64_t)p->next.used - (int64_t)p->was.used;

@@ -92,20 +92,24 @@ waits_or_up(const struct job *job)
 static bool
 admit(struct job *job, struct act *a, enum turn *turn)
 {
+	uint64_t now = clock_mono_ns();
+
 	act_release(job, a);
 	a->slowed = true;
 	*turn = TURN_PARK;
 	if (a->slow_ns != 0) {
-		if (block_slow_park(job->share, job, clock_mono_ns() + a->slow_ns))
+		if (block_slow_park(job->share, job, now + a->slow_ns))
 			return true;
 		a->slow_ns = 0;
 		return false;
 	}
-	if (job->timed_out) {
+	if (a->give_up_ns == 0)		/* woken in vain or not, he waits so long in all */
+		a->give_up_ns = now + ADMIT_WAIT_NS;
+	if (job->timed_out || now >= a->give_up_ns) {
 		*turn = TURN_UP;
 		return true;
 	}
-	return block_admit_park(job->share, job, clock_mono_ns() + ADMIT_WAIT_NS);
+	return block_admit_park(job->share, job, a->give_up_ns);
 }
 
 static enum turn

@@ -74,6 +74,7 @@ write_build(struct job *job, struct act *a)
 
 	if (st != OK)
 		return st;
+	p->next.flags &= (uint8_t)~FILE_UNWRITTEN;
 	p->next.size = MAX(p->was.size, end);
 	p->next.used = used_after(&p->was, io->offset, io->data.len, p->next.size);
 	p->next.mtime = p->next.ctime = stamp_now();

@@ -11,6 +11,7 @@ import nfs3
 port, share, work, quick = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "1"
 parts = sys.argv[5:]
 PIECE, FILES, SMALL = 256 << 10, 6 if quick else 24, 300 if quick else 3000
+SEED = int(os.environ.get("S3_CLIENT_SEED", "0"))    # other contents: the same are stored once
 AWAY_S = 5 if quick else 40
 containers = f"{work}/state/stores/l/{share}/containers"
 
@@ -117,7 +118,7 @@ def cold():
     c = client()
     files = {}
     for i in range(FILES):
-        data = random.Random(i).randbytes(random.Random(i).choice((5000, 1 << 20, 3 << 20)))
+        data = random.Random(i + 1000 * SEED).randbytes(random.Random(i).choice((5000, 1 << 20, 3 << 20)))
         files[f"file{i}"] = (write_file(c, f"file{i}", data), data)
     s = drain()
     assert s["completed_syncs"] > 0, s

@@ -3,6 +3,8 @@
  */
 #include "tests/lib/world.h"
 
+#include "crypto/aead.h"
+#include "mgmt/shares/keys.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
 #include "pipeline/base/mutex.h"
@@ -15,10 +17,12 @@
 #include "pipeline/vfs/vfs.h"
 #include "tests/lib/check.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct share_conf conf;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -48,13 +52,27 @@ close_share(void)
 	share_put(&s);
 }
 
-void
-world_start(const char *meta, const char *dir)
+/* A key for shares that encrypt, in a file beside theirs. */
+static void
+key_in(const char *dir)
+{
+	static char path[600];		/* kept by who is told of it */
+	int fd;
+
+	snprintf(path, sizeof path, "%s/key", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	TRUE(fd >= 0 && dprintf(fd, "%064d\n", 42) == 65);
+	close(fd);
+	shares_secrets_set(&(struct shares_secrets){ .key_file = path });
+}
+
+static void
+start(const char *meta, const char *dir, uint8_t encryption)
 {
 	mutex_witness(true);
 	conf = (struct share_conf){ .name = "/world", .tier = TIER_LOCAL, .root_mode = 0777,
 		.journal_bytes = 256 << 20, .reserve_bytes = 1 << 20, .anon_uid = 65534,
-		.anon_gid = 65534 };
+		.anon_gid = 65534, .encryption = encryption };
 	snprintf(conf.meta, sizeof conf.meta, "%s", meta);
 	snprintf(conf.dir, sizeof conf.dir, "%s", dir);
 	stage_set(FLOOR_AUTH, &auth_stage);
@@ -73,6 +91,19 @@ world_start(const char *meta, const char *dir)
 	sync_start(&(struct sync_conf){ .apply_ms = 50, .carve_age_ms = 200,
 		.carve_at_percent = 25 });
 	open_share();
+}
+
+void
+world_start(const char *meta, const char *dir)
+{
+	start(meta, dir, 0);
+}
+
+void
+world_start_sealed(const char *meta, const char *dir)
+{
+	key_in(dir);
+	start(meta, dir, AEAD_XCHACHA20_POLY1305);
 }
 
 void

@@ -11,6 +11,7 @@
 
 /* Start all floors and open the share /world on that store ("memory", "leveldb") in dir. */
 void world_start(const char *meta, const char *dir);
+void world_start_sealed(const char *meta, const char *dir);	/* a share that encrypts */
 void world_stop(void);
 
 /* Close the share and open it again from what is on disk, as after a clean stop. */

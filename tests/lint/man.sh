@@ -68,15 +68,14 @@ while IFS=: read -r name value; do
 		bad=1
 	fi
 done < <(sed -n 's/^#\([a-z_.]*: .*\)/\1/p' "$work/config")
-grep -oE 'strcmp\(key, "[a-z_]+"\)|"allow\[' mgmt/daemon/config.c | grep -oE '"[a-z_]+' |
-	tr -d '"' >"$work/program"
+{ sed -n 's/^\(SHARE\|RULE\)( [A-Z]*,[[:space:]]*"\([a-z_]*\)".*/\2/p' mgmt/daemon/share.def; echo allow; } >"$work/program"
 section $man/dfs.yaml.5 SHARES | items Ic >"$work/page"
 same "settings of a share"
 
 # --- dfs(8): words, options, variables ---
 "$build/dfs" --help >"$work/help"
-{ sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' "$work/help"; echo help; } >"$work/program"
-section $man/dfs.8 DESCRIPTION | items Cm >"$work/page"
+{ sed -n '/^commands:/,/^$/s/^  \([a-z][a-z ]*[a-z]\)  .*/\1/p' "$work/help"; echo help; } >"$work/program"
+section $man/dfs.8 DESCRIPTION | sed -n 's/^\.It Cm //p' >"$work/page"
 same "words of dfs"
 sed '1,/^options:/d' "$work/help" | sed -n 's/^  \(-[^ ].*\)/\1/p' | sed 's/  .*//' |
 	grep -oE '(^|[ ,])-[-a-z]+' | sed 's/^[ ,]*-//' >"$work/program"

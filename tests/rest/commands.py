@@ -45,13 +45,13 @@ LINES = [
     ("store block local add --name spare --type fs", "fs"), ("store block local edit spare --config {}", "spare"),
     ("store block local health --name l", "true"), ("store block local remove spare --force", "Done"),
     ("store block remote add --name r --type memory", "memory"), ("store block remote list", "memory"),
-    ("store block remote edit r --config {}", "r"),
+    ("store block remote edit r --encryption aes-256-gcm --compression zstd", "r"),
     ("store block remote health --name r", "true"), ("store block remote doctor r", "put"), ("store block remote remove r --force", "Done"),
     ("share create --name /s --metadata m --local l --local-store-size 64MiB", "/s"), ("store block stats --share /s", "pending_uploads"), ("store block remote add --name far --type memory", "far"),
     ("share create --name /far --metadata m --local l --remote far --local-store-size 64MiB", "/far"),
     ("store block evict --share /far", "/far"), ("share remove /far --force", "Done"), ("system drain-uploads --timeout 5s", ""),
     ("share create --name /sealed --metadata m --local l --local-store-size 64MiB --encryption aes-256-gcm", "/sealed"),
-    ("share rotate-key /sealed", "2"), ("share remove /sealed --force", "Done"), ("share list", "/s"), ("share show /s", "none"),
+    ("share rotate-key /sealed", "2"), ("share rewrap-keys /sealed", "0"), ("share remove /sealed --force", "Done"), ("share list", "/s"), ("share show /s", "none"),
     ("share edit /s --description text", "/s"), ("share disable /s", "false"), ("share enable /s", "true"),
     ("share permission grant /s --user zoe --level read", "read"), ("share permission list /s", "zoe"),
     ("share permission revoke /s --user zoe", "Done"),
@@ -109,7 +109,8 @@ ok(p.stop() == 0, "it stops well")
 def dfs(line):
     return subprocess.run([build + "/dfs", *line.split()], env=p.env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=90)
 
-DFS = {"init": ("init --force", 0, "wrote"), "config": ("config", 0, "nfs.port"), "version": ("version", 0, "dfs "),
+DFS = {"init": ("init --force", 0, "wrote"), "config": ("config", 0, "nfs.port"), "config show": ("config show -o json", 0, "environment"),
+       "config validate": ("config validate", 0, "valid"), "config schema": ("config schema", 0, "json-schema.org"), "version": ("version", 0, "dfs "),
        "start": ("start", 0, "control plane"), "status": ("status", 0, "running, pid"), "logs": ("logs -n 5", 0, "dfs.ready"),
        "stop": ("stop", 0, "stopped")}
 ELSEWHERE = {"operator"}            # its own test gives it an API server

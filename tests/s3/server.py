@@ -4,7 +4,8 @@
 server.py PORT-FILE [PORT]: listens on the loopback, writes its port into PORT-FILE, keeps all in
 memory.  One key pair (S3_ACCESS_KEY, S3_SECRET_KEY); signatures of version 4 are checked.  Knows
 PUT, GET with a range, HEAD, DELETE, ListObjectsV2 in pages, If-None-Match: *, multipart uploads.
-Where S3_REQUESTS names a file, each request it lets in is a line there: its verb and its path.
+Where S3_REQUESTS names a file, each request it lets in is a line there: its verb, path and
+User-Agent.
 SIGUSR1 makes it cut each connection that asks something (a line "CUT"), SIGUSR2 ends that.
 """
 import hashlib, hmac, http.server, os, signal, socketserver, sys, threading, time, urllib.parse
@@ -65,6 +66,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status, body=b"", headers=()):
         self.send_response(status)
+        self.send_header("x-amz-request-id", f"server-{time.monotonic_ns():x}")
         names = [n.lower() for n, _ in headers]
         for n, v in headers:
             self.send_header(n, v)
@@ -91,7 +93,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             else:
                 bucket, _, key = whole.partition("/")
             with lock:
-                print(self.command, path, file=requests)
+                print(self.command, path, self.headers.get("User-Agent", ""), file=requests)
                 getattr(self, "do_bucket" if not key else "do_object")(bucket, key, dict(query), body)
         except Refused as e:
             self.answer(e.status, f"<Error><Code>{e.code}</Code></Error>".encode())

@@ -69,7 +69,10 @@ s3_answer_header(struct s3_request *r, const char *name, const char *value)
 		(void)text_u64(value, 0, UINT32_MAX, &a->retry_after_s);
 	else if (strcmp(name, "date") == 0)
 		a->has_date = date_read(value, a);
-	else if (strcmp(name, S3_PUT_ID_HEADER) == 0) {
+	else if (strcmp(name, "x-amz-request-id") == 0) {
+		id = text_of(a->server_id, sizeof a->server_id);
+		text_add(&id, value);
+	} else if (strcmp(name, S3_PUT_ID_HEADER) == 0) {
 		id = text_of(a->put_id, sizeof a->put_id);
 		text_add(&id, value);
 	} else if (strcmp(name, "etag") == 0) {
@@ -232,8 +235,9 @@ tried_again(struct s3_op *op, const struct s3_verdict *v)
 	due = now + s3_retry_delay_ns(op->attempts, op->answer.retry_after_s);
 	if (op->r.deadline_ns != 0 && due >= op->r.deadline_ns)
 		return false;
-	log_debug("s3.again", F_STR("name", op->call->name), F_STR("why", op->call->text),
-	    F_U64("attempt", op->attempts));
+	log_info("s3.again", F_HEX("request", op->call->request), F_STR("name", op->call->name),
+	    F_STR("why", op->call->text), F_U64("attempt", op->attempts),
+	    F_STR("server_request", op->answer.server_id));
 	ask_again(op, due);
 	return true;
 }

@@ -25,6 +25,7 @@ enum {
 	S3_LINES_MAX = 8192,		/* all headers of a request */
 	S3_UPLOAD_MAX = 1024,		/* an upload's id */
 	S3_ETAG_MAX = 72,		/* a part's tag, with its quotes */
+	S3_SERVER_ID_MAX = 80,		/* what the server calls a request */
 	S3_PARTS_MAX = 10000,
 };
 
@@ -78,6 +79,7 @@ struct s3_answer {
 	uint64_t got;			/* bytes of a body that was wanted */
 	char put_id[S3_HEX_ID];
 	char etag[S3_ETAG_MAX];
+	char server_id[S3_SERVER_ID_MAX];
 	char body[S3_ERROR_BODY_MAX];	/* of an error */
 	size_t body_len;
 };

@@ -6,6 +6,7 @@
 
 #include "backends/block/call.h"
 #include "crypto/secret.h"
+#include "pipeline/base/log.h"
 #include "pipeline/base/panic.h"
 
 #include <stdlib.h>
@@ -100,6 +101,14 @@ s3_cancel(struct block_store *s, struct block_call *call)
 	s3_loop_cancel(store->loop);
 }
 
+/* Answers that a caller may well expect are none of the operator's business. */
+static bool
+worth_a_line(enum status st)
+{
+	return st != OK && st != ST_NOENT && st != ST_EXIST && st != ST_CANCELED && st != ST_TOOSMALL &&
+	    st != ST_INVAL;
+}
+
 void
 s3_op_end(struct s3_op *op, enum status status)
 {
@@ -107,6 +116,10 @@ s3_op_end(struct s3_op *op, enum status status)
 	struct block_call *call = op->call;
 
 	call->status = status;
+	if (worth_a_line(status))
+		log_warn("s3.failed", F_HEX("request", call->request), F_STR("name", call->name),
+		    F_STR("why", call->text), F_U64("attempts", op->attempts),
+		    F_STR("server_request", op->answer.server_id));
 	mutex_lock(&store->mutex);
 	list_remove(&op->link);
 	if (list_empty(&store->ops))

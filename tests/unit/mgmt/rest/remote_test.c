@@ -37,6 +37,40 @@ CASE(a_share_is_given_its_remote_store_with_the_secret_opened)
 	    "\"local_block_store\":\"l\",\"remote_block_store\":\"ram\"}")->code, 422);
 }
 
+static const char *
+share_as(const char *t, const char *name, const char *more)
+{
+	static struct answer *a;
+	char body[400];
+
+	snprintf(body, sizeof body, "{\"name\":\"%s\",\"metadata_store\":\"m\",\"local_block_store\":\"l\","
+	    "\"remote_block_store\":\"far\"%s}", name, more);
+	a = side_ask("POST", "/api/v1/shares", t, body);
+	return a->code == 201 ? rest_json_get_str(a->json, "encryption") : "refused";
+}
+
+CASE(a_share_is_sealed_as_its_store_says_or_better)
+{
+	const char *t = admin();
+
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
+	    "{\"path\":\"/x\",\"encryption\":\"rot13\"}}")->code, 422);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
+	    "{\"path\":\"/x\",\"encryption_key_file\":\"/k\",\"encryption_passphrase_file\":\"/p\"}}")->code, 422);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
+	    "{\"path\":\"/x\",\"encryption\":\"aes-256-gcm\",\"compression\":\"zstd\","
+	    "\"encryption_key_file\":\"/k\"}}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
+	EQ_STR(share_as(t, "/a", ""), "aes-256-gcm");
+	EQ_STR(side.remote, "path=/x;");	/* the keeper hears of its own options alone */
+	EQ_STR(side_str(side_ask("GET", "/api/v1/shares/a", t, NULL), "compression"), "zstd");
+	EQ_STR(share_as(t, "/b", ",\"encryption\":\"none\""), "refused");
+	EQ_STR(share_as(t, "/b", ",\"encryption\":\"chacha20-poly1305\",\"compression\":\"none\""),
+	    "chacha20-poly1305");
+	EQ_STR(side_str(side_ask("GET", "/api/v1/shares/b", t, NULL), "compression"), "none");
+}
+
 CASE(what_blocks_do_is_told_and_a_drain_asks_all_shares)
 {
 	const char *t = admin();

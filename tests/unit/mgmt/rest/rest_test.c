@@ -153,6 +153,10 @@ CASE(a_share_serves_as_soon_as_it_is_made_and_no_longer_than_it_is_enabled)
 	EQ(side_ask("GET", "/api/v1/shares/%2Fexport", t, NULL)->code, 200);
 	EQ(side_ask("POST", "/api/v1/shares/export/rotate-key", t, NULL)->code, 200);
 	EQ(side_ask("POST", "/api/v1/shares/export/rotate-key", t, NULL)->code, 409);
+	a = side_ask("POST", "/api/v1/shares/export/rewrap-keys", t, NULL);
+	EQ(a->code, 200);
+	EQ(side_int(a, "rewrapped"), 1);
+	EQ(side_int(a, "keys"), 2);
 	EQ(side_ask("POST", "/api/v1/shares/export/disable", t, NULL)->code, 200);
 	FALSE(side_shares("/export"));
 	side_restart();

@@ -131,11 +131,22 @@ share_rotate(const char *name, uint32_t *version, char *why, size_t cap)
 	return OK;
 }
 
+static enum status
+share_rewrap(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why, size_t cap)
+{
+	(void)why, (void)cap;
+	if (!side_shares(name))
+		return ST_NOENT;
+	*rewrapped = 1;
+	*keys = 2;
+	return OK;
+}
+
 static void
 share_look(const char *name, struct rest_share_state *s)
 {
-	*s = (struct rest_share_state){ .open = side_shares(name), .well = true, .used_bytes = 42,
-		.files = 7 };
+	*s = (struct rest_share_state){ .open = side_shares(name), .well = true,
+		.used_bytes = side.used_bytes ? side.used_bytes : 42, .files = 7 };
 }
 
 static enum status
@@ -247,7 +258,7 @@ metrics(struct text *page)
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_rotate, share_look,
 	adapter_set, adapter_runs, share_blocks, drain, store_try, adapter_tune, clients, mounts,
-	disconnect, explain, metrics };
+	disconnect, explain, metrics, .share_rewrap = share_rewrap };
 
 /* --- start --- */
 

@@ -22,6 +22,7 @@ struct side {
 	char remote[400];		/* "option=value;" of the last share opened with one */
 	char tuned[300];		/* the last setting of an adapter */
 	int tunes;
+	uint64_t used_bytes;		/* of every share */
 };
 extern struct side side;
 

@@ -3,6 +3,7 @@
  * one, one version after another; what is wrong is said and nothing is changed.
  */
 #include "mgmt/shares/keys.h"
+#include "mgmt/shares/spec.h"
 #include "mgmt/shares/words.h"
 
 #include "crypto/aead.h"
@@ -241,6 +242,155 @@ CASE(a_share_that_is_gone_with_the_process_needs_no_secret)
 	EQ(shares_keys_make(s, why, sizeof why), OK);
 	EQ(keys_newest(s->keys), 1);
 	done(s);
+}
+
+/* One object of the remote's copy, opened by what is at hand: its number of keys is one. */
+CASE(the_remotes_copy_is_each_version_as_the_file_has_it)
+{
+	uint8_t before[KEYS_WRAPPED_MAX];
+	uint32_t version, rewrapped = 9;
+	struct keys_row row;
+	struct slice one, two;
+	struct share *s;
+
+	new_folder();
+	secret(KEY_A, NULL);
+	s = share_of("leveldb");
+	EQ(shares_keys_make(s, why, sizeof why), OK);
+	EQ(shares_keys_rotate(s, &version, why, sizeof why), OK);
+	one = keys_wrapped(s->keys, 1);
+	two = keys_wrapped(s->keys, 2);
+	TRUE(one.len > 60 && two.len == one.len && memcmp(one.at, two.at, one.len) != 0);
+	EQ(rec_keys_decode(slice_of(one.at, one.len - 4), &row), OK);
+	EQ(row.n, 1);
+	EQ(row.aead, AEAD_XCHACHA20_POLY1305);
+	EQ(row.share_id[0], 7);
+	memcpy(before, one.at, one.len);
+	done(s);
+	s = share_of("leveldb");
+	EQ(shares_keys_open(s, why, sizeof why), OK);
+	one = keys_wrapped(s->keys, 1);
+	EQ_MEM(one.at, before, one.len);
+	EQ(shares_keys_rewrap(s, &rewrapped, why, sizeof why), OK);
+	EQ(rewrapped, 0);
+	TRUE(keys_wrapped(s->keys, 1).at == one.at);
+	done(s);
+}
+
+CASE(a_new_secret_is_taken_while_the_share_is_open)
+{
+	uint32_t rewrapped = 0, n = 0;
+	uint8_t key[32];
+	struct slice old;
+	struct share *s;
+
+	new_folder();
+	secret(KEY_A, NULL);
+	s = share_of("leveldb");
+	EQ(shares_keys_make(s, why, sizeof why), OK);
+	old = keys_wrapped(s->keys, 1);
+	secret(KEY_B, NULL);		/* the old one is wanted once more */
+	EQ(shares_keys_rewrap(s, &rewrapped, why, sizeof why), ST_NOKEY);
+	TRUE(s->keys != NULL && keys_wrapped(s->keys, 1).at == old.at);
+	secret(KEY_B, KEY_A);
+	EQ(shares_keys_rewrap(s, &rewrapped, why, sizeof why), OK);
+	EQ(rewrapped, 1);
+	EQ(keys_newest(s->keys), 1);
+	TRUE(memcmp(keys_wrapped(s->keys, 1).at, old.at, old.len) != 0);
+	done(s);
+	secret(KEY_B, NULL);
+	EQ(opens(key, &n), OK);
+	secret(KEY_A, NULL);
+	EQ(opens(key, &n), ST_NOKEY);
+	s = share_of("memory");
+	EQ(shares_keys_rewrap(s, &rewrapped, why, sizeof why), ST_INVAL);
+	done(s);
+}
+
+CASE(a_share_whose_store_names_a_key_asks_the_daemon_for_none)
+{
+	struct share *s;
+
+	new_folder();
+	shares_secrets_set(&(struct shares_secrets){ 0 });
+	s = share_of("leveldb");
+	snprintf(s->conf.key_file, sizeof s->conf.key_file, "%s", keyring_secrets_file(KEY_A, NULL, 0600));
+	EQ(shares_keys_make(s, why, sizeof why), OK);
+	done(s);
+	secret(KEY_A, NULL);
+	s = share_of("leveldb");
+	snprintf(s->conf.passphrase_env, sizeof s->conf.passphrase_env, "DITTOFS_NOT_THERE");
+	EQ(shares_keys_open(s, why, sizeof why), ST_NOKEY);	/* not by the daemon's either */
+	TRUE(strstr(why, "DITTOFS_NOT_THERE") != NULL);
+	done(s);
+	new_folder();
+	s = share_of("leveldb");
+	snprintf(s->conf.passphrase_env, sizeof s->conf.passphrase_env, "DITTOFS_THERE");
+	setenv("DITTOFS_THERE", "a passphrase of the store", 1);
+	EQ(shares_keys_make(s, why, sizeof why), OK);
+	done(s);
+	s = share_of("leveldb");
+	EQ(shares_keys_open(s, why, sizeof why), ST_NOKEY);
+	TRUE(strstr(why, "passphrase") != NULL);
+	done(s);
+}
+
+static enum status
+say(struct store_spec *spec, const char *key, const char *value)
+{
+	why[0] = '\0';
+	return store_spec_set(spec, key, value, why, sizeof why);
+}
+
+CASE(a_store_says_how_its_shares_are_sealed)
+{
+	struct store_spec spec = { .name = "far" };
+
+	EQ(say(&spec, "encryption", "chacha20-poly1305"), OK);
+	EQ(spec.encryption, AEAD_CHACHA20_POLY1305);
+	EQ(say(&spec, "encryption", "rot13"), ST_INVAL);
+	TRUE(strstr(why, "rot13") != NULL);
+	EQ(say(&spec, "compression", "zstd"), OK);
+	EQ(spec.compression, 3);
+	EQ(say(&spec, "parallel_uploads", "8"), OK);
+	EQ(spec.uploads, 8);
+	EQ(say(&spec, "parallel_uploads", "-1"), ST_INVAL);
+	EQ(say(&spec, "parallel_uploads", "257"), ST_INVAL);
+	EQ(say(&spec, "bucket", "b"), ST_NOENT);
+	EQ(say(&spec, "encryption_key_file", "relative"), ST_INVAL);
+	EQ(say(&spec, "encryption_key_file", "/k"), OK);
+	EQ(say(&spec, "encryption_passphrase_file", "/p"), ST_INVAL);	/* one of them */
+	spec = (struct store_spec){ .noptions = 0 };
+	EQ(say(&spec, "encryption_passphrase_env", "HOME"), ST_INVAL);
+	EQ(say(&spec, "encryption_passphrase_env", "DITTOFS_A=b"), ST_INVAL);
+	EQ(say(&spec, "encryption_passphrase_env", "DITTOFS_A_1"), OK);
+}
+
+CASE(a_share_is_as_its_store_or_stricter_never_weaker)
+{
+	struct store_spec spec = { .name = "far", .encryption = AEAD_AES_256_GCM, .compression = 3,
+		.key_file = "/k" };
+	struct share_conf conf = { .encryption = SHARE_INHERIT, .compression = SHARE_INHERIT };
+
+	EQ(store_spec_inherit(&spec, &conf, why, sizeof why), OK);
+	EQ(conf.encryption, AEAD_AES_256_GCM);
+	EQ(conf.compression, 3);
+	EQ_STR(conf.key_file, "/k");
+	conf = (struct share_conf){ .encryption = AEAD_CHACHA20_POLY1305, .compression = 0 };
+	EQ(store_spec_inherit(&spec, &conf, why, sizeof why), OK);
+	EQ(conf.encryption, AEAD_CHACHA20_POLY1305);
+	EQ(conf.compression, 0);
+	conf.encryption = 0;
+	EQ(store_spec_inherit(&spec, &conf, why, sizeof why), ST_INVAL);
+	TRUE(strstr(why, "far asks for encryption") != NULL);
+	spec.encryption = 0;
+	EQ(store_spec_inherit(&spec, &conf, why, sizeof why), OK);
+	conf.encryption = AEAD_AES_256_GCM;
+	EQ(store_spec_inherit(&spec, &conf, why, sizeof why), OK);
+	EQ(conf.encryption, AEAD_AES_256_GCM);
+	conf = (struct share_conf){ .encryption = SHARE_INHERIT, .compression = SHARE_INHERIT };
+	EQ(store_spec_inherit(NULL, &conf, why, sizeof why), OK);
+	EQ(conf.encryption + conf.compression, 0);
 }
 
 CASE(words_of_encryption_and_compression)

@@ -41,10 +41,9 @@ commit_down(struct job *job)
 		return TURN_UP;
 	}
 	txn_put(t, key_slice(&key), slice_of("x", 1), NULL);
-	st = block_reserve(rig.share, t);
-	slow_ns = st == OK && !waited ? block_slow_ns(rig.share) : 0;
+	slow_ns = 0;
+	st = waited ? block_reserve(rig.share, t) : block_reserve_slowly(rig.share, t, &slow_ns);
 	if (slow_ns != 0) {
-		block_unreserve(rig.share, t);
 		txn_free(&t);
 		job->vfs = &rig;
 		if (!block_slow_park(rig.share, job, clock_mono_ns() + slow_ns))
@@ -218,12 +217,16 @@ slow_at(uint64_t bytes)
 {
 	struct key key = key_inode(100);
 	struct txn *t = txn_new();
+	enum status st;
 	uint64_t ns;
 
 	fill_to(bytes);
 	txn_put(t, key_slice(&key), slice_of("x", 1), NULL);
+	st = block_reserve_slowly(rig.share, t, &ns);
+	EQ(st, ns == 0 ? OK : ST_DELAY);
+	EQ(t->reserved == 0, ns != 0);		/* who is to wait holds nothing */
+	block_unreserve(rig.share, t);
 	EQ(block_reserve(rig.share, t), OK);
-	ns = block_slow_ns(rig.share);
 	block_unreserve(rig.share, t);
 	txn_free(&t);
 	return ns;

@@ -67,7 +67,7 @@ CASE(a_file_record_comes_back_as_it_was)
 CASE(a_file_record_that_makes_no_sense_is_corrupt)
 {
 	static const struct { uint32_t at; uint8_t byte; } bad[] = {
-		{ 0, 2 },		/* version */
+		{ 0, 2 }, { 0, 3 },	/* version */
 		{ 1, 0 }, { 1, 8 },	/* type */
 		{ 3, 0x10 },		/* mode beyond 07777 */
 		{ 45, 1 }, { 47, 1 }, { 152, 1 }, { 187, 1 },	/* spare bytes */
@@ -92,6 +92,26 @@ CASE(a_file_record_that_makes_no_sense_is_corrupt)
 	f.ino = 0;
 	w = writer_of(room, sizeof room);
 	rec_file_encode(&w, &f);
+	EQ(rec_file_decode(slice_of(room, w.len), &g), ST_CORRUPT);
+}
+
+/* A program that does not know the flag must not read such a record, and an old one has none. */
+CASE(a_file_that_was_never_written_is_a_record_of_a_version_of_its_own)
+{
+	struct file f = some_file(slice_of(NULL, 0)), g;
+	struct writer w = writer_of(room, sizeof room);
+
+	rec_file_encode(&w, &f);
+	EQ(room[0], 1);
+	room[44] |= FILE_UNWRITTEN;
+	EQ(rec_file_decode(slice_of(room, w.len), &g), ST_CORRUPT);
+	f.flags |= FILE_UNWRITTEN;
+	w = writer_of(room, sizeof room);
+	rec_file_encode(&w, &f);
+	EQ(room[0], 2);
+	EQ(rec_file_decode(slice_of(room, w.len), &g), OK);
+	TRUE(same_file(&f, &g));
+	room[0] = 1;
 	EQ(rec_file_decode(slice_of(room, w.len), &g), ST_CORRUPT);
 }
 

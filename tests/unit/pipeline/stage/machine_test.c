@@ -305,6 +305,28 @@ CASE(a_job_walks_its_floors_and_climbs_back)
 	stop();
 }
 
+CASE(each_request_is_called_something_of_its_own)
+{
+	uint64_t first, second;
+	struct job *job;
+
+	start(1);
+	job = job_get(worker_at(0));
+	first = job_request(job);
+	TRUE(first != 0);
+	EQ(job_request(job), first);
+	job_put(&job);
+	for (int i = 0; i < 3; i++) {
+		job = job_get(worker_at(0));
+		second = job_request(job);
+		TRUE(second != first);
+		EQ(second >> 48, first >> 48);
+		job_put(&job);
+		first = second;
+	}
+	stop();
+}
+
 CASE(a_deadline_ends_a_park)
 {
 	uint64_t began;

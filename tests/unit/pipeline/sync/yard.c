@@ -66,6 +66,8 @@ open_keys(struct yard *y)
 
 	EQ(keys_new(s->row.share_id, y->encryption, &s->keys), OK);
 	EQ(keys_add(s->keys, 1, key), OK);
+	if (y->wrapped != NULL)
+		keys_wrapped_set(s->keys, 1, slice_str(y->wrapped));
 	keys_digest(s->keys, s->row.digest_key);
 }
 

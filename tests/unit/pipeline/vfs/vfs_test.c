@@ -276,6 +276,56 @@ CASE(four_makers_in_one_directory_lose_nothing)
 	world_stop();
 }
 
+struct publisher {
+	struct inode *inode;
+	uint64_t versions;
+};
+
+static void *
+publish_versions(void *arg)
+{
+	struct publisher *p = arg;
+
+	for (uint64_t n = 1; n <= p->versions; n++) {
+		struct file f;
+
+		mutex_lock(&p->inode->mutex);
+		f = p->inode->file;
+		f.uid = (uint32_t)n;		/* near the beginning, and near the end */
+		f.size = f.create_verf = n;
+		inode_publish_locked(p->inode, &f, n, p->inode->born);
+		mutex_unlock(&p->inode->mutex);
+	}
+	return NULL;
+}
+
+CASE(an_inode_that_is_read_beside_its_writer_is_one_version)
+{
+	struct publisher p = { .versions = 20000 };
+	struct file_id id;
+	struct arena arena;
+	struct file f;
+	pthread_t t;
+	lsn_t change, last = 0;
+
+	world_start("memory", fresh_dir());
+	id = world_create(world_root(), "f");
+	arena_init(&arena, NULL, 0, 1 << 16);
+	EQ(inode_get(world_share(), id.ino, true, &arena, &p.inode), OK);
+	(void)publish_versions(&(struct publisher){ p.inode, 1 });
+	pthread_create(&t, NULL, publish_versions, &p);
+	do {
+		inode_read(p.inode, &f, &change);
+		TRUE(f.size == change && f.create_verf == change && f.uid == (uint32_t)change);
+		TRUE(change >= last);
+		last = change;
+	} while (change < p.versions);
+	pthread_join(t, NULL);
+	inode_put(&p.inode);
+	arena_rewind(&arena);
+	world_stop();
+}
+
 /* As if others had reserved so much of each 64 MiB of records that may be filled. */
 static void
 records_near_their_cap(uint64_t bytes)
@@ -309,6 +359,30 @@ CASE(a_change_is_slowed_once_near_a_cap_and_what_frees_or_reads_is_not)
 	EQ(world_remove(world_root(), "near"), OK);
 	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 2);
 	records_near_their_cap(0);
+	world_stop();
+}
+
+CASE(who_is_slowed_has_sealed_nothing_yet)
+{
+	struct journal *j;
+	struct file_id f;
+	int64_t slowed;
+	uint64_t units;
+	uint8_t in[5];
+	bool eof;
+
+	world_start_sealed("leveldb", fresh_dir());
+	j = world_share()->block->journal;
+	f = world_create(world_root(), "sealed");
+	records_near_their_cap(60ull << 20);
+	slowed = meter_value(METER_WRITERS_SLOWED);
+	units = atomic_load(&j->sealed_units);
+	EQ(world_write(f, 0, "bytes", 5, STABLE_UNSTABLE), OK);
+	EQ(meter_value(METER_WRITERS_SLOWED), slowed + 1);
+	EQ(atomic_load(&j->sealed_units), units + 1);
+	records_near_their_cap(0);
+	EQ(world_read(f, 0, in, 5, &eof), 5);
+	EQ_MEM(in, "bytes", 5);
 	world_stop();
 }
 

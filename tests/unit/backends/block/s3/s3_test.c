@@ -1,14 +1,17 @@
 /* The store against a server that plays a script. */
 #include "backends/block/s3/s3.h"
 #include "pipeline/base/clock.h"
+#include "pipeline/base/log.h"
 #include "pipeline/base/panic.h"
 #include "tests/lib/check.h"
 #include "tests/unit/backends/block/s3/server.h"
 #include "tests/unit/backends/block/s3/store.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 #define BUSY "HTTP/1.1 503 Slow Down\r\nContent-Length: $LEN\r\n\r\n"			\
@@ -179,6 +182,56 @@ CASE(after_the_last_attempt_the_reason_is_told)
 	EQ(server_requests(st.server), 2);
 	store->ops->close(store);
 	stage_close(&st);
+}
+
+/* All that has been logged into fd. */
+static const char *
+logged(int fd)
+{
+	static char lines[8192];
+	ssize_t n = pread(fd, lines, sizeof lines - 1, 0);
+
+	lines[n > 0 ? n : 0] = '\0';
+	return lines;
+}
+
+CASE(what_a_call_is_called_goes_with_each_attempt_and_into_the_log)
+{
+	static const char busy[] = "HTTP/1.1 503 Slow Down\r\nx-amz-request-id: TX0\x01 7\r\n"
+	    "Content-Length: $LEN\r\n\r\n<Error><Code>SlowDown</Code></Error>";
+	const struct server_step steps[] = { { busy, false, false }, { OK_EMPTY, false, false },
+	    { busy, false, false } };
+	char path[600], text[160];
+	struct block_store *once;
+	struct stage st;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/log", check_tmpdir());
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	TRUE(fd >= 0);
+	stage_open(&st, steps, 3);
+	log_open(fd, false, LOG_LEVEL_INFO);
+	stage_call(&st, BLOCK_DEL, "x");
+	st.w.call.request = 0xabc123;
+	EQ(waiter_run(st.store, &st.w), OK);
+	has(server_request(st.server, 0), " request/0xabc123\r\n");
+	has(server_request(st.server, 1), " request/0xabc123\r\n");
+	has(logged(fd), "s3.again request=0xabc123");
+	has(logged(fd), "server_request=");
+	has(logged(fd), "TX0");
+	TRUE(has_not(logged(fd), "\x01"));		/* what a server says is no control character */
+	TRUE(has_not(logged(fd), "s3.failed"));
+	waiter_drop(&st.w);
+	st.conf.attempts_max = 1;
+	EQ(s3_store_open(&st.conf, text, &once), OK);
+	stage_call(&st, BLOCK_DEL, "x");
+	EQ(waiter_run(once, &st.w), ST_DELAY);
+	TRUE(st.w.call.request != 0);		/* one of its own */
+	has(logged(fd), "s3.failed request=0x");
+	once->ops->close(once);
+	log_open(STDERR_FILENO, false, LOG_LEVEL_INFO);
+	stage_close(&st);
+	close(fd);
 }
 
 CASE(a_get_takes_the_range_asked_for)

@@ -80,7 +80,7 @@ mirror_open(const char *dir, const struct container_ident *ident, const struct c
     const struct share_keys *keys, struct mirror **mp)
 {
 	struct mirror *m;
-	uint64_t sum = 0;
+	uint64_t sum = 0, parts = 0;
 	enum status st;
 	int fd;
 
@@ -96,13 +96,14 @@ mirror_open(const char *dir, const struct container_ident *ident, const struct c
 	list_init(&m->age);
 	for (int i = 0; i < BUCKETS; i++)
 		list_init(&m->bucket[i]);
-	mirror_sparse_drop(m);		/* copies; how much of each was here is not known any more */
 	mirror_making_drop(m);
-	if ((st = mirror_walk(m, add_bytes, &sum)) != OK) {
+	if ((st = mirror_walk(m, add_bytes, &sum)) != OK ||
+	    (st = mirror_walk_parts(m, add_bytes, &parts)) != OK) {
 		mirror_close(&m);
 		return st;
 	}
 	atomic_store_explicit(&m->bytes, sum, memory_order_relaxed);
+	atomic_store_explicit(&m->sparse, parts, memory_order_relaxed);
 	*mp = m;
 	return OK;
 }
@@ -263,24 +264,72 @@ vessel_take_out(struct mirror *m, uint64_t number)
 	return found;
 }
 
-enum status
-mirror_delete(struct mirror *m, uint64_t number)
+/* Out of the table, for those who look from now on. */
+static void
+forget(struct mirror *m, uint64_t number)
 {
 	struct vessel *found;
-	char name[NAME_CAP];
-	struct stat sb;
 
 	while ((found = vessel_take_out(m, number)) != NULL)	/* readers may have opened it twice */
 		vessel_put(&found);
-	vessel_part_name(name, number);
-	if (unlinkat(m->dirfd, name, 0) < 0 && errno != ENOENT)
-		return status_of_errno(errno);
+}
+
+/* The whole file alone; who had it open a moment ago does not keep it. */
+static enum status
+delete_whole(struct mirror *m, uint64_t number)
+{
+	char name[NAME_CAP];
+	struct stat sb;
+
+	forget(m, number);
 	name_of(name, number);
 	if (fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    unlinkat(m->dirfd, name, 0) < 0)
 		return status_of_errno(errno);
 	atomic_fetch_sub_explicit(&m->bytes, (uint64_t)sb.st_size, memory_order_relaxed);
+	forget(m, number);
 	return OK;
+}
+
+enum status
+mirror_delete(struct mirror *m, uint64_t number)
+{
+	char name[NAME_CAP];
+
+	vessel_part_name(name, number);
+	if (unlinkat(m->dirfd, name, 0) < 0 && errno != ENOENT)
+		return status_of_errno(errno);
+	return delete_whole(m, number);
+}
+
+/* Header and index of an open whole file make a part. */
+static enum status
+thin(struct mirror *m, const struct vessel *v)
+{
+	uint64_t end_len = (uint64_t)v->n * CONTAINER_ROW + CONTAINER_TRAILER;
+	uint32_t head_len = vessel_head_bytes(v);
+	uint8_t head[MIRROR_HEAD], *end = xmalloc(end_len);
+	enum status st = pread_full(v->fd, head, head_len, 0, false);
+
+	if (st == OK)
+		st = pread_full(v->fd, end, end_len, v->bytes - end_len, false);
+	if (st == OK)
+		st = vessel_part_make(m, v->ident.number, v->bytes,
+		    &(struct mirror_ends){ head, end, head_len, end_len });
+	free(end);
+	return st;
+}
+
+enum status
+mirror_thin(struct mirror *m, uint64_t number)
+{
+	struct vessel *v = NULL;
+
+	/* What keeps it from being thin does not keep it from going. */
+	if (vessel_get(m, number, &v) == OK && !v->part)
+		(void)thin(m, v);
+	vessel_put(&v);
+	return delete_whole(m, number);
 }
 
 /* --- reading --- */
@@ -388,6 +437,7 @@ vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
 		return st;
 	}
 	v->ident = head.ident;
+	v->bytes = bytes;
 	v->fd = fd;
 	ref_init(&v->refs);
 	list_init(&v->bucket);
@@ -426,6 +476,7 @@ vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
 		close(fd);
 		return st;
 	}
+	v->part = part;
 	out = vessel_keep(m, v);
 	vessel_put(&out);
 	*vp = v;
@@ -469,7 +520,7 @@ mirror_read(struct mirror *m, uint64_t number, uint32_t index, const uint8_t dig
 	    memcmp(v->rows[index].digest, digest, 32) != 0)
 		st = ST_CORRUPT;
 	else
-		st = vessel_chunk(v, index, to, nowait);
+		st = vessel_has(v, index) ? vessel_chunk(v, index, to, nowait) : ST_NOENT;
 	vessel_put(&v);
 	return st;
 }
@@ -507,7 +558,7 @@ mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes,
 
 	if (st != OK)
 		return st;
-	st = vessel_whole(v, bytes, len);
+	st = v->part ? ST_NOENT : vessel_whole(v, bytes, len);
 	if (st == OK)
 		*fence = v->ident.fence;
 	vessel_put(&v);
@@ -527,8 +578,10 @@ mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
 	return OK;
 }
 
-enum status
-mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
+/* The files of that ending; taken: what they take of the disk, else what they are long. */
+static enum status
+walk(struct mirror *m, const char *ending, bool taken, bool (*each)(void *arg, uint64_t number,
+    uint64_t bytes), void *arg)
 {
 	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -544,12 +597,25 @@ mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t 
 		return st;
 	}
 	while ((e = readdir(dir)) != NULL)
-		if (vessel_number(e->d_name, ".dfc", &number) &&
+		if (vessel_number(e->d_name, ending, &number) &&
 		    fstatat(m->dirfd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !each(arg, number, (uint64_t)sb.st_size))
+		    !each(arg, number, taken ? (uint64_t)sb.st_blocks * 512 : (uint64_t)sb.st_size))
 			break;
 	closedir(dir);
 	return OK;
+}
+
+enum status
+mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
+{
+	return walk(m, ".dfc", false, each, arg);
+}
+
+enum status
+mirror_walk_parts(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes),
+    void *arg)
+{
+	return walk(m, ".dfp", true, each, arg);
 }
 
 uint64_t

@@ -86,7 +86,7 @@ drop(struct sync *y, struct work *by, struct victims *vs, bool all)
 	lsn_t lsn;
 
 	for (n = 0; n < vs->n && st == OK && (all || too_much(y)); n++) {
-		st = mirror_delete(block_mirror(y->share), vs->v[n].number);
+		st = mirror_thin(block_mirror(y->share), vs->v[n].number);
 		if (st == ST_NOENT)
 			st = OK;
 		if (st == OK)
@@ -114,8 +114,10 @@ sync_evict(struct sync *y, struct work *by, bool *more)
 	*more = false;
 	if (!may_evict(y->share))
 		return OK;
-	if (all || mirror_sparse_bytes(block_mirror(y->share)) > sparse)
-		mirror_sparse_drop(block_mirror(y->share));
+	if (all && y->evict_from == 0)
+		mirror_sparse_trim(block_mirror(y->share), 0);
+	else if (mirror_sparse_bytes(block_mirror(y->share)) > sparse)
+		mirror_sparse_trim(block_mirror(y->share), sparse / 4 * 3);
 	if (!all && !too_much(y))
 		return OK;
 	vs = xcalloc(1, sizeof *vs);

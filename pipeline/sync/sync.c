@@ -12,6 +12,7 @@
 #include "pipeline/sync/crew.h"
 #include "pipeline/sync/keyship.h"
 #include "pipeline/sync/pressure.h"
+#include "pipeline/sync/scrub.h"
 #include "pipeline/sync/upload.h"
 
 #include <errno.h>
@@ -102,6 +103,23 @@ up_run(struct errand *e)
 	work_run(e, up_once);
 }
 
+static enum status
+scrub_once(struct sync *y, struct work *w)
+{
+	enum status st = scrub_run(y->scrub, w);
+
+	if (st != OK)
+		log_warn("sync.scrub", F_STR("share", y->share->conf.name),
+		    F_STR("status", status_name(st)));
+	return st;
+}
+
+static void
+scrubs_run(struct errand *e)
+{
+	work_run(e, scrub_once);
+}
+
 /* Which data is to be carved now: all that is older than that. */
 static lsn_t
 carve_before(struct sync *y)
@@ -121,7 +139,8 @@ data_once(struct sync *y, struct work *w)
 
 	if (st == OK && y->upload != NULL)
 		st = upload_settle(y->upload, w, &settle_more);
-
+	if (st == OK)
+		st = scrub_settle(y->scrub, w);
 	if (st == OK) {
 		st = sync_reap(y, w, &reap_more);
 		carved = sync_carve(y, w, carve_before(y), &carve_more);
@@ -336,6 +355,8 @@ look_around(struct sync *y, uint64_t now)
 		if (y->upload != NULL)
 			work_post(&y->up);
 	}
+	if (scrub_due(y->scrub, now) && !atomic_load(&y->scrubs.waiting))
+		work_post(&y->scrubs);
 }
 
 static uint64_t
@@ -402,6 +423,8 @@ sync_open_share(struct share *s)
 	work_init(&y->up, y, up_run);
 	work_init(&y->bring, y, bring_run);
 	y->compact = compact_new(y);
+	work_init(&y->scrubs, y, scrubs_run);
+	y->scrub = scrub_new(y);
 	y->crew = crew_new(s->row.share);
 	if (s->remote != NULL) {
 		y->upload = upload_new(y);
@@ -422,6 +445,7 @@ sync_free(struct share *s)
 	close(y->up.bell);
 	close(y->bring.bell);
 	compact_free(&y->compact);
+	close(y->scrubs.bell);
 	mutex_destroy(&y->mutex);
 	cond_destroy(&y->changed);
 	free(y->dying);
@@ -444,7 +468,10 @@ sync_close_share(struct share *s)
 	ignored = work_await(&y->data);
 	ignored = work_await(&y->up);
 	ignored = work_await(&y->bring);
+	ignored = work_await(&y->scrubs);
 	upload_free(&y->upload);
+	scrub_free(&y->scrub);
+	ignored = work_await(&y->scrubs);
 	keyship_free(&y->keyship);
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
@@ -503,6 +530,24 @@ sync_push_share(struct share *s)
 		if (!atomic_load(&y->up.waiting))
 			work_post(&y->up);
 	}
+}
+
+void
+sync_scrub_begin(struct share *s, bool remote)
+{
+	scrub_ask(s->sync->scrub, true, remote);
+}
+
+void
+sync_scrub_stop(struct share *s)
+{
+	scrub_ask(s->sync->scrub, false, false);
+}
+
+void
+sync_scrub_look(struct share *s, struct sync_scrub *out)
+{
+	scrub_look(s->sync->scrub, out);
 }
 
 void

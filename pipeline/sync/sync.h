@@ -18,6 +18,7 @@ struct sync_conf {
 	uint32_t compact_percent;	/* empty containers of which less is live; 0: none unasked */
 	uint64_t compact_bytes_hour;	/* read and written for that, unasked; 0: no bound */
 	uint32_t grace_ms;		/* that a dead container's object stays in the remote store */
+	uint64_t scrub_bytes;		/* a scrub reads so many a second; 0: as it goes */
 };
 void sync_start(const struct sync_conf *conf);
 void sync_stop(void);
@@ -63,6 +64,24 @@ void sync_compaction_look(struct share *s, struct sync_compaction *out);
  * read, a restart ends it.  Any thread.
  */
 void sync_compact_share(struct share *s, bool old_keys);
+
+/* A scrub: all containers here, and where it is asked those that the remote has, and all rows of
+ * metadata are read and verified; what has a good second copy is healed.  It goes on after a
+ * restart. */
+enum scrub_state { SCRUB_NEVER, SCRUB_RUNS, SCRUB_WAITS, SCRUB_DONE, SCRUB_STOPPED, SCRUB_FAILED };
+
+struct sync_scrub {
+	uint8_t state;			/* enum scrub_state; WAITS: the remote is away */
+	bool remote;			/* asked for */
+	uint64_t started_ns, ended_ns;	/* wall clock; 0: not yet */
+#define SCRUB_COUNT(member) uint64_t member;
+#include "pipeline/sync/scrub.def"
+#undef SCRUB_COUNT
+	char text[160];			/* why it waits or failed */
+};
+void sync_scrub_begin(struct share *s, bool remote);	/* one that runs goes on.  Any thread. */
+void sync_scrub_stop(struct share *s);
+void sync_scrub_look(struct share *s, struct sync_scrub *out);
 
 /* Bring all over that is there now, without waiting for its age: for some seconds; a remote that
  * was away is tried again soon.  Any thread. */

@@ -145,7 +145,7 @@ see_row(void *arg, struct slice key, const struct version *v)
 		return false;
 	sc->known = get_be64(key.at + 1);
 	if (row.state == CONTAINER_LIVE && !row.remote)
-		sc->v[sc->n++] = (struct item){ sc->known, row.bytes, 0 };
+		sc->v[sc->n++] = (struct item){ sc->known, row.bytes, 0, row.again };
 	return true;
 }
 
@@ -430,7 +430,7 @@ begin_one(struct upload *u)
 	s->item = it;
 	s->bytes = bytes;
 	if (good)
-		call_begin_locked(u, s, del ? BLOCK_DEL : BLOCK_PUT, true);
+		call_begin_locked(u, s, del ? BLOCK_DEL : BLOCK_PUT, !it.over);
 	else
 		slot_free(s);
 	mutex_unlock(&u->mutex);
@@ -475,6 +475,7 @@ note_row(struct upload *u, struct txn *t, const struct item *it)
 		st = rec_container_decode(v.body, &row);
 	if (st == OK && v.exists && row.state == CONTAINER_LIVE) {
 		row.remote = true;
+		row.again = false;
 		row.fence = it->fence;
 		rec_container_encode(&w, &row);
 		assert(writer_ok(&w));
@@ -612,6 +613,16 @@ upload_arrived(struct upload *u, lsn_t lsn, uint64_t below)
 		    u->slot[i].item.number >= below;
 	mutex_unlock(&u->mutex);
 	return all;
+}
+
+void
+upload_again(struct upload *u, uint64_t number, uint64_t bytes)
+{
+	mutex_lock(&u->mutex);
+	items_push(&u->queue, &(struct item){ .number = number, .bytes = bytes, .over = true });
+	pending_add(u, (int64_t)bytes);
+	mutex_unlock(&u->mutex);
+	work_post(&u->sync->up);
 }
 
 /* --- for those who ask --- */

@@ -40,6 +40,10 @@ bool upload_gone(struct upload *u, uint64_t number, uint64_t fence);
 /* Have all containers arrived that rows named as of lsn, and whose number is below that? */
 bool upload_arrived(struct upload *u, lsn_t lsn, uint64_t below);
 
+/* The data errand's: a container whose row has just said that its object is not to be believed; it
+ * is put over. */
+void upload_again(struct upload *u, uint64_t number, uint64_t bytes);
+
 /* An operator waits: the pause after a failure is a short one.  Any thread. */
 void upload_push(struct upload *u);
 

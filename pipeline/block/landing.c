@@ -163,6 +163,12 @@ unpack_unit(struct unpack *u, uint32_t i, bool give)
 	    give ? b->bytes : u->aside);
 	if (st == OK && give)
 		u->plain[i] = buf_ref(b);
+	if (st == OK && give && f->page != NULL && f->page[i] != NO_PAGE) {
+		struct page_key key;
+
+		page_key_of_digest(&key, row->digest, f->page[i]);
+		page_keep(&key, b, row->plain);
+	}
 	buf_put(&b);
 	return st;
 }
@@ -189,7 +195,8 @@ keep_units(struct unpack *u)
 	enum status kept = OK;
 
 	for (uint32_t i = 0; i < f->n; i++) {
-		bool good = unpack_unit(u, i, waited_for(f, f->first + i)) == OK;
+		bool give = f->page != NULL || waited_for(f, f->first + i);
+		bool good = unpack_unit(u, i, give) == OK;
 
 		if (good) {
 			to = rows[i].at + rows[i].stored + CONTAINER_TAG;

@@ -1,12 +1,13 @@
 /*
  * Cold reads beside bare ranged GETs of the same objects, over the same link.
  *
- *	sequential	all of it by parallel ranged GETs of 2 MiB, 8 at once; then by READs of 128 KiB, two
+ *	sequential	all of it by parallel ranged GETs of 2 MiB, 8 at once; then by READs of 1 MiB, two
  *			at once, as a client reads a file from front to back
  *	random		one ranged GET of 4 KiB after the other; then one READ of 4 KiB after the other,
  *			none of which finds anything here
  *
- * bench_cold FOLDER [MIB [DELAY_US [MBIT_S [no-index]]]]: 256 MiB, 20,000 us, 1000 Mbit/s.  The
+ * bench_cold FOLDER [MIB [DELAY_US [MBIT_S [no-index]]]]: 256 MiB, at least 128 (pages hold 32),
+ * 20,000 us, 1000 Mbit/s.  The
  * store is the S3 server that S3_ENDPOINT and its like name, else memory.  no-index: what was known of
  * the containers is gone, too, as after a loss of the local disk's files.
  */
@@ -30,8 +31,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MIB = 1 << 20, TXNS = 256, PAGES = 8 << 20, ROUNDS = 3, BARE_AT_ONCE = 8, BARE_BYTES = 2 << 20,
-	READ_BYTES = 128 << 10, READS_AT_ONCE = 2, SMALL = 4096, SMALLS = 120, OBJECTS = 4096 };
+enum { MIB = 1 << 20, TXNS = 256, PAGES = 32 << 20, ROUNDS = 3, BARE_AT_ONCE = 8, BARE_BYTES = 2 << 20,
+	READ_BYTES = 1 << 20, READS_AT_ONCE = 2, SMALL = 4096, SMALLS = 120, OBJECTS = 4096 };
 
 static struct share *share;
 static struct block_store *far;
@@ -471,7 +472,7 @@ main(int argc, char **argv)
 	uint64_t mbit = argc > 4 ? strtoull(argv[4], NULL, 10) : 1000;
 	bool with_index = argc <= 5;
 
-	if (argc < 2 || mib < 16 || mbit == 0) {
+	if (argc < 2 || mib < 128 || mbit == 0) {
 		fprintf(stderr, "usage: bench_cold FOLDER [MIB [DELAY_US [MBIT_S [no-index]]]]\n");
 		return 2;
 	}
@@ -481,6 +482,8 @@ main(int argc, char **argv)
 	far = link_wrap(open_store(), delay_us, mbit * 1000000 / 8);
 	open_share();
 	fill();
+	make_cold(with_index);
+	random_reads();			/* first: no page has any of it */
 	for (int i = 0; i < ROUNDS; i++) {
 		double bare, cold, cpu;
 
@@ -493,8 +496,6 @@ main(int argc, char **argv)
 		    bare, cold, cold / bare, cpu * 1e6 / (double)mib);
 		fflush(stdout);
 	}
-	make_cold(with_index);
-	random_reads();
 	check(sync_close_share(share) == OK && block_close(share) == OK, "close");
 	block_free(share);
 	share_put(&share);

@@ -8,6 +8,7 @@
 #include "mgmt/shares/words.h"
 
 #include "pipeline/base/log.h"
+#include "pipeline/model/share_conf.h"
 
 #include <string.h>
 
@@ -49,12 +50,25 @@ put_store_id(struct rest_call *call, enum db_entity e, const struct db_row *shar
 		rest_json_put_null(out, as);
 }
 
+/* A share of the file of settings has a store of that file, which no row can name. */
+static void
+put_file_remote(const char *share, struct rest_json *out)
+{
+	for (uint32_t i = 0; i < rest_state.conf.nfile_shares; i++) {
+		const struct share_conf *s = &rest_state.conf.file_shares[i];
+
+		if (strcmp(s->name, share) == 0 && s->remote[0] != '\0')
+			rest_json_put_str(out, "remote_block_store", s->remote);
+	}
+}
+
 static void
 share_show(struct rest_call *call, const struct db_row *row, struct rest_json *out)
 {
 	put_store_id(call, DB_META_STORE, row, "metadata_store", "metadata_store_id", out);
 	put_store_id(call, DB_LOCAL_STORE, row, "local_block_store", "local_block_store_id", out);
 	put_store_id(call, DB_REMOTE_STORE, row, "remote_block_store", "remote_block_store_id", out);
+	put_file_remote(db_text(DB_SHARE, row, "name"), out);
 }
 
 static void

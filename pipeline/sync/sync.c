@@ -9,6 +9,7 @@
 #include "pipeline/block/index.h"
 #include "pipeline/block/keys.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/sync/crew.h"
 #include "pipeline/sync/keyship.h"
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/upload.h"
@@ -381,6 +382,7 @@ sync_open_share(struct share *s)
 	work_init(&y->apply, y, apply_run);
 	work_init(&y->data, y, data_run);
 	work_init(&y->up, y, up_run);
+	y->crew = crew_new(s->row.share);
 	if (s->remote != NULL) {
 		y->upload = upload_new(y);
 		y->keyship = keyship_new(y);
@@ -424,6 +426,7 @@ sync_close_share(struct share *s)
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
+	crew_free(&y->crew);
 	st = sync_apply(y, NULL);
 	sync_free(s);
 	return st;

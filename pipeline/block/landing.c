@@ -177,7 +177,7 @@ unpack_unit(struct unpack *u, uint32_t i, bool give)
 static bool
 may_keep(struct cold *c, uint64_t len)
 {
-	uint64_t cap = c->share->conf.local_bytes, most = cap != 0 ? cap / 4 : PARTS_BYTES;
+	uint64_t cap = atomic_load(&c->share->now.local_bytes), most = cap != 0 ? cap / 4 : PARTS_BYTES;
 
 	if (mirror_sparse_bytes(c->share->block->mirror) + len > most)
 		mirror_sparse_trim(c->share->block->mirror, most / 4 * 3);

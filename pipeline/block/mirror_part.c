@@ -224,7 +224,8 @@ mirror_making_drop(struct mirror *m)
 	if (dir == NULL && fd >= 0)
 		close(fd);
 	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (vessel_number(e->d_name, ".dfm", &number))
+		if (vessel_number(e->d_name, ".dfm", &number) ||
+		    vessel_number(e->d_name, ".dfw", &number))
 			unlinkat(m->dirfd, e->d_name, 0);
 	if (dir != NULL)
 		closedir(dir);

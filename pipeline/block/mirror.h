@@ -37,9 +37,16 @@ must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t 
  */
 enum { MIRROR_HEAD = CONTAINER_HEADER + CONTAINER_WRAPPED };
 
-/* Make one of bytes, with its first and its last bytes as they were read. */
-must_check enum status mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes,
-    const uint8_t *head, uint32_t head_len, const uint8_t *end, uint64_t end_len);
+struct mirror_ends {			/* a container's first and last bytes as they were read */
+	const uint8_t *head, *end;
+	uint32_t head_len;
+	uint64_t end_len;
+};
+
+/* Make such a file of that many bytes; where the whole one is here and damaged there, write them
+ * over its own.  CORRUPT: those do not fit either; the whole file stays as it was. */
+must_check enum status mirror_ends_put(struct mirror *m, uint64_t number, uint64_t bytes,
+    const struct mirror_ends *ends);
 
 /* Is the whole file here? */
 bool mirror_whole(struct mirror *m, uint64_t number);

@@ -6,7 +6,7 @@
 
 #include "pipeline/base/reader.h"
 
-enum { ROW_VERSION = 1, LEAF_HOLE = 1, CONTAINER_LOCAL = 1, CONTAINER_REMOTE = 2,
+enum { ROW_VERSION = 1, LEAF_HOLE = 1, CONTAINER_LOCAL = 1, CONTAINER_REMOTE = 2, CONTAINER_AGAIN = 4,
 	CHUNK_ALGORITHM_SHIFT = 8 };
 
 static bool
@@ -128,11 +128,12 @@ rec_container_encode(struct writer *w, const struct container_row *c)
 {
 	write_u8(w, ROW_VERSION);
 	write_u8(w, c->state);
-	write_u8(w, (uint8_t)((c->local ? CONTAINER_LOCAL : 0) | (c->remote ? CONTAINER_REMOTE : 0)));
+	write_u8(w, (uint8_t)((c->local ? CONTAINER_LOCAL : 0) | (c->remote ? CONTAINER_REMOTE : 0) |
+	    (c->again ? CONTAINER_AGAIN : 0)));
 	write_u8(w, 0);
 	write_le32(w, c->chunks);
 	write_le64(w, c->bytes);
-	if (c->remote)
+	if (c->remote || c->again)
 		write_le64(w, c->fence);
 }
 
@@ -142,15 +143,15 @@ rec_container_decode(struct slice body, struct container_row *c)
 	struct reader r = reader_of_slice(body);
 	uint8_t version = read_u8(&r), state = read_u8(&r), where = read_u8(&r), zero = read_u8(&r);
 	struct container_row d = { .state = state, .local = where & CONTAINER_LOCAL,
-	    .remote = where & CONTAINER_REMOTE };
+	    .remote = where & CONTAINER_REMOTE, .again = where & CONTAINER_AGAIN };
 
 	d.chunks = read_le32(&r);
 	d.bytes = read_le64(&r);
-	if (d.remote)
+	if (d.remote || d.again)
 		d.fence = read_le64(&r);
 	if (!read_all_of(&r, version) || zero != 0 ||
 	    (state != CONTAINER_LIVE && state != CONTAINER_DYING) ||
-	    where > (CONTAINER_LOCAL | CONTAINER_REMOTE))
+	    where > (CONTAINER_LOCAL | CONTAINER_REMOTE | CONTAINER_AGAIN) || (d.remote && d.again))
 		return ST_CORRUPT;
 	*c = d;
 	return OK;

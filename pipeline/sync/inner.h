@@ -12,6 +12,7 @@
 #include "pipeline/stage/errand.h"
 #include "pipeline/stage/timer.h"
 #include "pipeline/stage/worker.h"
+#include "pipeline/sync/gauge.h"
 #include "pipeline/sync/sync.h"
 
 enum { AGE_SAMPLES = 32 };
@@ -43,9 +44,10 @@ struct sync {
 	_Atomic bool closing, draining, evict_all;
 	_Atomic bool checkpoint_wanted;	/* room depends on it */
 	_Atomic bool idle;		/* the data errand found nothing left to do */
-	struct work apply, data, up;
+	struct work apply, data, up, scrubs;
 	struct upload *upload;		/* NULL: no remote */
 	struct warm *warm;		/* NULL: no remote */
+	struct scrub *scrub;
 	struct crew *crew;		/* the data errand's helpers */
 	struct keyship *keyship;	/* NULL: no keys that outlast the process, or no remote */
 	_Atomic lsn_t committed;	/* the last entry of these errands */
@@ -64,7 +66,7 @@ struct sync {
 	struct key reap_after;		/* reap rows up to there are left alone */
 	struct dying *dying;
 	uint32_t ndying, dying_cap;
-	uint64_t waits, waited_ns;	/* pressure.c: the gauge as it was */
+	struct pressure_gauge gauge;
 };
 
 /* --- sync.c --- */

@@ -12,6 +12,7 @@
 #include "pipeline/sync/crew.h"
 #include "pipeline/sync/keyship.h"
 #include "pipeline/sync/pressure.h"
+#include "pipeline/sync/scrub.h"
 #include "pipeline/sync/upload.h"
 #include "pipeline/sync/warm.h"
 
@@ -23,7 +24,7 @@
 enum { UNAPPLIED_MAX = 8 << 20, TICK_MS_MIN = 20, TICK_MS_MAX = 250, LOOK_MS = 1000,
 	ROOM_PAUSE_MS = 20, ROOM_TRIES = 250, DRAIN_ROUNDS = 1000, PUSH_S = 5 };
 
-static struct sync_conf conf = { 1000, 5000, 25 };
+static struct sync_conf conf = { 1000, 5000, 25, 0 };
 
 void
 sync_start(const struct sync_conf *c)
@@ -103,6 +104,23 @@ up_run(struct errand *e)
 	work_run(e, up_once);
 }
 
+static enum status
+scrub_once(struct sync *y, struct work *w)
+{
+	enum status st = scrub_run(y->scrub, w);
+
+	if (st != OK)
+		log_warn("sync.scrub", F_STR("share", y->share->conf.name),
+		    F_STR("status", status_name(st)));
+	return st;
+}
+
+static void
+scrubs_run(struct errand *e)
+{
+	work_run(e, scrub_once);
+}
+
 /* Which data is to be carved now: all that is older than that. */
 static lsn_t
 carve_before(struct sync *y)
@@ -121,7 +139,8 @@ data_once(struct sync *y, struct work *w)
 
 	if (st == OK && y->upload != NULL)
 		st = upload_settle(y->upload, w, &settle_more);
-
+	if (st == OK)
+		st = scrub_settle(y->scrub, w);
 	if (st == OK) {
 		st = sync_reap(y, w, &reap_more);
 		carved = sync_carve(y, w, carve_before(y), &carve_more);
@@ -321,6 +340,8 @@ look_around(struct sync *y, uint64_t now)
 		if (y->upload != NULL)
 			work_post(&y->up);
 	}
+	if (scrub_due(y->scrub, now) && !atomic_load(&y->scrubs.waiting))
+		work_post(&y->scrubs);
 }
 
 static uint64_t
@@ -385,6 +406,8 @@ sync_open_share(struct share *s)
 	work_init(&y->apply, y, apply_run);
 	work_init(&y->data, y, data_run);
 	work_init(&y->up, y, up_run);
+	work_init(&y->scrubs, y, scrubs_run);
+	y->scrub = scrub_new(y);
 	y->crew = crew_new(s->row.share);
 	if (s->remote != NULL) {
 		y->upload = upload_new(y);
@@ -404,6 +427,7 @@ sync_free(struct share *s)
 	close(y->apply.bell);
 	close(y->data.bell);
 	close(y->up.bell);
+	close(y->scrubs.bell);
 	mutex_destroy(&y->mutex);
 	cond_destroy(&y->changed);
 	free(y->dying);
@@ -426,7 +450,10 @@ sync_close_share(struct share *s)
 	ignored = work_await(&y->apply);
 	ignored = work_await(&y->data);
 	ignored = work_await(&y->up);
+	ignored = work_await(&y->scrubs);
 	upload_free(&y->upload);
+	scrub_free(&y->scrub);
+	ignored = work_await(&y->scrubs);
 	keyship_free(&y->keyship);
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
@@ -486,6 +513,24 @@ sync_push_share(struct share *s)
 		if (!atomic_load(&y->up.waiting))
 			work_post(&y->up);
 	}
+}
+
+void
+sync_scrub_begin(struct share *s, bool remote)
+{
+	scrub_ask(s->sync->scrub, true, remote);
+}
+
+void
+sync_scrub_stop(struct share *s)
+{
+	scrub_ask(s->sync->scrub, false, false);
+}
+
+void
+sync_scrub_look(struct share *s, struct sync_scrub *out)
+{
+	scrub_look(s->sync->scrub, out);
 }
 
 void

@@ -15,6 +15,7 @@ struct sync_conf {
 	uint32_t apply_ms;		/* freeze and apply at least that often when there is anything: 1000 */
 	uint32_t carve_age_ms;		/* carve data older than that: 5000 */
 	uint32_t carve_at_percent;	/* or when dirty data passes that share of its cap: 50 */
+	uint64_t scrub_bytes;		/* a scrub reads so many a second; 0: as it goes */
 };
 void sync_start(const struct sync_conf *conf);
 void sync_stop(void);
@@ -61,6 +62,24 @@ struct sync_warm {			/* the last one of a share, since it was opened */
 must_check enum status sync_warm_start(struct share *s, const char *path);
 void sync_warm_cancel(struct share *s);	/* it ends soon; harmless where none runs */
 bool sync_warm_look(struct share *s, struct sync_warm *out);	/* false: there is no remote */
+
+/* A scrub: all containers here, and where it is asked those that the remote has, and all rows of
+ * metadata are read and verified; what has a good second copy is healed.  It goes on after a
+ * restart. */
+enum scrub_state { SCRUB_NEVER, SCRUB_RUNS, SCRUB_WAITS, SCRUB_DONE, SCRUB_STOPPED, SCRUB_FAILED };
+
+struct sync_scrub {
+	uint8_t state;			/* enum scrub_state; WAITS: the remote is away */
+	bool remote;			/* asked for */
+	uint64_t started_ns, ended_ns;	/* wall clock; 0: not yet */
+#define SCRUB_COUNT(member) uint64_t member;
+#include "pipeline/sync/scrub.def"
+#undef SCRUB_COUNT
+	char text[160];			/* why it waits or failed */
+};
+void sync_scrub_begin(struct share *s, bool remote);	/* one that runs goes on.  Any thread. */
+void sync_scrub_stop(struct share *s);
+void sync_scrub_look(struct share *s, struct sync_scrub *out);
 
 /* Bring all over that is there now, without waiting for its age: for some seconds; a remote that
  * was away is tried again soon.  Any thread. */

@@ -145,7 +145,7 @@ see_row(void *arg, struct slice key, const struct version *v)
 		return false;
 	sc->known = get_be64(key.at + 1);
 	if (row.state == CONTAINER_LIVE && !row.remote)
-		sc->v[sc->n++] = (struct item){ sc->known, row.bytes, 0 };
+		sc->v[sc->n++] = (struct item){ sc->known, row.bytes, 0, row.again };
 	return true;
 }
 
@@ -427,7 +427,7 @@ begin_one(struct upload *u)
 	s->item = it;
 	s->bytes = bytes;
 	if (good)
-		call_begin_locked(u, s, del ? BLOCK_DEL : BLOCK_PUT, true);
+		call_begin_locked(u, s, del ? BLOCK_DEL : BLOCK_PUT, !it.over);
 	else
 		slot_free(s);
 	mutex_unlock(&u->mutex);
@@ -472,6 +472,7 @@ note_row(struct upload *u, struct txn *t, const struct item *it)
 		st = rec_container_decode(v.body, &row);
 	if (st == OK && v.exists && row.state == CONTAINER_LIVE) {
 		row.remote = true;
+		row.again = false;
 		row.fence = it->fence;
 		rec_container_encode(&w, &row);
 		assert(writer_ok(&w));
@@ -534,7 +535,7 @@ fence_of(struct upload *u, uint64_t number)
 	if (mirror_fence(block_mirror(u->sync->share), number, &said) == OK)
 		fence = said;
 	else if (catalog_get(u->sync->share->catalog, key_slice(&key), true, &arena, &v) == OK &&
-	    v.exists && rec_container_decode(v.body, &row) == OK && row.remote)
+	    v.exists && rec_container_decode(v.body, &row) == OK && (row.remote || row.again))
 		fence = row.fence;
 	arena_rewind(&arena);
 	return fence;
@@ -571,6 +572,16 @@ upload_gone(struct upload *u, uint64_t number)
 	mutex_unlock(&u->mutex);
 	block_sent(u->sync->share);
 	return gone;
+}
+
+void
+upload_again(struct upload *u, uint64_t number, uint64_t bytes)
+{
+	mutex_lock(&u->mutex);
+	items_push(&u->queue, &(struct item){ .number = number, .bytes = bytes, .over = true });
+	pending_add(u, (int64_t)bytes);
+	mutex_unlock(&u->mutex);
+	work_post(&u->sync->up);
 }
 
 /* --- for those who ask --- */

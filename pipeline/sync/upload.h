@@ -31,6 +31,10 @@ void upload_unmade(struct upload *u, uint64_t number);
 /* A container that is dying: true once the remote has it no more; asks for that. */
 bool upload_gone(struct upload *u, uint64_t number);
 
+/* The data errand's: a container whose row has just said that its object is not to be believed; it
+ * is put over. */
+void upload_again(struct upload *u, uint64_t number, uint64_t bytes);
+
 /* An operator waits: the pause after a failure is a short one.  Any thread. */
 void upload_push(struct upload *u);
 

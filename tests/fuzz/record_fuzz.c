@@ -298,7 +298,8 @@ seed_row(struct writer *w, enum decoder which)
 	else if (which == CHUNKS)
 		rec_chunk_encode(w, &(struct chunk){ rand_u64() | 1, 17, 4096, 1 });
 	else if (which == CONTAINERS)
-		rec_container_encode(w, &(struct container_row){ CONTAINER_LIVE, true, true, 99, 3, 7 });
+		rec_container_encode(w, &(struct container_row){ .state = CONTAINER_LIVE,
+		    .local = true, .remote = true, .bytes = 99, .chunks = 3, .fence = 7 });
 	else if (which == SHARES)
 		rec_share_encode(w, &s);
 	else if (which == REAPS)

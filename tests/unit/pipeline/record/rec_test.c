@@ -241,7 +241,8 @@ CASE(a_leaf_that_makes_no_sense_is_corrupt)
 CASE(the_smaller_rows_come_back_as_they_were)
 {
 	struct chunk c = { 9, 4, 65536, 1 }, c2;
-	struct container_row k = { CONTAINER_DYING, false, true, 16 << 20, 300, 0x1234567890 }, k2;
+	struct container_row k = { .state = CONTAINER_DYING, .remote = true, .bytes = 16 << 20,
+	    .chunks = 300, .fence = 0x1234567890 }, k2;
 	struct reap r = { 8, 3 }, r2;
 	struct writer w = writer_of(room, sizeof room);
 	uint64_t leaf;

@@ -612,6 +612,22 @@ mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
 	return OK;
 }
 
+enum status
+mirror_index(struct mirror *m, uint64_t number, struct mirror_index *out)
+{
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
+
+	if (st != OK)
+		return st;
+	out->rows = xmalloc(MAX(v->n, 1u) * sizeof *out->rows);
+	memcpy(out->rows, v->rows, v->n * sizeof *out->rows);
+	out->n = v->n;
+	out->key = v->keys.aead == 0 ? 0 : v->keys.version;
+	vessel_put(&v);
+	return OK;
+}
+
 /* The files of that ending; taken: what they take of the disk, else what they are long. */
 static enum status
 walk(struct mirror *m, const char *ending, bool taken, bool (*each)(void *arg, uint64_t number,

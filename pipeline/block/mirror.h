@@ -30,6 +30,13 @@ must_check enum status mirror_load(struct mirror *m, uint64_t number, uint64_t *
     uint64_t *len);
 must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence);
 
+struct mirror_index {			/* of a container that is here, at least in part */
+	struct container_chunk *rows;	/* from malloc, the caller's */
+	uint32_t n;
+	uint32_t key;			/* version of the share key that wraps its own; 0: clear */
+};
+must_check enum status mirror_index(struct mirror *m, uint64_t number, struct mirror_index *out);
+
 /*
  * A container of which only parts are here: copied from the remote as they are read, a sparse file
  * beside the whole ones.  Holes are what is not here; that is a hint, which outlives a restart: what

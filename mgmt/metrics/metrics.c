@@ -3,6 +3,7 @@
  */
 #include "mgmt/metrics/metrics.h"
 
+#include "mgmt/shares/down.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/block.h"
 #include "pipeline/stage/stage.h"
@@ -96,9 +97,22 @@ share_usage(struct share *s, void *arg)
 static void
 share_used(struct share *s, void *arg)
 {
-	text_addf(arg, "dittofs_store_used_bytes{share=\"%s\"} %" PRIu64 "\n"
-	    "dittofs_store_files{share=\"%s\"} %" PRIu64 "\n", s->conf.name,
-	    atomic_load(&s->used_bytes), s->conf.name, atomic_load(&s->used_inodes));
+	text_addf(arg, "dittofs_store_used_bytes{share=\"%s\"} %" PRIu64 "\n", s->conf.name,
+	    atomic_load(&s->used_bytes));
+}
+
+static void
+share_files(struct share *s, void *arg)
+{
+	text_addf(arg, "dittofs_store_files{share=\"%s\"} %" PRIu64 "\n", s->conf.name,
+	    atomic_load(&s->used_inodes));
+}
+
+static void
+share_quota(struct share *s, void *arg)
+{
+	text_addf(arg, "dittofs_store_quota_bytes{share=\"%s\"} %" PRIu64 "\n", s->conf.name,
+	    atomic_load(&s->now.quota_bytes));
 }
 
 void
@@ -116,11 +130,30 @@ metrics_write(struct text *out)
 	}
 	head(out, "store_used_bytes", "gauge", "Bytes that the files of a share take.");
 	registry_each(share_used, out);
+	head(out, "store_files", "gauge", "Files, directories and the like of a share.");
+	registry_each(share_files, out);
+	head(out, "store_quota_bytes", "gauge", "What the files of a share may take; 0: no end but the disk's.");
+	registry_each(share_quota, out);
 	getrusage(RUSAGE_SELF, &ru);
 	head(out, "cpu_microseconds_total", "counter", "CPU time of the whole process.");
 	text_addf(out, "dittofs_cpu_microseconds_total %lld\n",
 	    (ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000ll + ru.ru_utime.tv_usec +
 	    ru.ru_stime.tv_usec);
+}
+
+/* Between quotes as JSON wants it. */
+static void
+add_json(struct text *t, const char *s)
+{
+	text_add(t, "\"");
+	for (; *s != '\0'; s++)
+		if (*s == '"' || *s == '\\')
+			text_addf(t, "\\%c", *s);
+		else if ((unsigned char)*s < 0x20)
+			text_addf(t, "\\u%04x", (unsigned char)*s);
+		else
+			text_addn(t, s, 1);
+	text_add(t, "\"");
 }
 
 struct health {
@@ -134,9 +167,23 @@ share_health(struct share *s, void *arg)
 	struct health *h = arg;
 	bool well = block_state(s) == OK;
 
-	text_addf(h->out, "%s{\"name\":\"%s\",\"state\":\"%s\"}", h->shares++ ? "," : "",
-	    s->conf.name, well ? "ok" : "journal failed, restart the share");
+	text_addf(h->out, "%s{\"name\":", h->shares++ ? "," : "");
+	add_json(h->out, s->conf.name);
+	text_addf(h->out, ",\"state\":\"%s\"}", well ? "ok" : "journal failed, restart the share");
 	h->sick += !well;
+}
+
+static void
+share_down(const char *name, const char *why, void *arg)
+{
+	struct health *h = arg;
+
+	text_addf(h->out, "%s{\"name\":", h->shares++ ? "," : "");
+	add_json(h->out, name);
+	text_add(h->out, ",\"state\":\"down\",\"why\":");
+	add_json(h->out, why);
+	text_add(h->out, "}");
+	h->sick++;
 }
 
 bool
@@ -146,6 +193,7 @@ health_write(struct text *out)
 
 	text_add(out, "{\"shares\":[");
 	registry_each(share_health, &h);
+	shares_down_each(share_down, &h);
 	text_addf(out, "],\"status\":\"%s\"}\n", h.sick == 0 ? "healthy" : "unhealthy");
 	return h.sick == 0;
 }

@@ -4,10 +4,10 @@
 #include "mgmt/rest/live.h"
 
 #include "mgmt/rest/remote.h"
+#include "mgmt/shares/down.h"
 #include "mgmt/shares/words.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
-#include "pipeline/base/mutex.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/model/share_conf.h"
 
@@ -15,64 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAILURES = 64, BOOT_ARENA = 8 << 20 };
-
-/* Why a share does not serve; the oldest makes room. */
-static struct failure {
-	char name[80], why[300];
-} failure[FAILURES];
-static unsigned next_failure;
-static MUTEX_STATIC(mutex, RANK_TABLE, 1);
-
-static void
-note(const char *name, const char *why)
-{
-	struct failure *f = NULL;
-
-	mutex_lock(&mutex);
-	for (int i = 0; i < FAILURES; i++)
-		if (strcmp(failure[i].name, name) == 0)
-			f = &failure[i];
-	if (f == NULL && why != NULL)
-		f = &failure[next_failure++ % FAILURES];
-	if (f != NULL && why == NULL)
-		*f = (struct failure){ .name = "" };
-	else if (f != NULL) {
-		snprintf(f->name, sizeof f->name, "%s", name);
-		snprintf(f->why, sizeof f->why, "%s", why);
-	}
-	mutex_unlock(&mutex);
-}
-
-static void
-why_of(const char *name, char *to, size_t cap)
-{
-	snprintf(to, cap, "it is not open");
-	mutex_lock(&mutex);
-	for (int i = 0; i < FAILURES; i++)
-		if (strcmp(failure[i].name, name) == 0)
-			snprintf(to, cap, "%s", failure[i].why);
-	mutex_unlock(&mutex);
-}
-
-void
-rest_live_start(void)
-{
-	mutex_lock(&mutex);
-	memset(failure, 0, sizeof failure);
-	mutex_unlock(&mutex);
-}
+enum { BOOT_ARENA = 8 << 20 };
 
 enum status
-rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *share, char *why,
-    size_t why_cap)
+rest_live_conf(struct db_conn *c, struct arena *arena, const struct db_row *share,
+    struct share_conf *conf, struct store_spec *spec, char *why, size_t why_cap)
 {
-	struct share_conf *conf = xcalloc(1, sizeof *conf);
 	struct db_place place = { rest_state.conf.state_dir };
-	const char *name = db_text(DB_SHARE, share, "name");
 	const char *remote = db_text(DB_SHARE, share, "remote_block_store");
-	struct share_rules *rules;
-	struct store_spec spec;
 	enum status st;
 
 	why[0] = '\0';
@@ -81,19 +31,30 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 		st = rest_local_cap(c, db_text(DB_SHARE, share, "local_block_store"), arena,
 		    &conf->local_bytes, why, why_cap);
 	if (st == OK && *remote != '\0')
-		st = rest_remote_spec(c, remote, arena, &spec, why, why_cap);
+		st = rest_remote_spec(c, remote, arena, spec, why, why_cap);
 	if (st == OK)
-		st = store_spec_inherit(*remote != '\0' ? &spec : NULL, conf, why, why_cap);
+		st = store_spec_inherit(*remote != '\0' ? spec : NULL, conf, why, why_cap);
+	return st;
+}
+
+enum status
+rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *share, char *why,
+    size_t why_cap)
+{
+	struct share_conf *conf = xcalloc(1, sizeof *conf);
+	const char *name = db_text(DB_SHARE, share, "name");
+	bool remote = db_text(DB_SHARE, share, "remote_block_store")[0] != '\0';
+	struct share_rules *rules;
+	struct store_spec spec;
+	enum status st = rest_live_conf(c, arena, share, conf, &spec, why, why_cap);
+
 	if (st == OK)
 		st = db_share_rules(c, share, conf, &rules);
 	if (st == OK)
-		st = rest_state.conf.house->share_open(conf, rules, *remote != '\0' ? &spec : NULL, why,
-		    why_cap);
+		st = rest_state.conf.house->share_open(conf, rules, remote ? &spec : NULL, why, why_cap);
 	if (st != OK && why[0] == '\0')
 		snprintf(why, why_cap, "%s", status_text(st));
-	note(name, st == OK ? NULL : why);
-	if (st != OK)
-		log_error("rest.share_open", F_STR("share", name), F_STR("why", why));
+	shares_down_note(name, st == OK ? NULL : why);
 	free(conf);
 	return st;
 }
@@ -103,6 +64,8 @@ rest_live_close(const char *name)
 {
 	enum status st = rest_state.conf.house->share_close(name);
 
+	if (st == OK || st == ST_NOENT)
+		shares_down_note(name, NULL);
 	return st == ST_NOENT ? OK : st;
 }
 
@@ -120,13 +83,14 @@ rest_live_status(const struct db_row *share, const struct rest_share_state *s)
 {
 	const char *name = db_text(DB_SHARE, share, "name"), *word = "healthy";
 	struct rest_json *out = rest_json_object();
-	char message[300] = "", now[DB_TIME_TEXT];
+	char message[400] = "", now[DB_TIME_TEXT];
 
 	if (db_num(DB_SHARE, share, "enabled") == 0)
 		word = "disabled";
 	else if (!s->open) {
 		word = "unhealthy";
-		why_of(name, message, sizeof message);
+		if (!shares_down_why(name, message, sizeof message))
+			snprintf(message, sizeof message, "it is not open");
 	} else if (!s->well) {
 		word = "unhealthy";
 		snprintf(message, sizeof message, "its journal takes no more entries; "
@@ -165,6 +129,7 @@ file_row(struct db_conn *c, const struct share_conf *conf, struct arena *arena)
 	db_set_num(DB_SHARE, &row, "owner_uid", conf->root_uid);
 	db_set_num(DB_SHARE, &row, "owner_gid", conf->root_gid);
 	db_set_num(DB_SHARE, &row, "local_store_size", (int64_t)conf->journal_bytes);
+	db_set_num(DB_SHARE, &row, "quota_bytes", (int64_t)conf->quota_bytes);
 	db_set_text(DB_SHARE, &row, "encryption", shares_encryption_word(conf->encryption));
 	db_set_text(DB_SHARE, &row, "compression", shares_compression_word(conf->compression));
 	if (st == OK && strcmp(db_text(DB_SHARE, &old, "source"), "file") != 0) {

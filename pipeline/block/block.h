@@ -134,6 +134,9 @@ struct block_usage {
 };
 void block_usage_read(struct share *s, struct block_usage *out);
 
+/* Caps were changed: who waits for room looks again, what is kept ready beyond need goes. */
+void block_retuned(struct share *s);
+
 /*
  * How many bytes of containers no remote has yet; with what is not carved it counts against the
  * share's local_bytes.  Takes no lock.  block_sent: they have become fewer; wakes who waits for

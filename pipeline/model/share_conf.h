@@ -43,6 +43,7 @@ struct share_conf {
 	uint64_t journal_bytes;		/* cap of dirty data; segments on disk follow it */
 	uint64_t local_bytes;		/* of containers kept here, and of what only is here; 0: any */
 	uint64_t reserve_bytes;		/* of free disk space, kept; 256 MiB */
+	uint64_t quota_bytes;		/* of what its files take; 0: no end but the disk's */
 	uint32_t nrules;
 	struct export_rule rules[EXPORT_RULES_MAX];
 };

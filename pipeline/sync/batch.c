@@ -67,6 +67,7 @@ struct batch *
 batch_new(struct sync *y, struct work *by)
 {
 	struct batch *b = xcalloc(1, sizeof *b);
+	uint8_t level = atomic_load(&y->share->now.compression);
 
 	b->sync = y;
 	b->by = by;
@@ -74,7 +75,7 @@ batch_new(struct sync *y, struct work *by)
 	b->sent = &b->loads[1];
 	b->fill->batch = b->sent->batch = b;
 	for (uint32_t i = 0; i < crew_seats(y->crew); i++)
-		b->makers[i].small = compressor_new(y->share->conf.compression);
+		b->makers[i].small = compressor_new(level);
 	return b;
 }
 

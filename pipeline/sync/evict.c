@@ -59,7 +59,7 @@ may_evict(const struct share *s)
 static bool
 too_much(const struct sync *y)
 {
-	uint64_t most = y->share->conf.local_bytes;
+	uint64_t most = atomic_load(&y->share->now.local_bytes);
 
 	return most != 0 && mirror_bytes(block_mirror(y->share)) > most;
 }
@@ -105,7 +105,7 @@ enum status
 sync_evict(struct sync *y, struct work *by, bool *more)
 {
 	static const uint8_t tag = TAG_CONTAINER;
-	uint64_t most = y->share->conf.local_bytes, sparse = most != 0 ? most / 4 : SPARSE_BYTES;
+	uint64_t most = atomic_load(&y->share->now.local_bytes), sparse = most != 0 ? most / 4 : SPARSE_BYTES;
 	bool all = atomic_load(&y->evict_all);
 	struct key from = key_container(y->evict_from);
 	struct victims *vs;

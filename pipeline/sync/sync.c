@@ -510,15 +510,16 @@ static enum turn
 down(struct job *job)
 {
 	struct sync *y = job->share->sync;
-	const struct share_conf *said = &job->share->conf;
-	uint64_t cap = y->upload == NULL || said->local_bytes == 0 ? said->journal_bytes :
-	    MIN(said->journal_bytes, said->local_bytes);
+	struct share *s = job->share;
+	uint64_t cap = atomic_load_explicit(&s->now.journal_bytes, memory_order_relaxed);
+	uint64_t local = atomic_load_explicit(&s->now.local_bytes, memory_order_relaxed);
 
-	if (catalog_unapplied_bytes(job->share->catalog) > UNAPPLIED_MAX &&
+	if (y->upload != NULL && local != 0)
+		cap = MIN(cap, local);
+	if (catalog_unapplied_bytes(s->catalog) > UNAPPLIED_MAX &&
 	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
 		work_post(&y->apply);
-	if (index_live_bytes(block_index(job->share)) >
-	    cap / 100 * y->conf.carve_at_percent &&
+	if (index_live_bytes(block_index(s)) > cap / 100 * y->conf.carve_at_percent &&
 	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
 		work_post(&y->data);
 	return TURN_UP;

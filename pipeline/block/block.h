@@ -107,12 +107,6 @@ must_check enum status block_wait(struct share *s, lsn_t lsn);
 must_check enum status block_lookup(struct share *s, uint64_t content, struct io *io, bool may_wait,
     struct arena *arena);
 
-/* A container as the remote has it, not verified; *bytes: the caller's to free.  Waits for the remote.
- * NOENT: no row says that it has it.  DELAY: it is away.  CORRUPT: it has not all of it.  NOTSUPP:
- * there is none. */
-must_check enum status block_container_fetch(struct share *s, uint64_t number, uint8_t **bytes,
-    uint64_t *len);
-
 /* Let go of whatever io->want counts; harmless when there is none. */
 void block_want_clear(struct io *io);
 

@@ -331,17 +331,14 @@ haul(struct cold *c, struct haul *h, const struct container_row *row, uint64_t n
 }
 
 enum status
-block_container_fetch(struct share *s, uint64_t number, uint8_t **bytes, uint64_t *len)
+cold_container(struct cold *c, uint64_t number, uint8_t **bytes, uint64_t *len)
 {
-	struct cold *c = s->block->cold;
 	struct container_row row;
+	enum status st = cold_row(c, number, &row);
 	struct haul *h;
 	uint8_t *to;
-	enum status st;
 
-	if (c == NULL)
-		return ST_NOTSUPP;
-	if ((st = cold_row(c, number, &row)) != OK)
+	if (st != OK)
 		return st;
 	if (row.bytes < CONTAINER_HEADER + CONTAINER_TRAILER || row.bytes > CONTAINER_BYTES)
 		return ST_CORRUPT;

@@ -10,7 +10,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/base/text.h"
-#include "pipeline/block/cold.h"
+#include "pipeline/block/fetch.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/sync/warm_list.h"
 
@@ -120,8 +120,6 @@ bring(struct warm *w, const struct warm_item *it, const char **why)
 {
 	struct share *s = w->sync->share;
 	struct mirror *m = block_mirror(s);
-	uint8_t *bytes = NULL;
-	uint64_t len;
 	enum status st;
 
 	if (mirror_whole(m, it->number)) {
@@ -130,12 +128,9 @@ bring(struct warm *w, const struct warm_item *it, const char **why)
 	}
 	if (!has_room(w, it->bytes, why))
 		return ST_NOSPC;
-	st = block_container_fetch(s, it->number, &bytes, &len);
+	st = block_container_bring(s, it->number);
 	if (st == OK)
-		st = mirror_bring(m, it->number, bytes, len);
-	free(bytes);
-	if (st == OK)
-		note_brought(w, it->number, len);
+		note_brought(w, it->number, it->bytes);
 	return st;
 }
 

@@ -248,4 +248,5 @@ house_close(void)
 	net_stop();
 	gateway_stop();
 	stop_floors();
+	net_fini();
 }

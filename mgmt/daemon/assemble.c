@@ -162,7 +162,14 @@ open_shares(const struct config *c, char *why, size_t why_cap)
 	uint64_t each = c->memory / 100 * PART_META / MAX(c->nshares, 1u);
 
 	for (uint32_t i = 0; i < c->nshares; i++) {
-		enum status st = share_wire(&c->shares[i], NULL, NULL, each, gateway_remember, why, why_cap);
+		const struct config_remote *r = config_remote_of(c, c->shares[i].remote);
+		struct config_remote_room room;
+		struct store_spec spec;
+		enum status st = r != NULL ? config_remote_spec(r, &room, &spec, why, why_cap) : OK;
+
+		if (st == OK)
+			st = share_wire(&c->shares[i], NULL, r != NULL ? &spec : NULL, each,
+			    gateway_remember, why, why_cap);
 
 		if (st != OK)
 			return st;

@@ -2,9 +2,7 @@
  * Settings: a YAML file, read event by event into paths ("nfs.port", "shares[0].name") and given
  * to the row of config.def or share.def that wants them; then the environment.
  */
-#include "mgmt/daemon/config.h"
-
-#include "mgmt/daemon/setting.h"
+#include "mgmt/daemon/inner.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
 
@@ -17,24 +15,13 @@
 #include <unistd.h>
 #include <yaml.h>
 
-enum { PATH_MAX_BYTES = 128, DEPTH_MAX = 8, WHY_MAX = 512 };
+enum { DEPTH_MAX = 8 };
 
-struct where {				/* where in the file, for messages */
-	const char *file;		/* or the variable */
-	size_t line;			/* 0: it has none */
-	char *why;
-	size_t why_cap;
-	void (*see)(const char *line, void *arg);	/* NULL: the first that is wrong ends it */
-	void *arg;
-	unsigned wrong;
-};
-
-__attribute__((format(printf, 2, 3)))
-static enum status
-wrong(struct where *at, const char *fmt, ...)
+enum status
+config_wrong(struct config_where *at, const char *fmt, ...)
 {
 	struct text t = text_of(at->why, at->why_cap);
-	char what[WHY_MAX];
+	char what[CONFIG_WHY_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -50,42 +37,41 @@ wrong(struct where *at, const char *fmt, ...)
 	return ST_INVAL;
 }
 
-/* A value into its row's place, or what it must be and what to do. */
-static enum status
-put(struct where *at, const struct setting *s, const char *path, void *holder, const char *value)
+enum status
+config_put(struct config_where *at, const struct setting *s, const char *path, void *holder, const char *value)
 {
 	char why[300], dflt[CONFIG_STR_MAX];
 
 	if (setting_put(s, holder, value, why, sizeof why))
 		return OK;
 	setting_default_text(s, dflt, sizeof dflt);
-	return wrong(at, "%s: %s; mend it, or %s%s%s", path, why,
+	return config_wrong(at, "%s: %s; mend it, or %s%s%s", path, why,
 	    at->line > 0 ? "remove the line" : "unset it", dflt[0] ? " for the default " : "",
 	    dflt);
 }
 
 static enum status
-unknown(struct where *at, const char *path, const char *of, const struct setting *rows, int n,
+unknown(struct config_where *at, const char *path, const char *of, const struct setting *rows, int n,
     const char *key)
 {
 	const char *like = setting_like(rows, n, key);
 
 	if (like != NULL)
-		return wrong(at, "%s: no such setting%s; is %s meant? `dfs config` lists all", path, of,
+		return config_wrong(at, "%s: no such setting%s; is %s meant? `dfs config` lists all", path, of,
 		    like);
-	return wrong(at, "%s: no such setting%s; `dfs config` lists all, dfs.yaml(5) explains them",
+	return config_wrong(at, "%s: no such setting%s; `dfs config` lists all, dfs.yaml(5) explains them",
 	    path, of);
 }
 
 static enum status
-set_key(struct config *c, struct where *at, const char *path, const char *value)
+set_key(struct config *c, struct config_where *at, const char *path, const char *value)
 {
 	int i = setting_at(settings, settings_count, path);
 	enum status st;
 
 	if (i < 0)
 		return unknown(at, path, "", settings, settings_count, path);
-	st = put(at, &settings[i], path, c, value);
+	st = config_put(at, &settings[i], path, c, value);
 	if (st == OK)
 		c->origin[i] = (struct config_origin){ at->line > 0 ? CONFIG_FILE : CONFIG_ENVIRONMENT,
 			at->line, NULL };
@@ -95,24 +81,24 @@ set_key(struct config *c, struct where *at, const char *path, const char *value)
 /* --- shares --- */
 
 static enum status
-set_rule(struct share_conf *s, struct where *at, const char *path, uint32_t i, const char *key,
+set_rule(struct share_conf *s, struct config_where *at, const char *path, uint32_t i, const char *key,
     const char *value)
 {
 	int row = setting_at(rule_settings, rule_settings_count, key);
 
 	if (i >= EXPORT_RULES_MAX)
-		return wrong(at, "%s: more than %d rules", path, EXPORT_RULES_MAX);
+		return config_wrong(at, "%s: more than %d rules", path, EXPORT_RULES_MAX);
 	if (i >= s->nrules) {
 		setting_defaults(rule_settings, rule_settings_count, &s->rules[i]);
 		s->nrules = i + 1;
 	}
 	if (row < 0)
 		return unknown(at, path, " of an export rule", rule_settings, rule_settings_count, key);
-	return put(at, &rule_settings[row], path, &s->rules[i], value);
+	return config_put(at, &rule_settings[row], path, &s->rules[i], value);
 }
 
 static enum status
-set_share(struct config *c, uint32_t i, struct where *at, const char *path, const char *key,
+set_share(struct config *c, uint32_t i, struct config_where *at, const char *path, const char *key,
     const char *value)
 {
 	struct config_share_lines *lines = &c->share_lines[i];
@@ -131,25 +117,50 @@ set_share(struct config *c, uint32_t i, struct where *at, const char *path, cons
 	if (row < 0)
 		return unknown(at, path, " of a share", share_settings, share_settings_count, key);
 	if (strcmp(key, "name") == 0 && value[0] != '/')
-		return wrong(at, "%s: \"%.100s\" does not begin with /", path, value);
+		return config_wrong(at, "%s: \"%.100s\" does not begin with /", path, value);
 	lines->setting[row] = at->line;
-	return put(at, &share_settings[row], path, s, value);
+	return config_put(at, &share_settings[row], path, s, value);
 }
 
 static enum status
-set_path(struct config *c, struct where *at, const char *path, const char *value)
+set_remote(struct config *c, uint32_t i, struct config_where *at, const char *path, const char *key,
+    const char *value)
+{
+	int row = setting_at(remote_settings, remote_settings_count, key);
+	struct config_remote *r;
+
+	if (i >= CONFIG_REMOTES_MAX)
+		return config_wrong(at, "more than %d remotes", CONFIG_REMOTES_MAX);
+	if (c->remotes == NULL)
+		c->remotes = xcalloc(CONFIG_REMOTES_MAX, sizeof *c->remotes);
+	r = &c->remotes[i];
+	for (; c->nremotes <= i; c->nremotes++)
+		setting_defaults(remote_settings, remote_settings_count, &c->remotes[c->nremotes]);
+	if (r->begins == 0)
+		r->begins = at->line;
+	if (row < 0)
+		return unknown(at, path, " of a remote store", remote_settings, remote_settings_count, key);
+	r->line[row] = at->line;
+	return config_put(at, &remote_settings[row], path, r, value);
+}
+
+static enum status
+set_path(struct config *c, struct config_where *at, const char *path, const char *value)
 {
 	unsigned i;
 	int used = 0;
 
+	if (sscanf(path, "remotes[%u].%n", &i, &used) == 1 && used > 0)
+		return set_remote(c, i, at, path, path + used, value);
 	if (sscanf(path, "shares[%u].%n", &i, &used) != 1 || used == 0)
 		return set_key(c, at, path, value);
 	if (i >= CONFIG_SHARES_MAX)
-		return wrong(at, "more than %d shares", CONFIG_SHARES_MAX);
+		return config_wrong(at, "more than %d shares", CONFIG_SHARES_MAX);
 	while (c->nshares <= i) {
 		struct share_conf s;
 
 		config_share_default(&s, "");
+		s.encryption = s.compression = SHARE_INHERIT;	/* until all remotes are known */
 		config_add_share(c, &s);
 	}
 	return set_share(c, i, at, path, path + used, value);
@@ -185,10 +196,10 @@ struct level {				/* a mapping or a sequence that is open */
 
 struct parse {
 	struct config *config;
-	struct where *at;
+	struct config_where *at;
 	struct level level[DEPTH_MAX];
 	int depth;			/* of the innermost; -1: none */
-	char path[PATH_MAX_BYTES];
+	char path[CONFIG_PATH_MAX];
 };
 
 static bool
@@ -223,14 +234,14 @@ scalar(struct parse *p, const char *word)
 	enum status st;
 
 	if (l == NULL)
-		return wrong(p->at, "a mapping of settings is wanted here");
+		return config_wrong(p->at, "a mapping of settings is wanted here");
 	if (!l->list && !l->have_key) {
 		p->path[l->path_len] = '\0';
 		l->have_key = true;
-		return path_add(p, word, true) ? OK : wrong(p->at, "the key is too long");
+		return path_add(p, word, true) ? OK : config_wrong(p->at, "the key is too long");
 	}
 	if (!value_begins(p))
-		return wrong(p->at, "the key is too long");
+		return config_wrong(p->at, "the key is too long");
 	l->have_key = false;
 	if (*word == '\0' || strcmp(word, "~") == 0)
 		return OK;		/* nothing said: the default stays */
@@ -242,9 +253,9 @@ static enum status
 open_level(struct parse *p, bool list)
 {
 	if (p->depth + 1 >= DEPTH_MAX)
-		return wrong(p->at, "nested too deeply");
+		return config_wrong(p->at, "nested too deeply");
 	if (!value_begins(p))
-		return wrong(p->at, "the key is too long");
+		return config_wrong(p->at, "the key is too long");
 	if (p->depth >= 0)
 		p->level[p->depth].have_key = false;
 	p->level[++p->depth] = (struct level){ .list = list, .path_len = strlen(p->path) };
@@ -266,14 +277,14 @@ event(struct parse *p, const yaml_event_t *e)
 		p->depth--;
 		return OK;
 	case YAML_ALIAS_EVENT:
-		return wrong(p->at, "aliases are not supported");
+		return config_wrong(p->at, "aliases are not supported");
 	default:
 		return OK;
 	}
 }
 
 static enum status
-parse_file(struct config *c, struct where *at, FILE *in)
+parse_file(struct config *c, struct config_where *at, FILE *in)
 {
 	struct parse p = { .config = c, .at = at, .depth = -1 };
 	yaml_parser_t y;
@@ -287,7 +298,7 @@ parse_file(struct config *c, struct where *at, FILE *in)
 
 		if (!yaml_parser_parse(&y, &e)) {
 			p.at->line = y.problem_mark.line + 1;
-			st = wrong(p.at, "%s", y.problem ? y.problem : "not YAML");
+			st = config_wrong(p.at, "%s", y.problem ? y.problem : "not YAML");
 			break;
 		}
 		p.at->line = e.start_mark.line + 1;
@@ -302,9 +313,9 @@ parse_file(struct config *c, struct where *at, FILE *in)
 /* --- the environment --- */
 
 static enum status
-from_env(struct config *c, struct where *at)
+from_env(struct config *c, struct config_where *at)
 {
-	char name[PATH_MAX_BYTES];
+	char name[CONFIG_PATH_MAX];
 	enum status st = OK;
 
 	at->file = name;
@@ -362,21 +373,23 @@ config_installed_file(void)
 
 /* Shares without a folder get one in state_dir; a share without rules lets every host in. */
 static enum status
-complete_share(struct config *c, uint32_t i, struct where *at)
+complete_share(struct config *c, uint32_t i, struct config_where *at)
 {
 	struct share_conf *s = &c->shares[i];
 
 	at->line = c->share_lines[i].begins;
 	if (s->name[0] == '\0')
-		return wrong(at, "share number %u has no name; give it one, as in name: /export", i + 1);
+		return config_wrong(at, "share number %u has no name; give it one, as in name: /export", i + 1);
 	for (uint32_t j = 0; j < i; j++)
 		if (strcmp(c->shares[j].name, s->name) == 0)
-			return wrong(at, "two shares are named %s", s->name);
+			return config_wrong(at, "two shares are named %s", s->name);
 	if (s->dir[0] == '\0' && (size_t)snprintf(s->dir, sizeof s->dir, "%s/shares%s",
 	    c->state_dir, s->name) >= sizeof s->dir)
-		return wrong(at, "%s: the path of its folder is too long", s->name);
+		return config_wrong(at, "%s: the path of its folder is too long", s->name);
 	if (strcmp(s->meta, "badger") == 0)
 		snprintf(s->meta, sizeof s->meta, "leveldb");
+	if (config_share_remote(c, s, at) != OK)
+		return ST_INVAL;
 	if (s->nrules == 0) {
 		s->nrules = 1;
 		s->rules[0] = (struct export_rule){ .hosts = "*", .squash = SQUASH_ROOT };
@@ -385,7 +398,7 @@ complete_share(struct config *c, uint32_t i, struct where *at)
 }
 
 static enum status
-complete(struct config *c, struct where *at)
+complete(struct config *c, struct config_where *at)
 {
 	enum status st = OK;
 
@@ -393,13 +406,15 @@ complete(struct config *c, struct where *at)
 		home_path(c->state_dir, sizeof c->state_dir, "XDG_STATE_HOME", ".local/state", "");
 	from_secret(c);
 	at->file = c->file;
+	for (uint32_t i = 0; i < c->nremotes && (st == OK || at->see != NULL); i++)
+		st = config_remote_complete(c, i, at);
 	for (uint32_t i = 0; i < c->nshares && (st == OK || at->see != NULL); i++)
 		st = complete_share(c, i, at);
 	return st;
 }
 
 static enum status
-read_file(struct config *c, struct where *at, const char *file)
+read_file(struct config *c, struct config_where *at, const char *file)
 {
 	enum status st = OK;
 	struct stat sb;
@@ -412,21 +427,21 @@ read_file(struct config *c, struct where *at, const char *file)
 	at->file = c->file;
 	in = fopen(c->file, "re");
 	if (in == NULL && (file != NULL || errno != ENOENT))
-		return wrong(at, "%s", strerror(errno));
+		return config_wrong(at, "%s", strerror(errno));
 	if (in == NULL) {
 		c->file[0] = '\0';
 		return OK;
 	}
 	if (fstat(fileno(in), &sb) != 0 || !S_ISREG(sb.st_mode) || sb.st_size > CONFIG_BYTES_MAX)
-		st = wrong(at, "not a file of at most %d bytes", CONFIG_BYTES_MAX);
+		st = config_wrong(at, "not a file of at most %d bytes", CONFIG_BYTES_MAX);
 	if (st == OK)
 		st = parse_file(c, at, in);
 	fclose(in);
 	return st;
 }
 
-static enum status
-read_all(struct config *c, struct where *at, const char *file)
+enum status
+config_read_all(struct config *c, struct config_where *at, const char *file)
 {
 	enum status st;
 
@@ -443,120 +458,18 @@ read_all(struct config *c, struct where *at, const char *file)
 enum status
 config_read(struct config *c, const char *file, char *why, size_t why_cap)
 {
-	struct where at = { .why = why, .why_cap = why_cap };
+	struct config_where at = { .why = why, .why_cap = why_cap };
 
-	return read_all(c, &at, file);
-}
-
-/* --- what must fit together --- */
-
-static struct where *
-at_setting(struct config *c, struct where *at, int row)
-{
-	static char name[PATH_MAX_BYTES];	/* of one thread: the command line's */
-	const struct config_origin *o = &c->origin[row];
-
-	setting_variable(&settings[row], name, sizeof name);
-	at->line = o->line;
-	at->file = o->from == CONFIG_FILE ? c->file : o->from == CONFIG_DEFAULT ? "default" :
-	    o->variable != NULL ? o->variable : name;
-	return at;
-}
-
-static void
-check_file(struct config *c, struct where *at, int row, const char *path, bool secret)
-{
-	struct stat sb;
-
-	if (path[0] == '\0')
-		return;
-	at_setting(c, at, row);
-	if (stat(path, &sb) != 0 || access(path, R_OK) != 0)
-		(void)wrong(at, "%s: cannot read %.200s: %s; mend the path or its rights",
-		    settings[row].key, path, strerror(errno));
-	else if (!S_ISREG(sb.st_mode))
-		(void)wrong(at, "%s: %.200s is no file", settings[row].key, path);
-	else if (secret && (sb.st_mode & 077) != 0)
-		(void)wrong(at, "%s: others may read %.200s; chmod 600 it", settings[row].key, path);
-}
-
-static void
-check_ports(struct config *c, struct where *at)
-{
-	const struct { int row; uint64_t port; bool on; } ports[] = {
-		{ CONFIG_AT_nfs_port, c->nfs_port, true },
-		{ CONFIG_AT_portmap_port, c->portmap_port, c->portmap },
-		{ CONFIG_AT_metrics_port, c->metrics_port, c->metrics },
-		{ CONFIG_AT_plane_port, c->plane_port, c->plane } };
-
-	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
-		for (size_t j = 0; j < i; j++)
-			if (ports[i].on && ports[j].on && ports[i].port != 0 &&
-			    ports[i].port == ports[j].port)
-				(void)wrong(at_setting(c, at, ports[i].row), "%s: %llu is %s as well; "
-				    "give each a port of its own", settings[ports[i].row].key,
-				    (unsigned long long)ports[i].port, settings[ports[j].row].key);
-}
-
-static void
-check_together(struct config *c, struct where *at)
-{
-	size_t secret = strlen(c->jwt_secret);
-
-	if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0'))
-		(void)wrong(at_setting(c, at, c->tls_cert[0] ? CONFIG_AT_tls_cert : CONFIG_AT_tls_key),
-		    "controlplane.tls: cert_file and key_file go together; say both or neither");
-	if (c->tls_client_ca[0] != '\0' && c->tls_cert[0] == '\0')
-		(void)wrong(at_setting(c, at, CONFIG_AT_tls_client_ca),
-		    "controlplane.tls.client_ca: it wants cert_file and key_file beside it");
-	if (secret > 0 && (secret < 32 || secret > 255))
-		(void)wrong(at_setting(c, at, CONFIG_AT_jwt_secret),
-		    "controlplane.jwt.secret: must be of 32 to 255 bytes; leave it empty and one is made");
-	check_file(c, at, CONFIG_AT_tls_cert, c->tls_cert, false);
-	check_file(c, at, CONFIG_AT_tls_key, c->tls_key, true);
-	check_file(c, at, CONFIG_AT_tls_client_ca, c->tls_client_ca, false);
-	check_file(c, at, CONFIG_AT_key_file, c->key_file, true);
-	check_file(c, at, CONFIG_AT_passphrase_file, c->passphrase_file, true);
-	check_ports(c, at);
-}
-
-static void
-check_shares(struct config *c, struct where *at)
-{
-	bool key = c->key_file[0] != '\0' || c->passphrase_file[0] != '\0' ||
-	    getenv("DITTOFS_ENCRYPTION_PASSPHRASE") != NULL;
-
-	at->file = c->file;
-	for (uint32_t i = 0; i < c->nshares; i++) {
-		const struct share_conf *s = &c->shares[i];
-
-		at->line = c->share_lines[i].begins;
-		if (s->encryption != 0 && !key)
-			(void)wrong(at, "%s: encryption: no key is set; set encryption.key_file, "
-			    "encryption.passphrase_file or DITTOFS_ENCRYPTION_PASSPHRASE", s->name);
-		for (uint32_t j = 0; j < i; j++)
-			if (s->dir[0] != '\0' && strcmp(s->dir, c->shares[j].dir) == 0)
-				(void)wrong(at, "%s: dir: the folder %.200s is that of %s; give each its "
-				    "own", s->name, s->dir, c->shares[j].name);
-	}
-}
-
-unsigned
-config_check(struct config *c, const char *file, void (*see)(const char *line, void *arg), void *arg)
-{
-	char why[WHY_MAX + CONFIG_STR_MAX];
-	struct where at = { .why = why, .why_cap = sizeof why, .see = see, .arg = arg };
-
-	if (read_all(c, &at, file) == OK || at.wrong > 0) {
-		check_together(c, &at);
-		check_shares(c, &at);
-	}
-	return at.wrong;
+	return config_read_all(c, &at, file);
 }
 
 void
 config_free(struct config *c)
 {
+	if (c->remotes != NULL)
+		explicit_bzero(c->remotes, CONFIG_REMOTES_MAX * sizeof *c->remotes);
+	free(TAKE(&c->remotes));
+	c->nremotes = 0;
 	free(c->shares);
 	free(c->share_lines);
 	c->shares = NULL;

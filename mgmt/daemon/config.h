@@ -4,6 +4,7 @@
 #ifndef MGMT_CONFIG_H
 #define MGMT_CONFIG_H
 
+#include "mgmt/shares/spec.h"
 #include "pipeline/base/status.h"
 #include "pipeline/model/share_conf.h"
 
@@ -11,7 +12,8 @@
 #include <stdio.h>
 
 enum { CONFIG_SHARES_MAX = 64, CONFIG_STR_MAX = 1024, CONFIG_BYTES_MAX = 1 << 20, CONFIG_WORD_MAX = 32,
-	CONFIG_SHARE_SETTINGS = 12 };
+	CONFIG_SHARE_SETTINGS = 15, CONFIG_REMOTES_MAX = 16, CONFIG_REMOTE_SETTINGS = 28,
+	CONFIG_REMOTE_NAME_MAX = 56 };
 
 /* Where a value is from. */
 struct config_origin {
@@ -41,6 +43,21 @@ struct config_share_lines {		/* of the file; 0: not there */
 	size_t setting[CONFIG_SHARE_SETTINGS], allow, begins;
 };
 
+struct config_remote {			/* one of the file's `remotes:`; the rows are in share.def */
+	char name[CONFIG_REMOTE_NAME_MAX + 1], type[16];
+	char bucket[64], region[64], endpoint[512], prefix[201], server[17];
+	char access_key_id[256], secret_access_key[256], session_token[4 * CONFIG_STR_MAX];
+	char credentials_file[CONFIG_STR_MAX], profile[128], ca_file[1001];
+	bool force_path_style, sign_payload, conditional;
+	uint64_t part_size, multipart_above, connections, attempts;
+	char path[1001];
+	uint64_t size, parallel_uploads;
+	char encryption[32], compression[16];
+	char encryption_key_file[CONFIG_STR_MAX], encryption_passphrase_file[CONFIG_STR_MAX];
+	char encryption_passphrase_env[64];
+	size_t line[CONFIG_REMOTE_SETTINGS], begins;	/* of the file; 0: not there */
+};
+
 struct config {
 #define STR(path, field, dflt, help) char field[CONFIG_STR_MAX];
 #define SECRET(path, field, dflt, help) char field[CONFIG_STR_MAX];
@@ -58,6 +75,8 @@ struct config {
 	struct share_conf *shares;	/* the file's `shares:` list */
 	uint32_t nshares;
 	struct config_share_lines *share_lines;	/* of each */
+	struct config_remote *remotes;	/* of CONFIG_REMOTES_MAX; NULL: none is said */
+	uint32_t nremotes;
 	struct config_origin origin[CONFIG_SETTINGS];	/* by the rows of config.def */
 	char file[CONFIG_STR_MAX];	/* that was read; "": none */
 	bool plane_may_fail;		/* `--quick` serves without a control plane where it must */
@@ -79,6 +98,17 @@ void config_share_default(struct share_conf *s, const char *name);
 
 /* Add a share that the command line asks for: `--quick DIR`. */
 void config_add_share(struct config *c, const struct share_conf *s);
+
+/* mgmt/daemon/config_remote.c: the remote store that a share names; NULL: there is none. */
+const struct config_remote *config_remote_of(const struct config *c, const char *name);
+
+/* What opens it.  Its options cite r and room.  INVAL: why says what is wrong with it. */
+struct config_remote_room { char text[8][24]; };
+must_check enum status config_remote_spec(const struct config_remote *r,
+    struct config_remote_room *room, struct store_spec *spec, char *why, size_t why_cap);
+
+/* Settings of it that the environment says: bucket of far-1 is DITTOFS_REMOTES_FAR_1_BUCKET. */
+void config_remote_variable(const struct config_remote *r, int row, char *to, size_t cap);
 
 /* "$XDG_CONFIG_HOME/dittofs/config.yaml", or below ~/.config. */
 void config_default_file(char *to, size_t cap);

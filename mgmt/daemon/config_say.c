@@ -56,6 +56,14 @@ put_value(FILE *to, const struct setting *s, const char *value)
 		fputs(value, to);
 }
 
+/* Of a remote store: is there anything? */
+static bool
+is_said(const struct setting *s, const char *value)
+{
+	return value[0] != '\0' && strcmp(value, "0") != 0 && strcmp(value, "false") != 0 &&
+	    (s->dflt == NULL || strcmp(value, s->dflt) != 0);
+}
+
 /* --- the template --- */
 
 void
@@ -73,6 +81,10 @@ config_template(int fd)
 		dprintf(fd, "# %s\n#%s: %s%s%s\n\n", s->help, s->key, quoted ? "\"" : "", dflt,
 		    quoted ? "\"" : "");
 	}
+	dprintf(fd, "# Remote stores of this file, for its shares; each setting may also be said by the\n"
+	    "# environment: secret_access_key of far is DITTOFS_REMOTES_FAR_SECRET_ACCESS_KEY.\n"
+	    "#remotes:\n#  - name: far\n#    type: s3\n#    bucket: backup\n#    region: eu-west-1\n"
+	    "#    encryption: auto\n#    encryption_key_file: /etc/dittofs/key\n\n");
 	dprintf(fd, "# Shares of this file are served from the start; those that dfsctl makes are kept in\n"
 	    "# the control database instead.\n"
 	    "#shares:\n#  - name: /export\n#    metadata: leveldb\n#    durability: local\n"
@@ -137,6 +149,26 @@ share_yaml(FILE *to, const struct config *c, uint32_t n)
 		}
 }
 
+static void
+remote_yaml(FILE *to, const struct config_remote *r)
+{
+	char value[sizeof r->session_token];
+
+	for (int i = 0; i < remote_settings_count; i++) {
+		const struct setting *s = &remote_settings[i];
+
+		setting_get(s, r, value, sizeof value);
+		if (i > 0 && r->line[i] == 0 && !is_said(s, value))
+			continue;		/* most are another type's */
+		fprintf(to, "  %c %s%s: ", i == 0 ? '-' : ' ', s->kind == SET_SECRET ? "#" : "", s->key);
+		put_value(to, s, value);
+		fputs(r->line[i] != 0 ? "  # " : "  # environment", to);
+		if (r->line[i] != 0)
+			put_line(to, r->line[i]);
+		fputc('\n', to);
+	}
+}
+
 void
 config_show_yaml(const struct config *c, FILE *to)
 {
@@ -154,6 +186,10 @@ config_show_yaml(const struct config *c, FILE *to)
 		put_origin(to, c, i);
 		fputc('\n', to);
 	}
+	if (c->nremotes > 0)
+		fputs("remotes:\n", to);
+	for (uint32_t i = 0; i < c->nremotes; i++)
+		remote_yaml(to, &c->remotes[i]);
 	if (c->nshares > 0)
 		fputs("shares:\n", to);
 	for (uint32_t i = 0; i < c->nshares; i++)
@@ -204,6 +240,30 @@ share_json(FILE *to, const struct config *c, uint32_t n)
 	fputs("]}", to);
 }
 
+static void
+remote_json(FILE *to, const struct config_remote *r)
+{
+	char value[sizeof r->session_token];
+	bool first = true;
+
+	fputs("\n    {", to);
+	for (int i = 0; i < remote_settings_count; i++) {
+		const struct setting *s = &remote_settings[i];
+
+		setting_get(s, r, value, sizeof value);
+		if (i > 0 && r->line[i] == 0 && !is_said(s, value))
+			continue;
+		fprintf(to, "%s\"%s\": {\"value\": ", first ? "" : ",\n     ", s->key);
+		put_value(to, s, value);
+		fprintf(to, ", \"from\": \"%s\"", r->line[i] ? "file" : "environment");
+		if (r->line[i] > 0)
+			fprintf(to, ", \"line\": %zu", r->line[i]);
+		fputc('}', to);
+		first = false;
+	}
+	fputc('}', to);
+}
+
 void
 config_show_json(const struct config *c, FILE *to)
 {
@@ -222,7 +282,13 @@ config_show_json(const struct config *c, FILE *to)
 		origin_json(to, c, i);
 		fputc('}', to);
 	}
-	fputs("\n  },\n  \"shares\": [", to);
+	fputs("\n  },\n  \"remotes\": [", to);
+	for (uint32_t i = 0; i < c->nremotes; i++) {
+		if (i > 0)
+			fputc(',', to);
+		remote_json(to, &c->remotes[i]);
+	}
+	fputs("],\n  \"shares\": [", to);
 	for (uint32_t i = 0; i < c->nshares; i++) {
 		if (i > 0)
 			fputc(',', to);
@@ -335,6 +401,10 @@ config_schema(FILE *to)
 	for (int i = 0; i < settings_count; i++)	/* and in one word each: nfs.port */
 		if (strchr(settings[i].key, '.') != NULL)
 			property(to, &settings[i], settings[i].key, 4, false);
+	fprintf(to, ",\n    \"remotes\": {\"type\": [\"array\", \"null\"], \"maxItems\": %d, \"items\": {\"type\": \"object\", "
+	    "\"additionalProperties\": false, \"required\": [\"name\"], \"properties\": {", CONFIG_REMOTES_MAX);
+	list_schema(to, remote_settings, remote_settings_count, 6);
+	fputs("}}}", to);
 	fprintf(to, ",\n    \"shares\": {\"type\": [\"array\", \"null\"], \"maxItems\": %d, \"items\": {\"type\": \"object\", "
 	    "\"additionalProperties\": false, \"required\": [\"name\"], \"properties\": {", CONFIG_SHARES_MAX);
 	list_schema(to, share_settings, share_settings_count, 6);

@@ -64,6 +64,20 @@ swap_rules(const char *name, struct share_rules *rules)
 	return old;
 }
 
+static void
+tune(const char *name, const struct share_tuning *now, struct share_tuning *old)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+
+	if (s == NULL)
+		return;
+	if (old != NULL)
+		*old = share_tuning_get(s);
+	share_tuning_set(s, now);
+	block_retuned(s);
+	share_put(&s);
+}
+
 static enum status
 rotate_key(const char *name, uint32_t *version, char *why, size_t why_cap)
 {
@@ -175,7 +189,8 @@ runs(const char *type)
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
 	.share_blocks = blocks, .drain = drain, .store_try = stores_try,
-	.share_rules = swap_rules,	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
+	.share_rules = swap_rules, .share_tune = tune,
+	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
 	.explain = explain_access, .metrics = metrics_write };
 

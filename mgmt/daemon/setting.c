@@ -41,9 +41,11 @@ const struct setting share_settings[] = {
 	{ key, SET_##kind, offsetof(struct share_conf, field), \
 	  sizeof ((struct share_conf *)NULL)->field, dflt, num, least, most, words, help },
 #define RULE(kind, key, field, dflt, num, least, most, words, help)
+#define REMOTE(kind, key, field, dflt, num, least, most, words, help)
 #include "mgmt/daemon/share.def"
 #undef SHARE
 #undef RULE
+#undef REMOTE
 };
 const int share_settings_count = ARRAY_LEN(share_settings);
 _Static_assert(ARRAY_LEN(share_settings) == CONFIG_SHARE_SETTINGS, "a line is kept for each");
@@ -53,11 +55,27 @@ const struct setting rule_settings[] = {
 #define RULE(kind, key, field, dflt, num, least, most, words, help) \
 	{ key, SET_##kind, offsetof(struct export_rule, field), \
 	  sizeof ((struct export_rule *)NULL)->field, dflt, num, least, most, words, help },
+#define REMOTE(kind, key, field, dflt, num, least, most, words, help)
 #include "mgmt/daemon/share.def"
 #undef SHARE
 #undef RULE
+#undef REMOTE
 };
 const int rule_settings_count = ARRAY_LEN(rule_settings);
+
+const struct setting remote_settings[] = {
+#define SHARE(kind, key, field, dflt, num, least, most, words, help)
+#define RULE(kind, key, field, dflt, num, least, most, words, help)
+#define REMOTE(kind, key, field, dflt, num, least, most, words, help) \
+	{ key, SET_##kind, offsetof(struct config_remote, field), \
+	  sizeof ((struct config_remote *)NULL)->field, dflt, num, least, most, words, help },
+#include "mgmt/daemon/share.def"
+#undef SHARE
+#undef RULE
+#undef REMOTE
+};
+const int remote_settings_count = ARRAY_LEN(remote_settings);
+_Static_assert(ARRAY_LEN(remote_settings) == CONFIG_REMOTE_SETTINGS, "a line is kept for each");
 
 int
 setting_at(const struct setting *rows, int n, const char *key)
@@ -273,7 +291,7 @@ setting_defaults(const struct setting *rows, int n, void *holder)
 void
 setting_default_text(const struct setting *s, char *to, size_t cap)
 {
-	_Alignas(16) char holder[CONFIG_STR_MAX];
+	_Alignas(16) char holder[4 * CONFIG_STR_MAX];	/* the longest: a token */
 	struct setting alone = *s;
 
 	alone.at = 0;

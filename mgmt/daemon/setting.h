@@ -26,8 +26,8 @@ struct setting {
 	const char *help;
 };
 
-extern const struct setting settings[], share_settings[], rule_settings[];
-extern const int settings_count, share_settings_count, rule_settings_count;
+extern const struct setting settings[], share_settings[], rule_settings[], remote_settings[];
+extern const int settings_count, share_settings_count, rule_settings_count, remote_settings_count;
 
 /* The row of that key, or −1. */
 int setting_at(const struct setting *rows, int n, const char *key);

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DB_FIELDS_MAX = 20, DB_LIST_MAX = 500, DB_READERS = 2, DB_ID_TEXT = 33, DB_TIME_TEXT = 32 };
+enum { DB_FIELDS_MAX = 24, DB_LIST_MAX = 500, DB_READERS = 2, DB_ID_TEXT = 33, DB_TIME_TEXT = 32 };
 
 enum db_kind { DB_STR, DB_NAME, DB_WORD, DB_PATH, DB_SHARE_NAME, DB_HOSTS, DB_INT, DB_SIZE, DB_FLAG,
 	DB_OBJECT, DB_RULES, DB_TIME };

@@ -233,6 +233,7 @@ plain_fields(const struct db_row *share, struct share_conf *conf)
 		.root_mode = owned ? 0755 : 01777,	/* nobody's own: everyone may make files */
 		.journal_bytes = (uint64_t)db_num(DB_SHARE, share, "local_store_size"),
 		.reserve_bytes = 256ull << 20,
+		.quota_bytes = (uint64_t)db_num(DB_SHARE, share, "quota_bytes"),
 	};
 	snprintf(conf->name, sizeof conf->name, "%s", db_text(DB_SHARE, share, "name"));
 	if (!shares_encryption_of(db_text(DB_SHARE, share, "encryption"), &conf->encryption) ||

@@ -96,9 +96,22 @@ share_usage(struct share *s, void *arg)
 static void
 share_used(struct share *s, void *arg)
 {
-	text_addf(arg, "dittofs_store_used_bytes{share=\"%s\"} %" PRIu64 "\n"
-	    "dittofs_store_files{share=\"%s\"} %" PRIu64 "\n", s->conf.name,
-	    atomic_load(&s->used_bytes), s->conf.name, atomic_load(&s->used_inodes));
+	text_addf(arg, "dittofs_store_used_bytes{share=\"%s\"} %" PRIu64 "\n", s->conf.name,
+	    atomic_load(&s->used_bytes));
+}
+
+static void
+share_files(struct share *s, void *arg)
+{
+	text_addf(arg, "dittofs_store_files{share=\"%s\"} %" PRIu64 "\n", s->conf.name,
+	    atomic_load(&s->used_inodes));
+}
+
+static void
+share_quota(struct share *s, void *arg)
+{
+	text_addf(arg, "dittofs_store_quota_bytes{share=\"%s\"} %" PRIu64 "\n", s->conf.name,
+	    atomic_load(&s->now.quota_bytes));
 }
 
 void
@@ -116,6 +129,10 @@ metrics_write(struct text *out)
 	}
 	head(out, "store_used_bytes", "gauge", "Bytes that the files of a share take.");
 	registry_each(share_used, out);
+	head(out, "store_files", "gauge", "Files, directories and the like of a share.");
+	registry_each(share_files, out);
+	head(out, "store_quota_bytes", "gauge", "What the files of a share may take; 0: no end but the disk's.");
+	registry_each(share_quota, out);
 	getrusage(RUSAGE_SELF, &ru);
 	head(out, "cpu_microseconds_total", "counter", "CPU time of the whole process.");
 	text_addf(out, "dittofs_cpu_microseconds_total %lld\n",

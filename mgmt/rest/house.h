@@ -13,6 +13,7 @@
 
 struct share_conf;
 struct share_rules;
+struct share_tuning;
 struct store_spec;
 struct block_check;
 struct sync_remote;
@@ -68,6 +69,9 @@ struct rest_house {
 	/* By other rules (taken) from now on, while it serves; the caller gets those before, NULL
 	 * where it is not open. */
 	struct share_rules *(*share_rules)(const char *name, struct share_rules *rules);
+	/* Tuned so from now on, while it serves; old (NULL: not asked) is how it was.  Nothing where it
+	 * is not open. */
+	void (*share_tune)(const char *name, const struct share_tuning *now, struct share_tuning *old);
 	/* A new share key; NOENT: it is not open.  INVAL: it does not encrypt. */
 	enum status (*share_rotate)(const char *name, uint32_t *version, char *why, size_t why_cap);
 	void (*share_look)(const char *name, struct rest_share_state *state);

@@ -64,15 +64,11 @@ rest_live_start(void)
 }
 
 enum status
-rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *share, char *why,
-    size_t why_cap)
+rest_live_conf(struct db_conn *c, struct arena *arena, const struct db_row *share,
+    struct share_conf *conf, struct store_spec *spec, char *why, size_t why_cap)
 {
-	struct share_conf *conf = xcalloc(1, sizeof *conf);
 	struct db_place place = { rest_state.conf.state_dir };
-	const char *name = db_text(DB_SHARE, share, "name");
 	const char *remote = db_text(DB_SHARE, share, "remote_block_store");
-	struct share_rules *rules;
-	struct store_spec spec;
 	enum status st;
 
 	why[0] = '\0';
@@ -81,14 +77,27 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 		st = rest_local_cap(c, db_text(DB_SHARE, share, "local_block_store"), arena,
 		    &conf->local_bytes, why, why_cap);
 	if (st == OK && *remote != '\0')
-		st = rest_remote_spec(c, remote, arena, &spec, why, why_cap);
+		st = rest_remote_spec(c, remote, arena, spec, why, why_cap);
 	if (st == OK)
-		st = store_spec_inherit(*remote != '\0' ? &spec : NULL, conf, why, why_cap);
+		st = store_spec_inherit(*remote != '\0' ? spec : NULL, conf, why, why_cap);
+	return st;
+}
+
+enum status
+rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *share, char *why,
+    size_t why_cap)
+{
+	struct share_conf *conf = xcalloc(1, sizeof *conf);
+	const char *name = db_text(DB_SHARE, share, "name");
+	bool remote = db_text(DB_SHARE, share, "remote_block_store")[0] != '\0';
+	struct share_rules *rules;
+	struct store_spec spec;
+	enum status st = rest_live_conf(c, arena, share, conf, &spec, why, why_cap);
+
 	if (st == OK)
 		st = db_share_rules(c, share, conf, &rules);
 	if (st == OK)
-		st = rest_state.conf.house->share_open(conf, rules, *remote != '\0' ? &spec : NULL, why,
-		    why_cap);
+		st = rest_state.conf.house->share_open(conf, rules, remote ? &spec : NULL, why, why_cap);
 	if (st != OK && why[0] == '\0')
 		snprintf(why, why_cap, "%s", status_text(st));
 	note(name, st == OK ? NULL : why);
@@ -165,6 +174,7 @@ file_row(struct db_conn *c, const struct share_conf *conf, struct arena *arena)
 	db_set_num(DB_SHARE, &row, "owner_uid", conf->root_uid);
 	db_set_num(DB_SHARE, &row, "owner_gid", conf->root_gid);
 	db_set_num(DB_SHARE, &row, "local_store_size", (int64_t)conf->journal_bytes);
+	db_set_num(DB_SHARE, &row, "quota_bytes", (int64_t)conf->quota_bytes);
 	db_set_text(DB_SHARE, &row, "encryption", shares_encryption_word(conf->encryption));
 	db_set_text(DB_SHARE, &row, "compression", shares_compression_word(conf->compression));
 	if (st == OK && strcmp(db_text(DB_SHARE, &old, "source"), "file") != 0) {

@@ -11,6 +11,14 @@ void rest_live_start(void);
 /* Open a share's row; why: a sentence on failure, which is also kept for its status. */
 must_check enum status rest_live_open(struct db_conn *c, struct arena *arena,
     const struct db_row *share, char *why, size_t why_cap);
+
+/* What its row, and the stores that it names, say of a share; spec is filled where it has a remote
+ * store.  why: a sentence, or "". */
+struct share_conf;
+struct store_spec;
+must_check enum status rest_live_conf(struct db_conn *c, struct arena *arena,
+    const struct db_row *share, struct share_conf *conf, struct store_spec *spec, char *why,
+    size_t why_cap);
 must_check enum status rest_live_close(const char *name);
 
 /* The share as it is now. */
@@ -20,7 +28,7 @@ void rest_live_look(const struct db_row *share, struct rest_share_state *s);
 struct rest_json *rest_live_status(const struct db_row *share, const struct rest_share_state *s);
 
 /*
- * Who may do what on shares that serve follows the rows within the transaction that changes them:
+ * Who may do what on shares that serve, and how they do it, follows the rows within the transaction that changes them:
  * one share's rules, those of all that name a netgroup, all of them.  What was in force before
  * comes back where the change is not kept.  False: the problem is said.
  */

@@ -8,6 +8,7 @@
 #include "mgmt/shares/words.h"
 
 #include "pipeline/base/log.h"
+#include "pipeline/model/share_conf.h"
 
 #include <string.h>
 
@@ -49,12 +50,25 @@ put_store_id(struct rest_call *call, enum db_entity e, const struct db_row *shar
 		rest_json_put_null(out, as);
 }
 
+/* A share of the file of settings has a store of that file, which no row can name. */
+static void
+put_file_remote(const char *share, struct rest_json *out)
+{
+	for (uint32_t i = 0; i < rest_state.conf.nfile_shares; i++) {
+		const struct share_conf *s = &rest_state.conf.file_shares[i];
+
+		if (strcmp(s->name, share) == 0 && s->remote[0] != '\0')
+			rest_json_put_str(out, "remote_block_store", s->remote);
+	}
+}
+
 static void
 share_show(struct rest_call *call, const struct db_row *row, struct rest_json *out)
 {
 	put_store_id(call, DB_META_STORE, row, "metadata_store", "metadata_store_id", out);
 	put_store_id(call, DB_LOCAL_STORE, row, "local_block_store", "local_block_store_id", out);
 	put_store_id(call, DB_REMOTE_STORE, row, "remote_block_store", "remote_block_store_id", out);
+	put_file_remote(db_text(DB_SHARE, row, "name"), out);
 }
 
 static void
@@ -193,43 +207,13 @@ share_updating(struct rest_call *call, const struct db_row *old, struct db_row *
 	return ours(call, old);
 }
 
-/* Does one of these fields differ? */
-static bool
-differs(const struct db_row *old, const struct db_row *now, const char *const *fields)
-{
-	for (size_t i = 0; fields[i] != NULL; i++) {
-		const struct db_value *a = &old->v[db_field_at(DB_SHARE, fields[i])];
-		const struct db_value *b = &now->v[db_field_at(DB_SHARE, fields[i])];
-
-		if (a->is != b->is || a->num != b->num ||
-		    (a->is == DB_TEXT && strcmp(a->text, b->text) != 0))
-			return true;
-	}
-	return false;
-}
-
+/* Rules and tuning follow the row while the share serves. */
 static bool
 share_updated(struct rest_call *call, const struct db_row *old, const struct db_row *now)
 {
-	static const char *const rules[] = { "read_only", "squash", "anonymous_uid", "anonymous_gid",
-		"export_rules", "default_permission", NULL };
-	static const char *const wiring[] = { "durability", "local_store_size", "compression", NULL };
-	const char *name = db_text(DB_SHARE, now, "name");
-	char why[300];
-
-	if (db_num(DB_SHARE, now, "enabled") == 0)
-		return true;
-	if (!differs(old, now, wiring))
-		return !differs(old, now, rules) || rest_live_rules(call, name);
-	if (rest_live_close(name) != OK) {
-		rest_problem(call, 503, "share_failed", NULL, "the share \"%s\" does not close", name);
-		return false;
-	}
-	if (open_or_say(call, now))
-		return true;
-	if (rest_live_open(call->conn, &call->arena, old, why, sizeof why) != OK)
-		log_error("rest.share_lost", F_STR("share", name), F_STR("why", why));
-	return false;
+	(void)old;
+	return db_num(DB_SHARE, now, "enabled") == 0 ||
+	    rest_live_rules(call, db_text(DB_SHARE, now, "name"));
 }
 
 static bool

@@ -1,11 +1,14 @@
 /*
- * Who may do what on shares that serve, kept as the rows say: new rules are made within the
- * transaction that changes a row and swapped in, while the share goes on serving.
+ * Who may do what on shares that serve, and how they do it, kept as the rows say: new rules and a new
+ * tuning are made within the transaction that changes a row and put in force, while the share goes
+ * on serving.
  */
 #include "mgmt/rest/live.h"
 
+#include "mgmt/shares/spec.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/share/rules.h"
+#include "pipeline/share/share.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +17,7 @@
 struct rest_undo {
 	struct rest_undo *next;
 	struct share_rules *old;
+	struct share_tuning tuning;
 	char name[80];
 };
 
@@ -30,6 +34,7 @@ rest_live_settle(struct rest_call *call, bool kept)
 			    rules_copy(u->old));
 
 			rules_put(&now);
+			rest_state.conf.house->share_tune(u->name, &u->tuning, NULL);
 		}
 		rules_put(&u->old);
 		free(u);
@@ -37,7 +42,8 @@ rest_live_settle(struct rest_call *call, bool kept)
 }
 
 static void
-swap(struct rest_call *call, const char *name, struct share_rules *rules)
+swap(struct rest_call *call, const char *name, struct share_rules *rules,
+    const struct share_tuning *tuning)
 {
 	struct share_rules *old = rest_state.conf.house->share_rules(name, rules);
 	struct rest_undo *u;
@@ -46,6 +52,7 @@ swap(struct rest_call *call, const char *name, struct share_rules *rules)
 		return;			/* it does not serve: opening reads the rows */
 	u = xcalloc(1, sizeof *u);
 	u->old = old;
+	rest_state.conf.house->share_tune(name, tuning, &u->tuning);
 	u->next = call->undo;
 	call->undo = u;
 	snprintf(u->name, sizeof u->name, "%s", name);
@@ -55,18 +62,20 @@ static bool
 follow(struct rest_call *call, const struct db_row *share)
 {
 	struct share_conf *conf = xcalloc(1, sizeof *conf);
-	struct db_place place = { rest_state.conf.state_dir };
 	const char *name = db_text(DB_SHARE, share, "name");
 	struct share_rules *rules;
-	char why[300] = "";
+	struct share_tuning tuning;
+	struct store_spec spec;
+	char why[300];
 	enum status st;
 
-	st = db_share_conf(call->conn, share, &place, &call->arena, conf, why, sizeof why);
+	st = rest_live_conf(call->conn, &call->arena, share, conf, &spec, why, sizeof why);
 	if (st == OK)
 		st = db_share_rules(call->conn, share, conf, &rules);
+	tuning = share_tuning_of(conf);
 	free(conf);
 	if (st == OK)
-		swap(call, name, rules);
+		swap(call, name, rules, &tuning);
 	else
 		rest_problem(call, st == ST_INVAL ? 422 : 503, "share_failed",
 		    "mend what it names, then try again", "the share \"%s\": %s", name,

@@ -33,6 +33,7 @@ const shareFields = (s) => [
 	{ name: "squash", label: "Squash: who becomes nobody", options: squashes, value: s.squash },
 	{ name: "default_permission", label: "Permission of those who have none of their own", options: levels, value: s.default_permission },
 	{ name: "durability", label: "Durability", options: durabilities, value: s.durability },
+	{ name: "quota_bytes", label: "Quota of what its files take", value: s.quota_bytes, placeholder: "10GiB", help: "0: no end but the disk's." },
 	s.compression && { name: "compression", label: "Compression of its containers", options: packings, value: s.compression },
 	{ name: "read_only", label: "Read-only", type: "checkbox", value: s.read_only },
 ].filter(Boolean);
@@ -49,7 +50,7 @@ async function shares(t) {
 		{ name: "local_block_store", label: "Local block store", options: local.map((l) => [l.name, l.name + " (" + l.type + ")"]) },
 		remote.length > 0 && { name: "remote_block_store", label: "Remote block store", options: [["", "none"], ...remote.map((r) => r.name)] },
 		seals && { name: "encryption", label: "Encryption of its contents", options: ciphers, value: "none", help: "Settled now; a key must be set in the file of settings." },
-		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local", compression: seals && "none" }),
+		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local", quota_bytes: "0", compression: seals && "none" }),
 	].filter(Boolean) }, (v) => t.ask("POST", "/shares", v));
 	const edit = (s) => t.dialog({ title: "Change " + s.name, submit: "Save", fields: shareFields(s) }, (v) => t.ask("PUT", "/shares/" + part(s.name), v));
 	const turn = (s, word) => button(word, () => t.act(word + " " + s.name, "POST", "/shares/" + part(s.name) + "/" + word.toLowerCase()), null, s.name);

@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { LEAVES_BYTES = 8 << 20 };		/* decoded leaves of a share */
+enum { LEAVES_BYTES = 8 << 20,			/* decoded leaves of a share */
+	AIR_BYTES = 32 << 20, COLD_WAIT_MS = 10000 };
 
 static struct block_conf conf = { .records_cap = 64 << 20, .segment_bytes = 64 << 20, .tick_ms = 100 };
 
@@ -28,11 +29,14 @@ block_start(const struct block_conf *c)
 	preparer_start();
 	journal_write_start();
 	committer_start(conf.tick_ms);
+	cold_start(conf.air_bytes != 0 ? conf.air_bytes : AIR_BYTES,
+	    conf.cold_wait_ms != 0 ? conf.cold_wait_ms : COLD_WAIT_MS);
 }
 
 void
 block_stop(void)
 {
+	cold_stop();
 	committer_stop();
 	journal_write_stop();
 	preparer_stop();
@@ -197,11 +201,13 @@ block_close(struct share *s)
 void
 block_free(struct share *s)
 {
-	struct block *b = TAKE(&s->block);
+	struct block *b;
 
+	if (s->block != NULL)
+		cold_free(&s->block->cold);	/* what it still does needs the rest */
+	b = TAKE(&s->block);
 	if (b == NULL)
 		return;
-	cold_free(&b->cold);
 	if (b->mirror != NULL)
 		mirror_close(&b->mirror);
 	leaves_free(&b->leaves);

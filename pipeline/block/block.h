@@ -21,6 +21,8 @@ struct block_conf {
 	uint32_t segment_bytes;		/* 64 MiB; the first two are 4 MiB */
 	uint32_t tick_ms;		/* writeback lag: 100 */
 	uint32_t places_max;		/* pieces not carved yet, a share; 0, and at most: 2 Mi */
+	uint32_t cold_wait_ms;		/* a READ parks for the remote so long, then DELAY; 0: 10,000 */
+	uint64_t air_bytes;		/* on their way from remote stores, all shares; 0: 32 MiB */
 };
 void block_start(const struct block_conf *conf);	/* starts the committer's thread */
 void block_stop(void);
@@ -131,6 +133,9 @@ struct block_usage {
 	uint32_t segments, places, places_max;
 };
 void block_usage_read(struct share *s, struct block_usage *out);
+
+/* Caps were changed: who waits for room looks again, what is kept ready beyond need goes. */
+void block_retuned(struct share *s);
 
 /*
  * How many bytes of containers no remote has yet; with what is not carved it counts against the

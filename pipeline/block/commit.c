@@ -103,7 +103,7 @@ admit_locked(struct journal *j, const struct txn *t, uint64_t records, uint64_t 
 static bool
 disk_has_room_locked(const struct journal *j, uint64_t disk_free, uint64_t need)
 {
-	uint64_t reserve = j->share->conf.reserve_bytes;
+	uint64_t reserve = atomic_load(&j->share->now.reserve_bytes);
 
 	need += LOG_ROOM_BYTES + j->reserved_records + j->reserved_data + j->unwritten_bytes;
 	return !FAULT("journal.reserve") && disk_free >= reserve && disk_free - reserve >= need;

@@ -15,19 +15,20 @@
 #include "pipeline/block/sealer.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define HEADER_MAGIC 0x43534644u	/* "DFSC" */
 #define TRAILER_MAGIC 0x45534644u	/* "DFSE" */
 
-enum { VERSION = 1, CRC_AT = 60, INDEX_NUMBER = -1, AAD_MAX = 80, ROW_USED = 50 };
+enum { VERSION = 1, CRC_AT = 60, INDEX_NUMBER = -1, AAD_MAX = 80, ROW_USED = 50,
+	HUGE_PAGE = 2 << 20 };
 
 struct container_builder {
 	struct container_ident ident;
 	struct container_keys keys;
-	struct compressor *small;	/* borrowed; NULL: none */
-	uint8_t smaller[CONTAINER_UNIT];
-	uint8_t *bytes;
-	uint64_t len, cap;
+	struct container_maker own;	/* container_add's */
+	uint8_t *bytes;			/* CONTAINER_BYTES of room */
+	uint64_t len;
 	struct container_chunk *rows;
 	uint32_t n, rows_cap;
 	bool finished;
@@ -192,13 +193,9 @@ header_encode(const struct container_ident *ident, const struct container_keys *
 static uint8_t *
 room(struct container_builder *b, uint64_t len)
 {
-	uint8_t *p;
+	uint8_t *p = b->bytes + b->len;
 
-	if (b->len + len > b->cap) {
-		b->cap = MAX(b->cap * 2, round_up(b->len + len, 1 << 16));
-		b->bytes = xrealloc(b->bytes, b->cap);
-	}
-	p = b->bytes + b->len;
+	assert(len <= CONTAINER_BYTES - b->len);
 	b->len += len;
 	return p;
 }
@@ -211,7 +208,10 @@ container_builder_new(const struct container_ident *ident, const struct containe
 
 	b->ident = *ident;
 	b->keys = *keys;
-	b->small = small;
+	b->own.small = small;
+	/* As the disk likes it; of memory, only what is filled is taken. */
+	b->bytes = xaligned(HUGE_PAGE, CONTAINER_BYTES);
+	(void)madvise(b->bytes, CONTAINER_BYTES, MADV_HUGEPAGE);
 	header_encode(ident, keys, room(b, CONTAINER_HEADER));
 	if (keys->aead != 0)
 		memcpy(room(b, CONTAINER_WRAPPED), keys->wrapped, CONTAINER_WRAPPED);
@@ -226,7 +226,7 @@ container_builder_free(struct container_builder **bp)
 	if (b == NULL)
 		return;
 	secret_wipe(&b->keys, sizeof b->keys);
-	secret_wipe(b->smaller, sizeof b->smaller);
+	secret_wipe(b->own.smaller, sizeof b->own.smaller);
 	free(b->bytes);
 	free(b->rows);
 	free(b);
@@ -240,39 +240,69 @@ has_room(const struct container_builder *b, uint32_t len)
 	return b->n < CONTAINER_CHUNKS_MAX && b->len + len + CONTAINER_TAG + rest <= CONTAINER_BYTES;
 }
 
-enum status
-container_add(struct container_builder *b, const uint8_t digest[32], const void *plain,
-    uint32_t len, uint32_t *indexp)
+void
+container_unit_make(const struct container_builder *b, struct container_maker *m,
+    struct container_unit *u)
 {
-	struct container_chunk *row;
-	uint8_t aad[AAD_MAX], *to;
-	struct part p = { .in = plain };
+	struct part p = { .index = u->index, .in = u->plain, .out = u->to };
+	uint8_t aad[AAD_MAX];
 	uint32_t small;
 
-	assert(!b->finished && len > 0 && len <= CONTAINER_UNIT);
-	if (!has_room(b, len))
-		return ST_RESOURCE;
+	assert(u->len > 0 && u->len <= CONTAINER_UNIT);
+	u->row = (struct container_chunk){ .stored = u->len, .plain = u->len,
+		.algorithm = DIGEST_KEYED_BLAKE2B_256 };
+	memcpy(u->row.digest, u->digest, sizeof u->row.digest);
+	if ((small = compress_unit(m->small, u->plain, u->len, m->smaller)) != 0) {
+		p.in = m->smaller;
+		u->row.stored = small;
+		u->row.compression = COMPRESSION_ZSTD;
+	}
+	p.aad = unit_aad(aad, &b->ident, u->index, &u->row);
+	p.len = u->row.stored;
+	seal(&b->keys, &p, u->tag);
+}
+
+static struct container_chunk *
+next_row(struct container_builder *b)
+{
 	if (b->n == b->rows_cap) {
 		b->rows_cap = MAX(64u, b->rows_cap * 2);
 		b->rows = xrealloc(b->rows, b->rows_cap * sizeof *b->rows);
 	}
-	row = &b->rows[b->n];
-	*row = (struct container_chunk){ .at = b->len, .stored = len, .plain = len,
-		.algorithm = DIGEST_KEYED_BLAKE2B_256 };
-	memcpy(row->digest, digest, sizeof row->digest);
-	if ((small = compress_unit(b->small, plain, len, b->smaller)) != 0) {
-		p.in = b->smaller;
-		row->stored = small;
-		row->compression = COMPRESSION_ZSTD;
-	}
+	return &b->rows[b->n++];
+}
+
+enum status
+container_append(struct container_builder *b, const struct container_unit *u)
+{
+	struct container_chunk *row;
+	uint8_t *to;
+
+	assert(!b->finished && u->index == b->n);
+	if (!has_room(b, u->row.stored))
+		return ST_RESOURCE;
+	row = next_row(b);
+	*row = u->row;
+	row->at = b->len;
 	to = room(b, (uint64_t)row->stored + CONTAINER_TAG);
-	p.index = b->n;
-	p.aad = unit_aad(aad, &b->ident, b->n, row);
-	p.out = to;
-	p.len = row->stored;
-	seal(&b->keys, &p, to + row->stored);
-	*indexp = b->n++;
+	if (to != u->to)
+		memcpy(to, u->to, row->stored);
+	memcpy(to + row->stored, u->tag, CONTAINER_TAG);
 	return OK;
+}
+
+enum status
+container_add(struct container_builder *b, const uint8_t digest[32], const void *plain,
+    uint32_t len, uint32_t *indexp)
+{
+	struct container_unit u = { .index = b->n, .len = len, .digest = digest, .plain = plain,
+		.to = b->bytes + b->len };
+
+	if (!has_room(b, len))
+		return ST_RESOURCE;
+	*indexp = b->n;
+	container_unit_make(b, &b->own, &u);
+	return container_append(b, &u);
 }
 
 static void

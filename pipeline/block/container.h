@@ -80,6 +80,32 @@ void container_builder_free(struct container_builder **bp);
 must_check enum status container_add(struct container_builder *b, const uint8_t digest[32],
     const void *plain, uint32_t len, uint32_t *indexp);
 
+/*
+ * The same in two steps, for who makes units on several threads: what must be known of a unit is
+ * its number, which it takes in order.  A maker is one thread's: its compressor (borrowed; NULL:
+ * none) and a place for what comes out of it.
+ *
+ * container_unit_make changes nothing of the builder.  The units are appended in the order of
+ * their numbers, from 0 on; RESOURCE: full.
+ */
+struct container_maker {
+	struct compressor *small;
+	uint8_t smaller[CONTAINER_UNIT];
+};
+
+struct container_unit {
+	uint32_t index, len;		/* its number; plain bytes, ≤ CONTAINER_UNIT */
+	const uint8_t *digest;		/* of its chunk; until it is made */
+	const uint8_t *plain;
+	uint8_t *to;			/* room for len bytes, plain's own or other; until appended */
+	struct container_chunk row;	/* made; at: not yet */
+	uint8_t tag[CONTAINER_TAG];
+};
+
+void container_unit_make(const struct container_builder *b, struct container_maker *m,
+    struct container_unit *u);
+must_check enum status container_append(struct container_builder *b, const struct container_unit *u);
+
 /* Seal: index and trailer; the whole as one block of memory, owned by the builder. */
 const uint8_t *container_finish(struct container_builder *b, uint64_t *lenp);
 const struct container_chunk *container_rows(const struct container_builder *b, uint32_t *np);

@@ -79,35 +79,47 @@ resolve(struct share *s, struct want_piece *p, bool nowait)
 	return st;
 }
 
-/* What is not here, or damaged here, comes from the remote.  Tried again where another was about
- * to bring it, or where it came damaged: that may have been on its way. */
+/* A unit as it is here.  NOENT, CORRUPT: perhaps the remote has it. */
 static enum status
-read_unit(struct share *s, const struct block_unit *u, bool nowait, uint64_t ahead, uint8_t *to)
+unit_here(struct share *s, const struct want_piece *p, bool nowait, uint8_t *to)
 {
-	struct block *b = s->block;
-	enum status st = ST_RESTART, here = ST_NOENT;
+	enum status st = mirror_read(s->block->mirror, p->container, p->index, p->digest, to,
+	    p->unit_len, nowait);
 
-	for (int i = 0; i < TRIES && (st == ST_RESTART || st == ST_CORRUPT); i++) {
-		here = mirror_read(b->mirror, u->container, u->index, u->digest, to, u->len, nowait);
-		if (b->cold == NULL || (here != ST_NOENT && here != ST_CORRUPT))
-			return here;
-		if (nowait)
-			return ST_DELAY;
-		st = cold_read(b->cold, u, ahead, to);
-	}
-	if (st == ST_RESTART)
-		return ST_DELAY;
-	return st == ST_NOENT ? here : st;	/* no remote copy: what is here decides */
+	return nowait && st != OK ? ST_DELAY : st;
+}
+
+static struct cold_ticket
+ticket_of(const struct want_piece *p, enum status here)
+{
+	return (struct cold_ticket){ .here = here,
+		.unit = { p->container, p->index, p->unit_len, p->digest } };
 }
 
 enum status
 block_unit_read(struct share *s, const struct block_unit *u, uint8_t *to)
 {
-	return read_unit(s, u, false, 0, to);
+	struct block *b = s->block;
+	struct cold_ticket t = { .unit = *u };
+	struct cold_wait w = { .n = 1, .v = &t };
+	enum status st;
+
+	t.here = mirror_read(b->mirror, u->container, u->index, u->digest, to, u->len, false);
+	if (b->cold == NULL || (t.here != ST_NOENT && t.here != ST_CORRUPT))
+		return t.here;
+	cold_ask(b->cold, &w);
+	cold_await(b->cold, &w);
+	if (t.status == OK)
+		memcpy(to, t.bytes->bytes, u->len);
+	st = t.status == ST_NOENT ? t.here : t.status;	/* no remote copy: what is here decides */
+	cold_wait_clear(&w);
+	return st;
 }
 
+/* *here other than OK: the remote is to be asked, since here it is not, or damaged. */
 static enum status
-fetch_chunk(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, struct arena *arena)
+fetch_chunk(struct share *s, struct want_piece *p, bool nowait, struct arena *arena,
+    enum status *here)
 {
 	enum status st = resolve(s, p, nowait);
 	struct buf *b;
@@ -115,19 +127,24 @@ fetch_chunk(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, 
 	if (st != OK)
 		return st;
 	b = buffer(p->unit_len);
-	st = read_unit(s, &(struct block_unit){ p->container, p->index, p->unit_len, p->digest }, nowait,
-	    ahead, b->bytes);
-	if (st == ST_CORRUPT || (st == ST_NOENT && !nowait))
-		suspect_add(s->block->suspects, p->digest);
+	st = unit_here(s, p, nowait, b->bytes);
 	if (st == OK)
 		st = settle(p, b, p->unit_len, arena);
 	buf_put(&b);
+	if (st != ST_CORRUPT && st != ST_NOENT)
+		return st;
+	if (s->block->cold != NULL) {
+		*here = st;
+		return OK;
+	}
+	suspect_add(s->block->suspects, p->digest);
 	return st;
 }
 
 /* Two pieces may lie in one page: the second finds what the first has kept. */
 static enum status
-fetch_piece(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, struct arena *arena)
+fetch_piece(struct share *s, struct want_piece *p, bool nowait, struct arena *arena,
+    enum status *here)
 {
 	struct slice page = page_find(&p->page);
 	enum status st;
@@ -140,26 +157,96 @@ fetch_piece(struct share *s, struct want_piece *p, bool nowait, uint64_t ahead, 
 		return st;
 	}
 	return p->kind == WANT_DATUM ? fetch_datum(p, nowait, arena) :
-	    fetch_chunk(s, p, nowait, ahead, arena);
+	    fetch_chunk(s, p, nowait, arena, here);
 }
 
+/* --- what is not here --- */
+
+/* A ticket more; NULL: the arena is full. */
+static struct cold_ticket *
+ticket_new(struct io_want *want, struct arena *arena)
+{
+	struct cold_wait *w = want->cold;
+
+	if (w == NULL) {
+		w = arena_zalloc(arena, sizeof *w);
+		if (w == NULL)
+			return NULL;
+		w->v = arena_zalloc(arena, want->open * sizeof *w->v);
+		if (w->v == NULL)
+			return NULL;
+		want->cold = w;
+	}
+	return &w->v[w->n++];
+}
+
+/* The piece's ticket, or that of another in the same unit. */
+static const struct cold_ticket *
+ticket_for(const struct cold_wait *w, const struct want_piece *p)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->v[i].unit.container == p->container && w->v[i].unit.index == p->index &&
+		    memcmp(w->v[i].unit.digest, p->digest, sizeof p->digest) == 0)
+			return &w->v[i];
+	return NULL;
+}
+
+/* All open pieces: what is here is settled, for the rest there are tickets. */
 static enum status
 fetch_open(struct share *s, struct io_want *want, bool nowait, struct arena *arena)
 {
 	enum status st = want_fill(want, arena);	/* holes, and pages that came meanwhile */
-	uint64_t ahead = 0;
 
-	for (uint32_t i = 0; i < want->n; i++)
-		ahead += want->v[i].settled ? 0 : want->v[i].len;
 	for (uint32_t i = 0; i < want->n && st == OK; i++) {
 		struct want_piece *p = &want->v[i];
+		enum status here = OK;
 
 		if (p->settled)
 			continue;
-		st = fetch_piece(s, p, nowait, ahead, arena);
-		ahead -= MIN(ahead, (uint64_t)p->len);
+		st = fetch_piece(s, p, nowait, arena, &here);
+		if (st == OK && here != OK) {
+			struct cold_ticket *t = ticket_new(want, arena);
+
+			if (t == NULL)
+				return ST_RESOURCE;
+			*t = ticket_of(p, here);
+		}
 		want->open -= p->settled;
 	}
+	return st;
+}
+
+static void
+ask(struct share *s, struct io *io)
+{
+	struct cold *c = s->block->cold;
+
+	cold_ask(c, io->want->cold);
+	cold_missed(c, io->want->content, io->offset, io->count);
+}
+
+/* What came is settled; the first that did not come decides. */
+static enum status
+collect(struct share *s, struct io_want *want, struct arena *arena)
+{
+	struct cold_wait *w = TAKE(&want->cold);
+	enum status st = OK;
+
+	for (uint32_t i = 0; i < want->n && st == OK; i++) {
+		struct want_piece *p = &want->v[i];
+		const struct cold_ticket *t;
+
+		if (p->settled || p->kind != WANT_CHUNK || (t = ticket_for(w, p)) == NULL)
+			continue;
+		if (t->status == OK)
+			st = settle(p, t->bytes, p->unit_len, arena);
+		else	/* no remote copy: what is here decides */
+			st = t->status == ST_NOENT ? t->here : t->status;
+		if (st == ST_CORRUPT || st == ST_NOENT)
+			suspect_add(s->block->suspects, p->digest);
+		want->open -= p->settled;
+	}
+	cold_wait_clear(w);
 	return st;
 }
 
@@ -174,45 +261,103 @@ worth_inline(const struct io_want *want)
 	return us <= INLINE_US;
 }
 
-/* In a pool: until it is all there.  What moved underneath is looked up once more. */
-enum status
-block_fetch_wait(struct share *s, struct io *io, struct arena *arena)
+/* In a pool.  OK: all is settled, or want->cold has tickets to be asked for.  What moved underneath
+ * is looked up once more. */
+static enum status
+gather(struct share *s, struct io *io, struct arena *arena)
 {
 	uint64_t content = io->want->content;
 	enum status st = ST_NOENT;
 
-	for (int i = 0; i < TRIES; i++) {
+	while (st == ST_NOENT && io->want->tries < TRIES) {
+		uint32_t tries = ++io->want->tries;
+
 		st = fetch_open(s, io->want, false, arena);
 		if (st != ST_NOENT)
 			break;
 		block_want_clear(io);
-		if ((st = block_lookup(s, content, io, true, arena)) != OK)
+		if ((st = block_lookup_only(s, content, io, true, arena)) != OK)
 			return st;
+		io->want->tries = tries;
 		st = ST_NOENT;
 	}
-	if (st == ST_CORRUPT || st == ST_NOENT)
+	return st == ST_NOENT ? ST_CORRUPT : st;
+}
+
+static void
+tell_damage(struct share *s, const struct io *io, uint64_t content, enum status st)
+{
+	if (st == ST_CORRUPT)
 		log_error("block.damaged", F_STR("share", s->conf.name), F_U64("content", content),
 		    F_U64("offset", io->offset), F_U64("count", io->count));
-	return st == ST_NOENT ? ST_CORRUPT : st;
+}
+
+enum status
+block_fetch_wait(struct share *s, struct io *io, struct arena *arena)
+{
+	uint64_t content = io->want->content;
+	enum status st;
+
+	do {
+		st = gather(s, io, arena);
+		if (st != OK || io->want->cold == NULL)
+			break;
+		ask(s, io);
+		cold_await(s->block->cold, io->want->cold);
+		st = collect(s, io->want, arena);
+	} while (st == ST_NOENT);
+	tell_damage(s, io, content, st);
+	return st;
+}
+
+/* In a pool, once: TURN_PARK where the remote was asked. */
+static enum turn
+fetch_pooled(struct job *job, enum status *st)
+{
+	struct io *io = &job->io;
+
+	*st = gather(job->share, io, &job->arena);
+	if (*st != OK || io->want->cold == NULL)
+		return TURN_UP;
+	io->want->cold->request = job_request(job);
+	ask(job->share, io);
+	if (cold_park(job->share->block->cold, job))
+		return TURN_PARK;
+	*st = collect(job->share, io->want, &job->arena);
+	return *st == ST_NOENT ? TURN_POOL : TURN_UP;
+}
+
+static enum turn
+fetch_inline(struct job *job, enum status *st)
+{
+	struct io *io = &job->io;
+
+	if (io->want->cold != NULL) {		/* woken: no disk is needed for what came */
+		*st = collect(job->share, io->want, &job->arena);
+		if (*st == ST_NOENT)
+			return TURN_POOL;
+		if (*st != OK || io->want->open == 0)
+			return TURN_UP;
+	}
+	if (!worth_inline(io->want))
+		return TURN_POOL;
+	*st = fetch_open(job->share, io->want, true, &job->arena);
+	return *st == OK ? TURN_UP : TURN_POOL;	/* which waits, looks again, and tells of damage */
 }
 
 enum turn
 block_fetch(struct job *job)
 {
-	struct io *io = &job->io;
-	enum status st;
+	uint64_t content = job->io.want->content;
+	enum status st = OK;
+	enum turn turn;
 
-	if (stage_may_wait(job)) {
-		st = block_fetch_wait(job->share, io, &job->arena);
-	} else {
-		if (!worth_inline(io->want))
-			return TURN_POOL;
-		st = fetch_open(job->share, io->want, true, &job->arena);
-		if (st != OK)		/* the pool waits, looks again, and tells of damage */
-			return TURN_POOL;
-	}
+	turn = stage_may_wait(job) ? fetch_pooled(job, &st) : fetch_inline(job, &st);
+	if (turn != TURN_UP)
+		return turn;
+	tell_damage(job->share, &job->io, content, st);
 	job->status = st == ST_CORRUPT ? ST_IO : st;
 	if (job->status == OK)
-		job->status = want_chain(io, &job->arena);
+		job->status = want_chain(&job->io, &job->arena);
 	return TURN_UP;
 }

@@ -30,4 +30,8 @@ struct block {
 	struct leaves *leaves;		/* of the content map, decoded */
 };
 
+/* block_lookup for who only looks: nobody is seen to read. */
+must_check enum status block_lookup_only(struct share *s, uint64_t content, struct io *io,
+    bool may_wait, struct arena *arena);
+
 #endif

@@ -38,8 +38,10 @@ struct journal {
 	struct opener opener;		/* of data that was sealed */
 	_Atomic uint64_t sealed_units;	/* nonces handed out in this incarnation */
 	uint32_t segment_bytes;
-	uint64_t records_cap, data_cap, space_cap;
-	uint64_t local_cap;		/* of data that no remote has yet, carved or not; 0: none */
+	uint64_t records_cap;
+	/* As the share is tuned: journal_caps.  local_cap: of data that no remote has yet, carved or
+	 * not; 0: none. */
+	_Atomic uint64_t data_cap, space_cap, local_cap;
 	_Atomic uint64_t unsent_bytes;	/* of it, what is carved */
 	uint32_t places_max;
 	uint32_t incarnation;
@@ -90,6 +92,9 @@ struct journal *journal_new(struct share *s, const struct block_conf *conf);
 void journal_free(struct journal **jp);		/* no job waits any more */
 
 static inline struct journal *journal_of(const struct share *s) { return s->block->journal; }
+
+/* Caps as the share is tuned now: at its opening, and whenever that was changed. */
+void journal_caps(struct journal *j);
 
 /* --- durability: wait.c --- */
 

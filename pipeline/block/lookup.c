@@ -3,6 +3,7 @@
  * carve moves is in the map before it leaves the index.  Bytes that are still in their entry's
  * buffers are cited here and now.
  */
+#include "pipeline/block/cold.h"
 #include "pipeline/block/inner.h"
 #include "pipeline/block/leaf.h"
 #include "pipeline/cache/want.h"
@@ -24,6 +25,8 @@ block_want_clear(struct io *io)
 {
 	struct io_want *want = TAKE(&io->want);
 
+	if (want != NULL && want->cold != NULL)
+		cold_wait_clear(TAKE(&want->cold));
 	for (uint32_t i = 0; want != NULL && i < want->n; i++) {
 		chain_clear(&want->v[i].bytes);
 		datum_put(&want->v[i].datum);
@@ -225,7 +228,8 @@ look(struct lookup *l, uint64_t from, uint64_t to)
  * it is missing again and again, the map is damaged.
  */
 enum status
-block_lookup(struct share *s, uint64_t content, struct io *io, bool may_wait, struct arena *arena)
+block_lookup_only(struct share *s, uint64_t content, struct io *io, bool may_wait,
+    struct arena *arena)
 {
 	enum status st = ST_NOENT;
 	uint64_t to;
@@ -245,6 +249,16 @@ block_lookup(struct share *s, uint64_t content, struct io *io, bool may_wait, st
 			block_want_clear(io);
 	}
 	return st == ST_NOENT ? ST_CORRUPT : st;
+}
+
+enum status
+block_lookup(struct share *s, uint64_t content, struct io *io, bool may_wait, struct arena *arena)
+{
+	enum status st = block_lookup_only(s, content, io, may_wait, arena);
+
+	if (st == OK && s->block->cold != NULL)
+		cold_note(s->block->cold, content, io->offset, io->count);
+	return st;
 }
 
 struct index *

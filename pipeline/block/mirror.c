@@ -21,7 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN_MAX_FILES = 256, NAME_HEX = 16, RANK_NUMBER = 1 << 24 };
+enum { OPEN_MAX_FILES = 256, NAME_HEX = 16, RANK_NUMBER = 1 << 24,
+	BLOCK = 4096 };
 
 static void
 name_of(char name[NAME_CAP], uint64_t number)
@@ -78,7 +79,7 @@ mirror_open(const char *dir, const struct container_ident *ident, const struct c
     const struct share_keys *keys, struct mirror **mp)
 {
 	struct mirror *m;
-	uint64_t sum = 0;
+	uint64_t sum = 0, parts = 0;
 	enum status st;
 	int fd;
 
@@ -94,13 +95,14 @@ mirror_open(const char *dir, const struct container_ident *ident, const struct c
 	list_init(&m->age);
 	for (int i = 0; i < BUCKETS; i++)
 		list_init(&m->bucket[i]);
-	mirror_sparse_drop(m);		/* copies; how much of each was here is not known any more */
 	mirror_making_drop(m);
-	if ((st = mirror_walk(m, add_bytes, &sum)) != OK) {
+	if ((st = mirror_walk(m, add_bytes, &sum)) != OK ||
+	    (st = mirror_walk_parts(m, add_bytes, &parts)) != OK) {
 		mirror_close(&m);
 		return st;
 	}
 	atomic_store_explicit(&m->bytes, sum, memory_order_relaxed);
+	atomic_store_explicit(&m->sparse, parts, memory_order_relaxed);
 	*mp = m;
 	return OK;
 }
@@ -165,12 +167,45 @@ write_full(int fd, const uint8_t *bytes, uint64_t len)
 	return OK;
 }
 
+/*
+ * Whole blocks go past the page cache: what is carved would push out of it what is read, and
+ * copying it there costs as much as sealing it.  INVAL: the file system has no such way.
+ */
+static enum status
+write_blocks(int fd, const uint8_t *bytes, uint64_t len)
+{
+	int flags = fcntl(fd, F_GETFL);
+	enum status st = ST_INVAL;
+
+	if (len == 0)
+		return OK;
+	if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
+		st = write_full(fd, bytes, len);
+		if (fcntl(fd, F_SETFL, flags) < 0)
+			return ST_IO;
+	}
+	return st;
+}
+
+static enum status
+write_bytes_of(int fd, const uint8_t *bytes, uint64_t len)
+{
+	uint64_t whole = (uintptr_t)bytes % BLOCK == 0 ? len / BLOCK * BLOCK : 0;
+	enum status st = write_blocks(fd, bytes, whole);
+
+	if (st == ST_INVAL && lseek(fd, 0, SEEK_SET) == 0) {
+		whole = 0;
+		st = OK;
+	}
+	return st == OK && whole < len ? write_full(fd, bytes + whole, len - whole) : st;
+}
+
 static enum status
 write_file(struct mirror *m, int fd, const uint8_t *bytes, uint64_t len)
 {
 	enum status st;
 
-	if ((st = write_full(fd, bytes, len)) != OK ||
+	if ((st = write_bytes_of(fd, bytes, len)) != OK ||
 	    (st = sync_site("container.sync", fd, fdatasync)) != OK)
 		return st;
 	return sync_site("container.folder", m->dirfd, fsync);
@@ -219,24 +254,71 @@ vessel_take_out(struct mirror *m, uint64_t number)
 	return found;
 }
 
-enum status
-mirror_delete(struct mirror *m, uint64_t number)
+/* Out of the table, for those who look from now on. */
+static void
+forget(struct mirror *m, uint64_t number)
 {
 	struct vessel *found;
-	char name[NAME_CAP];
-	struct stat sb;
 
 	while ((found = vessel_take_out(m, number)) != NULL)	/* readers may have opened it twice */
 		vessel_put(&found);
-	vessel_part_name(name, number);
-	if (unlinkat(m->dirfd, name, 0) < 0 && errno != ENOENT)
-		return status_of_errno(errno);
+}
+
+/* The whole file alone; who had it open a moment ago does not keep it. */
+static enum status
+delete_whole(struct mirror *m, uint64_t number)
+{
+	char name[NAME_CAP];
+	struct stat sb;
+
+	forget(m, number);
 	name_of(name, number);
 	if (fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    unlinkat(m->dirfd, name, 0) < 0)
 		return status_of_errno(errno);
 	atomic_fetch_sub_explicit(&m->bytes, (uint64_t)sb.st_size, memory_order_relaxed);
+	forget(m, number);
 	return OK;
+}
+
+enum status
+mirror_delete(struct mirror *m, uint64_t number)
+{
+	char name[NAME_CAP];
+
+	vessel_part_name(name, number);
+	if (unlinkat(m->dirfd, name, 0) < 0 && errno != ENOENT)
+		return status_of_errno(errno);
+	return delete_whole(m, number);
+}
+
+/* Header and index of an open whole file make a part. */
+static enum status
+thin(struct mirror *m, const struct vessel *v)
+{
+	uint64_t end_len = (uint64_t)v->n * CONTAINER_ROW + CONTAINER_TRAILER;
+	uint32_t head_len = (uint32_t)MIN(v->bytes, (uint64_t)MIRROR_HEAD);
+	uint8_t head[MIRROR_HEAD], *end = xmalloc(end_len);
+	enum status st = pread_full(v->fd, head, head_len, 0, false);
+
+	if (st == OK)
+		st = pread_full(v->fd, end, end_len, v->bytes - end_len, false);
+	if (st == OK)
+		st = mirror_sparse(m, v->ident.number, v->bytes, head, head_len, end, end_len);
+	free(end);
+	return st;
+}
+
+enum status
+mirror_thin(struct mirror *m, uint64_t number)
+{
+	struct vessel *v = NULL;
+
+	/* What keeps it from being thin does not keep it from going. */
+	if (vessel_get(m, number, &v) == OK && !v->part)
+		(void)thin(m, v);
+	vessel_put(&v);
+	return delete_whole(m, number);
 }
 
 /* --- reading --- */
@@ -339,6 +421,7 @@ vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
 		return st;
 	}
 	v->ident = head.ident;
+	v->bytes = bytes;
 	v->fd = fd;
 	ref_init(&v->refs);
 	list_init(&v->bucket);
@@ -352,12 +435,14 @@ vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
 {
 	struct vessel *v = NULL, *out;
 	char name[NAME_CAP];
+	bool part = false;
 	enum status st;
 	int fd;
 
 	name_of(name, number);
 	fd = openat(m->dirfd, name, O_RDWR | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {
+		part = true;
 		vessel_part_name(name, number);
 		fd = openat(m->dirfd, name, O_RDWR | O_CLOEXEC);
 	}
@@ -367,6 +452,7 @@ vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
 		close(fd);
 		return st;
 	}
+	v->part = part;
 	out = vessel_keep(m, v);
 	vessel_put(&out);
 	*vp = v;
@@ -410,7 +496,7 @@ mirror_read(struct mirror *m, uint64_t number, uint32_t index, const uint8_t dig
 	    memcmp(v->rows[index].digest, digest, 32) != 0)
 		st = ST_CORRUPT;
 	else
-		st = vessel_chunk(v, index, to, nowait);
+		st = vessel_has(v, index) ? vessel_chunk(v, index, to, nowait) : ST_NOENT;
 	vessel_put(&v);
 	return st;
 }
@@ -448,7 +534,7 @@ mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes,
 
 	if (st != OK)
 		return st;
-	st = vessel_whole(v, bytes, len);
+	st = v->part ? ST_NOENT : vessel_whole(v, bytes, len);
 	if (st == OK)
 		*fence = v->ident.fence;
 	vessel_put(&v);
@@ -468,8 +554,10 @@ mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
 	return OK;
 }
 
-enum status
-mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
+/* The files of that ending; taken: what they take of the disk, else what they are long. */
+static enum status
+walk(struct mirror *m, const char *ending, bool taken, bool (*each)(void *arg, uint64_t number,
+    uint64_t bytes), void *arg)
 {
 	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -485,12 +573,25 @@ mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t 
 		return st;
 	}
 	while ((e = readdir(dir)) != NULL)
-		if (vessel_number(e->d_name, ".dfc", &number) &&
+		if (vessel_number(e->d_name, ending, &number) &&
 		    fstatat(m->dirfd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !each(arg, number, (uint64_t)sb.st_size))
+		    !each(arg, number, taken ? (uint64_t)sb.st_blocks * 512 : (uint64_t)sb.st_size))
 			break;
 	closedir(dir);
 	return OK;
+}
+
+enum status
+mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
+{
+	return walk(m, ".dfc", false, each, arg);
+}
+
+enum status
+mirror_walk_parts(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes),
+    void *arg)
+{
+	return walk(m, ".dfp", true, each, arg);
 }
 
 uint64_t

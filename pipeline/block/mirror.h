@@ -32,7 +32,8 @@ must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t 
 
 /*
  * A container of which only parts are here: copied from the remote as they are read, a sparse file
- * beside the whole ones.  Which parts is found out by reading: a unit's tag fits, or it is not here.
+ * beside the whole ones.  Holes are what is not here; that is a hint, which outlives a restart: what
+ * was written is believed because a unit's tag fits.
  */
 enum { MIRROR_HEAD = CONTAINER_HEADER + CONTAINER_WRAPPED };
 
@@ -40,27 +41,20 @@ enum { MIRROR_HEAD = CONTAINER_HEADER + CONTAINER_WRAPPED };
 must_check enum status mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes,
     const uint8_t *head, uint32_t head_len, const uint8_t *end, uint64_t end_len);
 
-struct mirror_range {
-	uint64_t at, len;		/* in the file, tags included */
-	uint32_t first, n;		/* units */
-};
+/* A whole file goes; its header and index stay, as a part, so that what is read of it later is found
+ * in one call.  NOENT: there was none. */
+must_check enum status mirror_thin(struct mirror *m, uint64_t number);
 
-/* Where a unit lies, with those behind it as far as ahead bytes go.  NOENT: the container is not
- * here, not even in part. */
-must_check enum status mirror_where(struct mirror *m, uint64_t number, uint32_t index, uint64_t ahead,
-    struct mirror_range *range);
+uint64_t mirror_sparse_bytes(const struct mirror *m);	/* about; without headers and indexes */
 
-/* Keep the bytes of a range, where each unit's tag fits, and give its first unit, plain, of that
- * digest and length.  CORRUPT: one does not fit; nothing is kept, nothing given. */
-must_check enum status mirror_fill(struct mirror *m, uint64_t number,
-    const struct mirror_range *range, const uint8_t *bytes, const uint8_t digest[32], uint8_t *to,
-    uint32_t len);
-
-uint64_t mirror_sparse_bytes(const struct mirror *m);
-void mirror_sparse_drop(struct mirror *m);	/* all of them */
+/* Of parts, let go of units until at most so many bytes are left, what was filled longest ago
+ * first; headers and indexes stay. */
+void mirror_sparse_trim(struct mirror *m, uint64_t most);
 
 must_check enum status mirror_delete(struct mirror *m, uint64_t number);
 must_check enum status mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number,
+    uint64_t bytes), void *arg);
+must_check enum status mirror_walk_parts(struct mirror *m, bool (*each)(void *arg, uint64_t number,
     uint64_t bytes), void *arg);
 uint64_t mirror_bytes(const struct mirror *m);
 

@@ -1,6 +1,7 @@
 /*
  * Containers of which only parts are here: sparse files beside the whole ones, with header and
- * index from the beginning, and the units that were read.
+ * index from the beginning, and the units that were read.  Nothing of them is synced: what a crash
+ * leaves is as good as its tags.
  */
 #include "pipeline/block/mirror.h"
 
@@ -14,7 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+enum { LITTLE = 64 << 10 };		/* a part of so much is hardly more than its index */
 
 void
 vessel_part_name(char name[NAME_CAP], uint64_t number)
@@ -61,80 +65,52 @@ mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes, const uint8_t *
 	}
 	while ((found = vessel_take_out(m, number)) != NULL)	/* of the file that was in its place */
 		vessel_put(&found);
-	atomic_fetch_add_explicit(&m->sparse, head_len + end_len, memory_order_relaxed);
 	return OK;
 }
 
-enum status
-mirror_where(struct mirror *m, uint64_t number, uint32_t index, uint64_t ahead,
-    struct mirror_range *range)
-{
-	struct mirror_range r = { .first = index };
-	struct vessel *v;
-	enum status st = vessel_get(m, number, &v);
+/* --- units --- */
 
-	if (st != OK)
-		return st;
-	if (index >= v->n) {
-		vessel_put(&v);
+/* Holes are what was never written, or let go of; where the file system cannot tell, all is said
+ * to be here, and its tag shows that it is not. */
+bool
+vessel_has(const struct vessel *v, uint32_t index)
+{
+	const struct container_chunk *row = &v->rows[index];
+	uint64_t end = row->at + row->stored + CONTAINER_TAG;
+	off_t data;
+
+	if (!v->part)
+		return true;
+	data = lseek(v->fd, (off_t)row->at, SEEK_DATA);
+	if (data < 0)
+		return errno != ENXIO;
+	return data == (off_t)row->at && lseek(v->fd, data, SEEK_HOLE) >= (off_t)end;
+}
+
+/* In a copy: opening changes what is sealed, and it is to be kept as it came. */
+enum status
+vessel_unseal(const struct vessel *v, uint32_t index, const uint8_t *stored, uint8_t *copy,
+    uint8_t *to)
+{
+	const struct container_chunk *row = &v->rows[index];
+
+	if (row->stored > CONTAINER_UNIT || row->plain > CONTAINER_UNIT)
 		return ST_CORRUPT;
-	}
-	r.at = v->rows[index].at;
-	do {
-		r.len += (uint64_t)v->rows[index + r.n].stored + CONTAINER_TAG;
-		r.n++;
-	} while (index + r.n < v->n && v->rows[index + r.n].at == r.at + r.len &&
-	    r.len + v->rows[index + r.n].stored + CONTAINER_TAG <= ahead);
-	vessel_put(&v);
-	*range = r;
-	return OK;
-}
-
-/* All units of a range against their tags, in a copy: opening changes what is sealed.  The first
- * one is given. */
-static enum status
-range_open(const struct vessel *v, const struct mirror_range *r, const uint8_t *bytes, uint8_t *to)
-{
-	uint8_t *copy = xmalloc(r->len), *plain = xmalloc(CONTAINER_UNIT);
-	enum status st = OK;
-
-	memcpy(copy, bytes, r->len);
-	for (uint32_t i = r->first; i < r->first + r->n && st == OK; i++) {
-		const struct container_chunk *row = &v->rows[i];
-
-		st = i >= v->n || row->at < r->at || row->plain > CONTAINER_UNIT ||
-		    row->at - r->at + row->stored + CONTAINER_TAG > r->len ? ST_CORRUPT :
-		    container_open(&v->ident, &v->keys, i, row, copy + (row->at - r->at), plain);
-		if (st == OK && i == r->first)
-			memcpy(to, plain, row->plain);
-	}
-	free(copy);
-	free(plain);
-	return st;
+	memcpy(copy, stored, (size_t)row->stored + CONTAINER_TAG);
+	return container_open(&v->ident, &v->keys, index, row, copy, to);
 }
 
 enum status
-mirror_fill(struct mirror *m, uint64_t number, const struct mirror_range *range,
-    const uint8_t *bytes, const uint8_t digest[32], uint8_t *to, uint32_t len)
+vessel_keep_bytes(struct mirror *m, struct vessel *v, const uint8_t *bytes, uint64_t at, uint64_t len)
 {
-	const struct container_chunk *first;
-	struct vessel *v;
-	enum status st = vessel_get(m, number, &v);
+	enum status st = disk_write(v->fd, bytes, len, at, "container.part");
 
-	if (st != OK)
-		return st;
-	first = range->first < v->n ? &v->rows[range->first] : NULL;
-	if (first == NULL || first->plain != len || memcmp(first->digest, digest, 32) != 0)
-		st = ST_CORRUPT;
-	if (st == OK)
-		st = range_open(v, range, bytes, to);
-	if (st == OK)
-		st = disk_write(v->fd, bytes, range->len, range->at, "container.part");
-	if (st == OK)
-		atomic_fetch_add_explicit(&m->sparse, range->len, memory_order_relaxed);
-	vessel_put(&v);
+	if (st == OK && v->part)
+		atomic_fetch_add_explicit(&m->sparse, len, memory_order_relaxed);
 	return st;
 }
+
+/* --- what parts take --- */
 
 uint64_t
 mirror_sparse_bytes(const struct mirror *m)
@@ -142,9 +118,101 @@ mirror_sparse_bytes(const struct mirror *m)
 	return atomic_load_explicit(&m->sparse, memory_order_relaxed);
 }
 
-/* All files of that ending; what is open of them is let go. */
-static void
-drop_files(struct mirror *m, const char *ending)
+struct part {
+	uint64_t number, bytes;
+	struct timespec filled;
+};
+
+struct parts {
+	struct mirror *m;
+	struct part *v;
+	size_t n, cap;
+	uint64_t sum;
+};
+
+static bool
+see_part(void *arg, uint64_t number, uint64_t bytes)
+{
+	struct parts *p = arg;
+	char name[NAME_CAP];
+	struct stat sb;
+
+	vessel_part_name(name, number);
+	if (fstatat(p->m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	if (p->n == p->cap) {
+		p->cap = MAX((size_t)64, p->cap * 2);
+		p->v = xrealloc(p->v, p->cap * sizeof *p->v);
+	}
+	p->v[p->n++] = (struct part){ number, bytes, sb.st_mtim };
+	p->sum += bytes;
+	return true;
+}
+
+static int
+earlier(const void *a, const void *b)
+{
+	const struct timespec *x = &((const struct part *)a)->filled;
+	const struct timespec *y = &((const struct part *)b)->filled;
+
+	return x->tv_sec != y->tv_sec ? (x->tv_sec > y->tv_sec) - (x->tv_sec < y->tv_sec) :
+	    (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
+}
+
+/* Its units go, header and index stay; what cannot be punched goes whole.  Returns what it takes. */
+static uint64_t
+empty_part(struct mirror *m, uint64_t number)
+{
+	struct vessel *v = NULL;
+	char name[NAME_CAP];
+	struct stat sb;
+	uint64_t end;
+	bool punched = false;
+
+	if (vessel_get(m, number, &v) == OK && v->part) {
+		end = v->bytes - CONTAINER_TRAILER - (uint64_t)v->n * CONTAINER_ROW;
+		punched = fallocate(v->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIRROR_HEAD,
+		    (off_t)(end - MIN(end, (uint64_t)MIRROR_HEAD))) == 0 && fstat(v->fd, &sb) == 0;
+	}
+	if (!punched) {
+		vessel_part_name(name, number);
+		unlinkat(m->dirfd, name, 0);
+	}
+	if (!punched && v != NULL && v->part) {
+		struct vessel *found;
+
+		while ((found = vessel_take_out(m, number)) != NULL)
+			vessel_put(&found);
+	}
+	vessel_put(&v);
+	return punched ? (uint64_t)sb.st_blocks * 512 : 0;
+}
+
+void
+mirror_sparse_trim(struct mirror *m, uint64_t most)
+{
+	struct parts p = { .m = m };
+
+	if (mirror_walk_parts(m, see_part, &p) != OK) {
+		free(p.v);
+		return;
+	}
+	if (p.n > 0)
+		qsort(p.v, p.n, sizeof *p.v, earlier);
+	for (size_t i = 0; i < p.n && p.sum > most; i++) {
+		if (most > 0 && p.v[i].bytes <= LITTLE)
+			continue;
+		p.sum -= p.v[i].bytes;
+		p.sum += empty_part(m, p.v[i].number);
+	}
+	/* If that is still too much, it is headers and indexes, which are not looked at again. */
+	atomic_store_explicit(&m->sparse, MIN(p.sum, most), memory_order_relaxed);
+	free(p.v);
+}
+
+/* What an earlier life left in the making. */
+void
+mirror_making_drop(struct mirror *m)
 {
 	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -153,29 +221,9 @@ drop_files(struct mirror *m, const char *ending)
 
 	if (dir == NULL && fd >= 0)
 		close(fd);
-	while (dir != NULL && (e = readdir(dir)) != NULL) {
-		struct vessel *found;
-
-		if (!vessel_number(e->d_name, ending, &number))
-			continue;
-		unlinkat(m->dirfd, e->d_name, 0);
-		while ((found = vessel_take_out(m, number)) != NULL)
-			vessel_put(&found);
-	}
+	while (dir != NULL && (e = readdir(dir)) != NULL)
+		if (vessel_number(e->d_name, ".dfm", &number))
+			unlinkat(m->dirfd, e->d_name, 0);
 	if (dir != NULL)
 		closedir(dir);
-}
-
-void
-mirror_sparse_drop(struct mirror *m)
-{
-	atomic_store_explicit(&m->sparse, 0, memory_order_relaxed);
-	drop_files(m, ".dfp");
-}
-
-/* What an earlier life left in the making. */
-void
-mirror_making_drop(struct mirror *m)
-{
-	drop_files(m, ".dfm");
 }

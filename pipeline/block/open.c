@@ -17,8 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { INCARNATION_MAX = 0xfffffe, FENCE_FIRST = 1,
-	LOCAL_LEAST = 64 << 20 };	/* some containers, that writes may go on beside uploads */
+enum { INCARNATION_MAX = 0xfffffe, FENCE_FIRST = 1 };
 
 #define NUMBERS_JUMP (1ull << 20)	/* after an unclean start */
 
@@ -36,11 +35,7 @@ journal_new(struct share *s, const struct block_conf *conf)
 	j->records_cap = conf->records_cap;
 	j->places_max = conf->places_max == 0 ? (uint32_t)PLACES_MAX :
 	    MIN(conf->places_max, (uint32_t)PLACES_MAX);
-	j->data_cap = s->conf.journal_bytes;
-	/* Padding and records take room beside the data, and full segments wait for older ones. */
-	j->space_cap = j->data_cap * 2 + 4ull * j->segment_bytes;
-	if (s->remote != NULL && s->conf.local_bytes != 0)
-		j->local_cap = MAX(s->conf.local_bytes, (uint64_t)LOCAL_LEAST);
+	journal_caps(j);
 	j->next_number = 1;
 	mutex_init(&j->mutex, RANK_JOURNAL, s->row.share);
 	cond_init(&j->changed);

@@ -12,7 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { DISK_ASK_NS = 100 * NS_PER_MS };
+enum { DISK_ASK_NS = 100 * NS_PER_MS,
+	LOCAL_LEAST = 64 << 20 };	/* some containers, that writes may go on beside uploads */
 
 /* --- the head --- */
 
@@ -124,7 +125,7 @@ journal_next_segment(struct journal *j)
 static uint64_t
 disk_spare(struct journal *j)
 {
-	uint64_t disk_free = journal_disk_free(j), kept = j->share->conf.reserve_bytes;
+	uint64_t disk_free = journal_disk_free(j), kept = atomic_load(&j->share->now.reserve_bytes);
 
 	return disk_free >= kept ? disk_free - kept : 0;
 }
@@ -385,4 +386,24 @@ block_usage_read(struct share *s, struct block_usage *out)
 	out->disk_free = journal_disk_free(j);
 	out->places_max = j->places_max;
 	out->places = (uint32_t)MIN(index_places(ix), (uint64_t)UINT32_MAX);
+}
+
+void
+journal_caps(struct journal *j)
+{
+	uint64_t data = atomic_load(&j->share->now.journal_bytes);
+	uint64_t local = atomic_load(&j->share->now.local_bytes);
+
+	j->data_cap = data;
+	j->local_cap = j->share->remote == NULL || local == 0 ? 0 : MAX(local, (uint64_t)LOCAL_LEAST);
+	/* Padding and records take room beside the data, and full segments wait for older ones. */
+	j->space_cap = data * 2 + 4ull * j->segment_bytes;
+}
+
+void
+block_retuned(struct share *s)
+{
+	journal_caps(journal_of(s));
+	trim_ready(journal_of(s));
+	journal_room(journal_of(s));
 }

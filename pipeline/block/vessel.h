@@ -1,5 +1,6 @@
 /*
- * Inside of the mirror: its table of open files, for mirror.c and mirror_part.c alone.
+ * Inside of the mirror: its table of open files, for mirror.c and mirror_part.c; flights hold what
+ * they fill.
  */
 #ifndef BLOCK_VESSEL_H
 #define BLOCK_VESSEL_H
@@ -9,6 +10,8 @@
 #include "pipeline/base/ref.h"
 #include "pipeline/block/mirror.h"
 
+#include <stdbool.h>
+
 enum { BUCKETS = 256, NAME_CAP = 32 };
 
 struct vessel {				/* an open container */
@@ -16,7 +19,9 @@ struct vessel {				/* an open container */
 	struct list bucket, age;	/* guarded by the mirror's mutex */
 	struct container_ident ident;
 	struct container_keys keys;
+	uint64_t bytes;			/* of the file */
 	int fd;
+	bool part;			/* what is not here of it is a hole in the file */
 	uint32_t n;
 	struct container_chunk rows[];
 };
@@ -30,7 +35,7 @@ struct mirror {
 	struct list bucket[BUCKETS];
 	struct list age;		/* least recently found first */
 	uint32_t open;
-	_Atomic uint64_t bytes, sparse;	/* of whole files; written into sparse ones */
+	_Atomic uint64_t bytes, sparse;	/* of whole files; of parts, indexes not counted */
 };
 
 /* A referenced open file of that number, whole or in part; NOENT: there is none. */
@@ -39,6 +44,18 @@ void vessel_put(struct vessel **vp);
 
 /* One open file of that number, taken out of the table; NULL: none is left. */
 struct vessel *vessel_take_out(struct mirror *m, uint64_t number);
+
+/* Is the unit in the file?  Of a part that is a hint: only its tag tells. */
+bool vessel_has(const struct vessel *v, uint32_t index);
+
+/* One unit's stored bytes, tag behind, to to (plain); copy: room for them, CONTAINER_UNIT and a tag.
+ * CORRUPT: the tag does not fit. */
+must_check enum status vessel_unseal(const struct vessel *v, uint32_t index, const uint8_t *stored,
+    uint8_t *copy, uint8_t *to);
+
+/* Write bytes where they belong: [at, at + len) of the file, of units that were unsealed. */
+must_check enum status vessel_keep_bytes(struct mirror *m, struct vessel *v, const uint8_t *bytes,
+    uint64_t at, uint64_t len);
 
 /* A file's number by its name; false: not one of ours with that ending. */
 bool vessel_number(const char *name, const char *ending, uint64_t *number);

@@ -10,6 +10,7 @@
 #include "pipeline/model/io.h"
 
 struct datum;
+struct cold_wait;
 
 struct want_piece {
 	enum { WANT_HOLE, WANT_DATUM, WANT_CHUNK } kind;
@@ -30,6 +31,8 @@ struct io_want {
 	struct want_piece *v;
 	uint64_t content;		/* whose bytes, to look up again */
 	uint32_t n, open;		/* open: not settled */
+	uint32_t tries;			/* block's: looks at what had moved */
+	struct cold_wait *cold;		/* block's: what the remote was asked for; NULL: nothing */
 };
 
 /* Settle what pages hold, and holes (from one constant page of zeroes). */

@@ -29,6 +29,7 @@ struct share_conf {
 	char dir[1024];			/* folder of journal, containers and an embedded store */
 	char meta[32];			/* kind of metadata store: "memory", "leveldb" */
 	char meta_dir[1024];		/* folder of that store; empty: beside the journal */
+	char remote[65];		/* of the file of settings: its store's name there; empty: none */
 	uint8_t encryption;		/* crypto/aead.h: enum aead_id; 0: none */
 	uint8_t compression;		/* zstd's level for what is carved; 0: none */
 	char key_file[1024];		/* what wraps its keys: a file, a file of passphrases, or the */
@@ -42,6 +43,7 @@ struct share_conf {
 	uint64_t journal_bytes;		/* cap of dirty data; segments on disk follow it */
 	uint64_t local_bytes;		/* of containers kept here, and of what only is here; 0: any */
 	uint64_t reserve_bytes;		/* of free disk space, kept; 256 MiB */
+	uint64_t quota_bytes;		/* of what its files take; 0: no end but the disk's */
 	uint32_t nrules;
 	struct export_rule rules[EXPORT_RULES_MAX];
 };

@@ -14,6 +14,7 @@ struct share *
 share_new(const struct share_conf *conf)
 {
 	struct share *s = aligned_alloc(_Alignof(struct share), sizeof *s);
+	struct share_tuning t;
 
 	if (s == NULL)
 		panic("no memory for a share");
@@ -22,6 +23,8 @@ share_new(const struct share_conf *conf)
 	atomic_init(&s->refs, 1);
 	s->conf = *conf;
 	atomic_init(&s->rules, rules_new(conf));
+	t = share_tuning_of(conf);
+	share_tuning_set(s, &t);
 	atomic_init(&s->state, SHARE_CLOSED);
 	mutex_init(&s->order, RANK_ORDER, 0);
 	s->place = UINT32_MAX;

@@ -30,6 +30,12 @@ struct share_shard {
 
 enum share_state { SHARE_CLOSED, SHARE_OPENING, SHARE_OPEN, SHARE_CLOSING };
 
+/* What an operator changes while the share serves, as share_conf has it.  Each is read on its own. */
+struct share_tuning {
+	uint8_t tier, compression;
+	uint64_t journal_bytes, local_bytes, reserve_bytes, quota_bytes;
+};
+
 struct share_keys;			/* pipeline/block/keys.h */
 struct block;				/* pipeline/block: journal, index, containers of this share */
 struct inode_cache;			/* pipeline/vfs: decoded inodes and dentries */
@@ -40,8 +46,12 @@ struct share {
 	_Atomic int64_t refs;		/* share.c's */
 	_Atomic bool sharded;
 	struct share_shard shards[SHARE_SHARDS];
-	struct share_conf conf;		/* does not change while the share is open: who may do what
-					 * is in rules, which do */
+	struct share_conf conf;		/* does not change while the share is open: what does is in
+					 * rules and now */
+	struct {			/* struct share_tuning */
+		_Atomic uint8_t tier, compression;
+		_Atomic uint64_t journal_bytes, local_bytes, reserve_bytes, quota_bytes;
+	} now;
 	struct share_rules *_Atomic rules;	/* share.c's */
 	struct share_row row;		/* ids and keys */
 	_Atomic uint32_t state;		/* enum share_state */
@@ -91,6 +101,15 @@ struct share_rules *share_rules_get(struct share *s);
 /* Others from now on (taken); the caller gets those that were in force.  Who asks without a lock
  * finds the one or the other, whole. */
 struct share_rules *share_rules_swap(struct share *s, struct share_rules *rules);
+
+/* The tuning in force, and another from now on; who waits for room is not told: block_retuned. */
+struct share_tuning share_tuning_of(const struct share_conf *conf);
+struct share_tuning share_tuning_get(struct share *s);
+void share_tuning_set(struct share *s, const struct share_tuning *t);
+
+/* Count what an entry adds to the bytes that files take; false: it would exceed the share's quota,
+ * and nothing is counted.  What takes bytes away, or none, always may. */
+bool share_used_add(struct share *s, int64_t bytes);
 
 /* Numbers never handed out before; engine.md §1.3. */
 uint64_t share_new_ino(struct share *s);

@@ -2,6 +2,10 @@
  * Windows wait in the batch until their container is durable; then they are committed in a few
  * entries.  A chunk's row is written by the first entry that cites it, so that an entry which
  * does not come to be leaves nothing behind but unused bytes in a container.
+ *
+ * There are two containers: one is filled while the one before it is on its way to the disk.  What
+ * is filled may cite chunks of the other, whose windows are committed first; if they are not, all
+ * of it stays dirty.
  */
 #include "pipeline/sync/batch.h"
 
@@ -13,6 +17,7 @@
 #include "pipeline/block/compress.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/block/suspect.h"
+#include "pipeline/sync/crew.h"
 #include "pipeline/sync/ledger.h"
 #include "pipeline/sync/upload.h"
 
@@ -33,18 +38,28 @@ struct stored {
 	uint32_t next;			/* in its chain, + 1 */
 };
 
-struct batch {
-	struct sync *sync;
-	struct work *by;
+struct load {				/* a container and the windows that wait for it */
+	struct batch *batch;
 	struct container_builder *builder;	/* NULL: no chunk yet */
 	uint64_t number;		/* container's */
-	struct compressor *small;	/* NULL: the share does not compress */
 	struct stored stored[CONTAINER_CHUNKS_MAX];
 	uint32_t nstored, units;
 	uint32_t chain[CHAINS];
 	bool has_row;			/* the container */
 	struct carved *v;
 	uint32_t n, cap;
+	uint64_t len;			/* finished; 0: no container */
+	enum status put;		/* what became of it */
+};
+
+struct batch {
+	struct sync *sync;
+	struct work *by;
+	struct load *fill, *sent;	/* sent: on its way, or empty */
+	struct load loads[2];
+	struct container_unit *making;	/* begun, not yet in the container */
+	uint32_t nmaking, making_cap;
+	struct container_maker makers[CREW_SEATS_MAX];
 	uint8_t room[LEAF_BYTES_MAX];	/* to encode a leaf in */
 };
 
@@ -52,22 +67,29 @@ struct batch *
 batch_new(struct sync *y, struct work *by)
 {
 	struct batch *b = xcalloc(1, sizeof *b);
+	uint8_t level = atomic_load(&y->share->now.compression);
 
 	b->sync = y;
 	b->by = by;
-	b->small = compressor_new(y->share->conf.compression);
+	b->fill = &b->loads[0];
+	b->sent = &b->loads[1];
+	b->fill->batch = b->sent->batch = b;
+	for (uint32_t i = 0; i < crew_seats(y->crew); i++)
+		b->makers[i].small = compressor_new(level);
 	return b;
 }
 
 static void
-empty(struct batch *b)
+empty(struct load *l)
 {
-	for (uint32_t i = 0; i < b->n; i++)
-		free(b->v[i].v);
-	container_builder_free(&b->builder);
-	b->n = b->nstored = b->units = 0;
-	b->has_row = false;
-	memset(b->chain, 0, sizeof b->chain);
+	for (uint32_t i = 0; i < l->n; i++)
+		free(l->v[i].v);
+	container_builder_free(&l->builder);
+	l->n = l->nstored = l->units = 0;
+	l->has_row = false;
+	l->len = 0;
+	l->put = OK;
+	memset(l->chain, 0, sizeof l->chain);
 }
 
 void
@@ -77,36 +99,44 @@ batch_free(struct batch **bp)
 
 	if (b == NULL)
 		return;
-	empty(b);
-	compressor_free(&b->small);
-	free(b->v);
+	crew_end(b->sync->crew);
+	for (size_t i = 0; i < ARRAY_LEN(b->loads); i++) {
+		empty(&b->loads[i]);
+		free(b->loads[i].v);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(b->makers); i++) {
+		compressor_free(&b->makers[i].small);
+		secret_wipe(b->makers[i].smaller, sizeof b->makers[i].smaller);
+	}
+	free(b->making);
 	free(b);
 }
 
 bool
 batch_has_room(const struct batch *b)
 {
-	uint64_t bytes = b->builder == NULL ? CONTAINER_HEADER : container_so_far(b->builder);
+	const struct load *l = b->fill;
+	uint64_t bytes = l->builder == NULL ? CONTAINER_HEADER : container_so_far(l->builder);
 
-	return b->n < WINDOWS_MAX && b->units + WINDOW_UNITS <= CONTAINER_CHUNKS_MAX &&
-	    bytes + (uint64_t)b->units * CONTAINER_ROW + WINDOW_BYTES_MAX + CONTAINER_TRAILER <=
+	return l->n < WINDOWS_MAX && l->units + WINDOW_UNITS <= CONTAINER_CHUNKS_MAX &&
+	    bytes + (uint64_t)l->units * CONTAINER_ROW + WINDOW_BYTES_MAX + CONTAINER_TRAILER <=
 	    CONTAINER_BYTES;
 }
 
 /* --- chunks --- */
 
 static uint32_t *
-chain_of(struct batch *b, const uint8_t digest[32])
+chain_of(struct load *l, const uint8_t digest[32])
 {
-	return &b->chain[get_le16(digest) % CHAINS];
+	return &l->chain[get_le16(digest) % CHAINS];
 }
 
 static struct stored *
-find_stored(struct batch *b, const uint8_t digest[32])
+find_stored(struct load *l, const uint8_t digest[32])
 {
-	for (uint32_t at = *chain_of(b, digest); at != 0; at = b->stored[at - 1].next)
-		if (memcmp(b->stored[at - 1].digest, digest, 32) == 0)
-			return &b->stored[at - 1];
+	for (uint32_t at = *chain_of(l, digest); at != 0; at = l->stored[at - 1].next)
+		if (memcmp(l->stored[at - 1].digest, digest, 32) == 0)
+			return &l->stored[at - 1];
 	return NULL;
 }
 
@@ -145,104 +175,126 @@ open_container(struct batch *b)
 	struct container_ident ident = { .fence = b->sync->fence };
 	struct container_keys keys;
 
-	b->number = atomic_fetch_add(&s->next_container, 1);
-	ident.number = b->number;
+	b->fill->number = atomic_fetch_add(&s->next_container, 1);
+	ident.number = b->fill->number;
 	memcpy(ident.share_id, s->row.share_id, sizeof ident.share_id);
 	if (s->keys != NULL)
 		keys_container_make(s->keys, &ident, &keys);
 	else
 		container_plain_keys(s->row.digest_key, &keys);
-	b->builder = container_builder_new(&ident, &keys, b->small);
+	b->fill->builder = container_builder_new(&ident, &keys, NULL);
 	secret_wipe(&keys, sizeof keys);
 }
 
-/* Its units one after another; *first: the index of the first. */
-static enum status
-add_units(struct batch *b, const uint8_t digest[32], const uint8_t *bytes, uint32_t len,
-    uint32_t *first)
+/* Its units one after another: their numbers are taken now. */
+static void
+begin_units(struct batch *b, const struct stored *chunk, uint8_t *bytes)
 {
-	enum status st = OK;
-
-	for (uint32_t at = 0, index; at < len && st == OK; at += CHUNK_UNIT) {
-		uint32_t n = MIN(len - at, (uint32_t)CHUNK_UNIT);
-
-		st = container_add(b->builder, digest, bytes + at, n, &index);
-		if (at == 0)
-			*first = index;
-		b->units++;
+	for (uint32_t at = 0; at < chunk->chunk.len; at += CHUNK_UNIT) {
+		if (b->nmaking == b->making_cap) {
+			b->making_cap = MAX(256u, b->making_cap * 2);
+			b->making = xrealloc(b->making, b->making_cap * sizeof *b->making);
+		}
+		b->making[b->nmaking++] = (struct container_unit){ .index = b->fill->units++,
+			.len = MIN(chunk->chunk.len - at, (uint32_t)CHUNK_UNIT),
+			.digest = chunk->digest, .plain = bytes + at, .to = bytes + at };
 	}
-	return st;
 }
 
 enum status
-batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes, uint32_t len)
+batch_chunk(struct batch *b, const uint8_t digest[32], uint8_t *bytes, uint32_t len)
 {
-	uint32_t *chain = chain_of(b, digest);
+	struct load *l = b->fill;
+	uint32_t *chain = chain_of(l, digest);
 	struct stored *new;
 	enum status st;
 	uint64_t in;
 	bool is;
 
-	if (find_stored(b, digest) != NULL)
+	if (find_stored(l, digest) != NULL || find_stored(b->sent, digest) != NULL)
 		return OK;
 	if ((st = known(b, digest, len, &is, &in)) != OK || is) {
 		meter_add(METER_DEDUPED_BYTES, st == OK ? len : 0);
 		return st;
 	}
-	if (b->units + CHUNK_UNITS > CONTAINER_CHUNKS_MAX)
+	if (l->units + CHUNK_UNITS > CONTAINER_CHUNKS_MAX)
 		return ST_RESOURCE;
-	if (b->builder == NULL)
+	if (l->builder == NULL)
 		open_container(b);
-	new = &b->stored[b->nstored];
-	*new = (struct stored){ .chunk = { .container = b->number, .len = len,
+	new = &l->stored[l->nstored];
+	*new = (struct stored){ .chunk = { .container = l->number, .index = l->units, .len = len,
 		.algorithm = DIGEST_KEYED_BLAKE2B_256 }, .was_in = in, .next = *chain };
 	memcpy(new->digest, digest, 32);
-	if ((st = add_units(b, digest, bytes, len, &new->chunk.index)) != OK)
-		return st;
-	*chain = ++b->nstored;
+	begin_units(b, new, bytes);
+	*chain = ++l->nstored;
 	return OK;
+}
+
+static void
+make_unit(void *arg, uint32_t seat, uint32_t i)
+{
+	struct batch *b = arg;
+
+	container_unit_make(b->fill->builder, &b->makers[seat], &b->making[i]);
+}
+
+enum status
+batch_seal(struct batch *b)
+{
+	enum status st = OK;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < b->nmaking; i++)
+		bytes += b->making[i].len;
+	crew_run(b->sync->crew, b->nmaking, bytes, make_unit, b);
+	for (uint32_t i = 0; i < b->nmaking && st == OK; i++)
+		st = container_append(b->fill->builder, &b->making[i]);
+	b->nmaking = 0;
+	return st;
 }
 
 void
 batch_add(struct batch *b, const struct carved *c)
 {
-	if (b->n == b->cap) {
-		b->cap = MAX(16u, b->cap * 2);
-		b->v = xrealloc(b->v, b->cap * sizeof *b->v);
+	struct load *l = b->fill;
+
+	if (l->n == l->cap) {
+		l->cap = MAX(16u, l->cap * 2);
+		l->v = xrealloc(l->v, l->cap * sizeof *l->v);
 	}
-	b->v[b->n++] = *c;
+	l->v[l->n++] = *c;
 }
 
 /* --- entries --- */
 
 struct building {
 	struct batch *batch;
+	struct load *load;
 	struct txn *txn;
 	struct ledger *ledger;
-	uint64_t container_bytes;
 };
 
 static void
 put_container(struct building *e)
 {
-	struct batch *b = e->batch;
-	struct key key = key_container(b->number);
-	struct container_row row = { .state = CONTAINER_LIVE, .local = true,
-		.bytes = e->container_bytes, .chunks = b->nstored };
+	struct load *l = e->load;
+	struct key key = key_container(l->number);
+	struct container_row row = { .state = CONTAINER_LIVE, .local = true, .bytes = l->len,
+		.chunks = l->nstored };
 	uint8_t room[64];
 	struct writer w = writer_of(room, sizeof room);
 
 	rec_container_encode(&w, &row);
 	assert(writer_ok(&w));
 	txn_put(e->txn, key_slice(&key), slice_of(room, w.len), NULL);
-	b->has_row = true;
+	l->has_row = true;
 }
 
 /* A reference to a chunk; its row too, where this is the first. */
 static void
 cite_chunk(struct building *e, const uint8_t digest[32])
 {
-	struct stored *s = find_stored(e->batch, digest);
+	struct stored *s = find_stored(e->load, digest);
 	struct key key = key_chunk(digest);
 	uint8_t room[64];
 	struct writer w = writer_of(room, sizeof room);
@@ -250,7 +302,7 @@ cite_chunk(struct building *e, const uint8_t digest[32])
 	ledger_add_chunk(e->ledger, digest);
 	if (s == NULL || s->has_row)
 		return;
-	if (!e->batch->has_row)
+	if (!e->load->has_row)
 		put_container(e);
 	rec_chunk_encode(&w, &s->chunk);
 	assert(writer_ok(&w));
@@ -338,16 +390,17 @@ put_window(struct building *e, const struct carved *c)
 static void
 healed(struct building *e, lsn_t lsn)
 {
-	struct batch *b = e->batch;
+	struct sync *y = e->batch->sync;
+	struct load *l = e->load;
 	const uint64_t *dying;
 	uint32_t n;
 
 	dying = ledger_dying(e->ledger, &n);
 	for (uint32_t i = 0; i < n; i++)
-		sync_dying(b->sync, dying[i], lsn);
-	for (uint32_t i = 0; i < b->nstored; i++)
-		if (b->stored[i].was_in != 0 && b->stored[i].has_row)
-			suspect_clear(block_suspects(b->sync->share), b->stored[i].digest);
+		sync_dying(y, dying[i], lsn);
+	for (uint32_t i = 0; i < l->nstored; i++)
+		if (l->stored[i].was_in != 0 && l->stored[i].has_row)
+			suspect_clear(block_suspects(y->share), l->stored[i].digest);
 }
 
 static enum status
@@ -367,16 +420,17 @@ commit_entry(struct building *e)
 /* As many windows as make one entry, from *at on: large ones alone, since an entry is committed
  * in one go, under order. */
 static enum status
-next_entry(struct batch *b, uint64_t container_bytes, uint32_t *at)
+next_entry(struct load *l, uint32_t *at)
 {
-	struct building e = { .batch = b, .txn = sync_txn(b->sync),
-		.ledger = ledger_new(b->sync->share), .container_bytes = container_bytes };
+	struct batch *b = l->batch;
+	struct building e = { .batch = b, .load = l, .txn = sync_txn(b->sync),
+		.ledger = ledger_new(b->sync->share) };
 	enum status st = e.txn == NULL ? ST_RESOURCE : OK;
 
 	if (st == OK) {
 		do
-			put_window(&e, &b->v[(*at)++]);
-		while (*at < b->n && e.txn->record_bytes < ENTRY_BYTES);
+			put_window(&e, &l->v[(*at)++]);
+		while (*at < l->n && e.txn->record_bytes < ENTRY_BYTES);
 		st = commit_entry(&e);
 	}
 	if (e.txn != NULL)
@@ -386,45 +440,84 @@ next_entry(struct batch *b, uint64_t container_bytes, uint32_t *at)
 }
 
 static enum status
-commit_all(struct batch *b, uint64_t container_bytes, bool *any)
+commit_all(struct load *l, bool *any)
 {
 	enum status st = OK;
 
-	for (uint32_t at = 0; at < b->n && st == OK;) {
-		st = next_entry(b, container_bytes, &at);
-		*any |= st == OK && b->has_row;
+	for (uint32_t at = 0; at < l->n && st == OK;) {
+		st = next_entry(l, &at);
+		*any |= st == OK && l->has_row;
 	}
 	return st;
+}
+
+/* --- on their way --- */
+
+static void
+put(void *arg)
+{
+	struct load *l = arg;
+	uint64_t len;
+	const uint8_t *bytes = container_finish(l->builder, &len);
+
+	l->put = mirror_put(block_mirror(l->batch->sync->share), l->number, bytes, len);
+}
+
+/* The one that was sent is there, or not: its windows are committed, or stay dirty. */
+static enum status
+settle(struct batch *b)
+{
+	struct mirror *m = block_mirror(b->sync->share);
+	struct upload *up = b->sync->upload;
+	struct load *l = b->sent;
+	enum status st;
+	bool any = false;
+
+	crew_end(b->sync->crew);
+	st = l->put;
+	if (st == OK && l->builder != NULL && up != NULL)
+		upload_made(up, l->number, l->len);
+	if (st == OK)
+		st = commit_all(l, &any);
+	if (l->builder != NULL && any) {
+		meter_add(METER_CONTAINERS, 1);
+		meter_add(METER_CARVED_BYTES, (int64_t)l->len);
+	} else if (l->builder != NULL) {
+		if (up != NULL)
+			upload_unmade(up, l->number);
+		if (mirror_delete(m, l->number) != OK)		/* swept later */
+			log_debug("container.unused", F_HEX("container", l->number));
+	}
+	empty(l);
+	return st;
+}
+
+enum status
+batch_send(struct batch *b)
+{
+	enum status st = settle(b);
+	struct load *l = b->fill;
+
+	if (st != OK) {			/* what it cites may have come to nothing */
+		empty(l);
+		return st;
+	}
+	b->fill = b->sent;
+	b->sent = l;
+	if (l->builder == NULL)
+		return OK;
+	(void)container_finish(l->builder, &l->len);
+	if (block_disk_room(b->sync->share, l->len))
+		crew_begin(b->sync->crew, put, l);
+	else
+		l->put = ST_NOSPC;
+	return OK;
 }
 
 enum status
 batch_flush(struct batch *b)
 {
-	struct mirror *m = block_mirror(b->sync->share);
-	struct upload *up = b->sync->upload;
-	enum status st = OK;
-	uint64_t len = 0;
-	bool any = false;
+	enum status st = batch_send(b);
 
-	if (b->builder != NULL) {
-		const uint8_t *bytes = container_finish(b->builder, &len);
-
-		st = block_disk_room(b->sync->share, len) ? mirror_put(m, b->number, bytes, len) :
-		    ST_NOSPC;
-	}
-	if (st == OK && b->builder != NULL && up != NULL)
-		upload_made(up, b->number, len);
-	if (st == OK)
-		st = commit_all(b, len, &any);
-	if (b->builder != NULL && any) {
-		meter_add(METER_CONTAINERS, 1);
-		meter_add(METER_CARVED_BYTES, (int64_t)len);
-	} else if (b->builder != NULL) {
-		if (up != NULL)
-			upload_unmade(up, b->number);
-		if (mirror_delete(m, b->number) != OK)		/* swept later */
-			log_debug("container.unused", F_HEX("container", b->number));
-	}
-	empty(b);
-	return st;
+	return st == OK ? settle(b) : st;
 }

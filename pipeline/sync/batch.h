@@ -28,14 +28,24 @@ void batch_free(struct batch **bp);
 /* Is there room for another window, whatever it holds? */
 bool batch_has_room(const struct batch *b);
 
-/* A chunk that a window will cite: known in the share already, or stored now. */
-must_check enum status batch_chunk(struct batch *b, const uint8_t digest[32], const void *bytes,
+/* A chunk that a window will cite: known in the share already, or to be stored.  bytes: the batch's
+ * until batch_seal has changed them. */
+must_check enum status batch_chunk(struct batch *b, const uint8_t digest[32], uint8_t *bytes,
     uint32_t len);
 
-/* A window is done; its pieces cite chunks that batch_chunk has seen, or the old leaf's. */
+/* All chunks seen so far are compressed, sealed and in the container: by the share's crew. */
+must_check enum status batch_seal(struct batch *b);
+
+/* A window is done; its pieces cite chunks that batch_seal has seen, or the old leaf's. */
 void batch_add(struct batch *b, const struct carved *c);
 
-/* Seal the container, commit the windows; the batch is empty again.  What fails stays dirty. */
+/*
+ * The container is full: it goes to the disk while the next is filled, after the windows of the one
+ * before it were committed.  Fails for what was sent before, too; nothing waits in the batch then.
+ */
+must_check enum status batch_send(struct batch *b);
+
+/* The same, and wait for it; the batch is empty again.  What fails stays dirty. */
 must_check enum status batch_flush(struct batch *b);
 
 #endif

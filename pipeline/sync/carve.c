@@ -266,10 +266,10 @@ carve_hole(struct carving *c, const struct window *w, uint64_t *done_to)
 /* --- carving --- */
 
 static enum status
-flush(struct carving *c)
+send(struct carving *c)
 {
 	c->batches++;
-	return batch_flush(c->batch);
+	return batch_send(c->batch);
 }
 
 /* What one content's damage costs is this content's carving, not that of the others. */
@@ -278,14 +278,16 @@ carve_plan(struct carving *c, struct plan *p)
 {
 	enum status st;
 
-	if (!batch_has_room(c->batch) && (st = flush(c)) != OK)
+	if (!batch_has_room(c->batch) && (st = send(c)) != OK)
 		return st;
 	if (p->kind == PLAN_HOLE)
 		st = carve_hole(c, &p->w, &p->next);
 	else
 		st = window_build(c->sync, &p->w, c->room, c->batch);
-	if (st == OK && p->kind == PLAN_WINDOW && p->w.to < p->w.base + MAP_WINDOW)
-		st = flush(c);		/* its rest is built upon what this makes */
+	if (st == OK && p->kind == PLAN_WINDOW && p->w.to < p->w.base + MAP_WINDOW) {
+		c->batches++;
+		st = batch_flush(c->batch);	/* its rest is built upon what this makes */
+	}
 	if (st == ST_DELAY)		/* it needs what only a remote has that is away: later */
 		return OK;
 	if (st != ST_CORRUPT)

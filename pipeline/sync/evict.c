@@ -59,7 +59,7 @@ may_evict(const struct share *s)
 static bool
 too_much(const struct sync *y)
 {
-	uint64_t most = y->share->conf.local_bytes;
+	uint64_t most = atomic_load(&y->share->now.local_bytes);
 
 	return most != 0 && mirror_bytes(block_mirror(y->share)) > most;
 }
@@ -86,7 +86,7 @@ drop(struct sync *y, struct work *by, struct victims *vs, bool all)
 	lsn_t lsn;
 
 	for (n = 0; n < vs->n && st == OK && (all || too_much(y)); n++) {
-		st = mirror_delete(block_mirror(y->share), vs->v[n].number);
+		st = mirror_thin(block_mirror(y->share), vs->v[n].number);
 		if (st == ST_NOENT)
 			st = OK;
 		if (st == OK)
@@ -105,7 +105,7 @@ enum status
 sync_evict(struct sync *y, struct work *by, bool *more)
 {
 	static const uint8_t tag = TAG_CONTAINER;
-	uint64_t most = y->share->conf.local_bytes, sparse = most != 0 ? most / 4 : SPARSE_BYTES;
+	uint64_t most = atomic_load(&y->share->now.local_bytes), sparse = most != 0 ? most / 4 : SPARSE_BYTES;
 	bool all = atomic_load(&y->evict_all);
 	struct key from = key_container(y->evict_from);
 	struct victims *vs;
@@ -114,8 +114,10 @@ sync_evict(struct sync *y, struct work *by, bool *more)
 	*more = false;
 	if (!may_evict(y->share))
 		return OK;
-	if (all || mirror_sparse_bytes(block_mirror(y->share)) > sparse)
-		mirror_sparse_drop(block_mirror(y->share));
+	if (all && y->evict_from == 0)
+		mirror_sparse_trim(block_mirror(y->share), 0);
+	else if (mirror_sparse_bytes(block_mirror(y->share)) > sparse)
+		mirror_sparse_trim(block_mirror(y->share), sparse / 4 * 3);
 	if (!all && !too_much(y))
 		return OK;
 	vs = xcalloc(1, sizeof *vs);

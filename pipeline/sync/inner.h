@@ -45,6 +45,7 @@ struct sync {
 	_Atomic bool idle;		/* the data errand found nothing left to do */
 	struct work apply, data, up;
 	struct upload *upload;		/* NULL: no remote */
+	struct crew *crew;		/* the data errand's helpers */
 	struct keyship *keyship;	/* NULL: no keys that outlast the process, or no remote */
 	_Atomic lsn_t committed;	/* the last entry of these errands */
 	_Atomic uint64_t push_until_ns;	/* all data is old until then: a drain waits for it */

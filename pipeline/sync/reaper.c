@@ -376,10 +376,14 @@ sync_sweep(struct sync *y)
 		st = sw.st;
 	if (st == OK)
 		st = mirror_walk(m, know_file, &sw);
+	if (st == OK)
+		st = mirror_walk_parts(m, know_file, &sw);
 	for (size_t i = 0; i < sw.norphan && st == OK; i++) {
 		log_info("container.orphan", F_STR("share", y->share->conf.name),
 		    F_HEX("container", sw.orphan[i]));
 		st = mirror_delete(m, sw.orphan[i]);
+		if (st == ST_NOENT)	/* a part alone, or seen as both */
+			st = OK;
 	}
 	free(sw.known);
 	free(sw.orphan);

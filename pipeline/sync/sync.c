@@ -9,6 +9,7 @@
 #include "pipeline/block/index.h"
 #include "pipeline/block/keys.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/sync/crew.h"
 #include "pipeline/sync/keyship.h"
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/upload.h"
@@ -381,6 +382,7 @@ sync_open_share(struct share *s)
 	work_init(&y->apply, y, apply_run);
 	work_init(&y->data, y, data_run);
 	work_init(&y->up, y, up_run);
+	y->crew = crew_new(s->row.share);
 	if (s->remote != NULL) {
 		y->upload = upload_new(y);
 		y->keyship = keyship_new(y);
@@ -424,6 +426,7 @@ sync_close_share(struct share *s)
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
+	crew_free(&y->crew);
 	st = sync_apply(y, NULL);
 	sync_free(s);
 	return st;
@@ -507,15 +510,16 @@ static enum turn
 down(struct job *job)
 {
 	struct sync *y = job->share->sync;
-	const struct share_conf *said = &job->share->conf;
-	uint64_t cap = y->upload == NULL || said->local_bytes == 0 ? said->journal_bytes :
-	    MIN(said->journal_bytes, said->local_bytes);
+	struct share *s = job->share;
+	uint64_t cap = atomic_load_explicit(&s->now.journal_bytes, memory_order_relaxed);
+	uint64_t local = atomic_load_explicit(&s->now.local_bytes, memory_order_relaxed);
 
-	if (catalog_unapplied_bytes(job->share->catalog) > UNAPPLIED_MAX &&
+	if (y->upload != NULL && local != 0)
+		cap = MIN(cap, local);
+	if (catalog_unapplied_bytes(s->catalog) > UNAPPLIED_MAX &&
 	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
 		work_post(&y->apply);
-	if (index_live_bytes(block_index(job->share)) >
-	    cap / 100 * y->conf.carve_at_percent &&
+	if (index_live_bytes(block_index(s)) > cap / 100 * y->conf.carve_at_percent &&
 	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
 		work_post(&y->data);
 	return TURN_UP;

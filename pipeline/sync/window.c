@@ -1,6 +1,7 @@
 /*
- * Building a window: its extents in order.  What is not cut anew keeps its piece; the rest goes
- * through a stream, run by run, and leaves it as chunks.
+ * Building a window.  What is not cut anew keeps its piece.  The bytes of the rest are laid out
+ * run by run, read, cut, hashed and given to the batch; all of it but the cutting by the crew,
+ * each step for the whole window.
  */
 #include "pipeline/sync/window.h"
 
@@ -10,11 +11,25 @@
 #include "pipeline/block/leaf.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/cache/page.h"
-#include "pipeline/sync/pressure.h"
+#include "pipeline/sync/crew.h"
 
 #include <stdlib.h>
 
-enum { ROW_BYTES_MAX = 4096 };
+enum { ROW_BYTES_MAX = 4096, PART_BYTES = 4 * CHUNK_UNIT };
+
+_Static_assert(PART_BYTES % TXN_CRC_UNIT == 0, "a part ends where a checksum does");
+
+struct window_part {			/* bytes of one extent that are read in one go */
+	const struct extent *x;
+	uint32_t from, len;		/* within the window */
+	uint8_t *to;
+	enum status st;
+};
+
+struct window_cut {			/* a chunk, and the piece that cites it */
+	uint8_t *bytes;
+	struct leaf_piece *lp;
+};
 
 struct build {
 	struct sync *sync;
@@ -24,21 +39,17 @@ struct build {
 	struct leaf *old;		/* NULL: none */
 	struct carved out;
 	uint32_t n;			/* of room->pieces */
-};
-
-struct run {				/* extents cut anew, and how far that has come */
-	const struct extent *v;
-	uint32_t n, at;			/* the extent that is read next */
-	uint32_t read_to;		/* bytes within the window: in the stream, or before it */
-	uint32_t start, len;		/* what the stream holds; its first byte lies at read_to − len */
+	uint32_t nparts, ncuts;		/* of room->parts, room->cuts */
+	uint32_t len;			/* of room->bytes */
 };
 
 struct window_room *
 window_room_new(const struct share *s)
 {
-	struct window_room *room = xmalloc(sizeof *room);
+	struct window_room *room = xcalloc(1, sizeof *room);
 
-	room->extents = (struct extents){ NULL, 0, 0, false };
+	room->bytes = xmalloc(MAP_WINDOW);
+	room->cuts = xmalloc(LEAF_PIECES_MAX * sizeof *room->cuts);
 	chunker_init(&room->chunker, s->row.digest_key);
 	return room;
 }
@@ -52,6 +63,9 @@ window_room_free(struct window_room **rp)
 		return;
 	secret_wipe(&room->chunker, sizeof room->chunker);
 	free(room->extents.v);
+	free(room->parts);
+	free(room->cuts);
+	free(room->bytes);
 	free(room);
 }
 
@@ -75,11 +89,11 @@ read_row(struct build *b)
 	return st == ST_NOENT ? ST_CORRUPT : st;
 }
 
-/* --- old bytes --- */
+/* --- bytes, by who sits where --- */
 
-/* One unit of a chunk into room->unit. */
+/* One unit of a chunk to to, which has room for a whole one. */
 static enum status
-read_unit(struct build *b, const struct leaf_piece *lp, uint32_t unit, uint32_t *len)
+read_unit(struct build *b, const struct leaf_piece *lp, uint32_t unit, uint8_t *to, uint32_t *len)
 {
 	struct share *s = b->sync->share;
 	struct key key = key_chunk(lp->digest);
@@ -100,7 +114,7 @@ read_unit(struct build *b, const struct leaf_piece *lp, uint32_t unit, uint32_t 
 		return ST_CORRUPT;
 	*len = chunk_unit_len(&chunk, unit);
 	st = block_unit_read(s, &(struct block_unit){ chunk.container, chunk.index + unit, *len,
-	    lp->digest }, b->room->unit);
+	    lp->digest }, to);
 	if (st == ST_NOENT || st == ST_CORRUPT) {
 		suspect_add(block_suspects(s), lp->digest);
 		return ST_CORRUPT;
@@ -108,93 +122,144 @@ read_unit(struct build *b, const struct leaf_piece *lp, uint32_t unit, uint32_t 
 	return st;
 }
 
-/* Bytes [at, at+len) of one unit of a chunk to to. */
+/* Where a part's bytes lie. */
+struct spot {
+	const struct leaf_piece *lp;
+	uint32_t at, len;		/* of the chunk, within one unit */
+	uint8_t *aside;			/* room for a unit */
+};
+
 static enum status
-copy_unit(struct build *b, const struct leaf_piece *lp, uint32_t at, uint32_t len, uint8_t *to)
+copy_unit(struct build *b, const struct spot *s, uint8_t *to)
 {
-	uint32_t unit = at / CHUNK_UNIT, in_unit = at % CHUNK_UNIT, have;
+	uint32_t unit = s->at / CHUNK_UNIT, in_unit = s->at % CHUNK_UNIT, have;
 	struct page_key key;
 	struct slice page;
 	enum status st = OK;
 
-	page_key_of_digest(&key, lp->digest, unit);
+	page_key_of_digest(&key, s->lp->digest, unit);
 	page = page_find(&key);
 	have = page.len;
 	if (page.buf == NULL)
-		st = read_unit(b, lp, unit, &have);
-	if (st == OK && (in_unit > have || len > have - in_unit))
+		st = read_unit(b, s->lp, unit, s->aside, &have);
+	if (st == OK && (in_unit > have || s->len > have - in_unit))
 		st = ST_CORRUPT;
 	if (st == OK)
-		memcpy(to, (page.buf != NULL ? page.at : b->room->unit) + in_unit, len);
+		memcpy(to, (page.buf != NULL ? page.at : s->aside) + in_unit, s->len);
 	slice_put(&page);
 	return st;
 }
 
-static enum status
-copy_old(struct build *b, const struct extent *x, uint32_t from, uint32_t len, uint8_t *to)
+/* The byte of its datum, or chunk, where the extent has that byte of the window. */
+static uint32_t
+source_at(const struct build *b, const struct extent *x, uint32_t from)
 {
-	const struct leaf_piece *lp = &b->old->v[x->ref];
-	uint32_t at = lp->at + (from - lp->from);
+	const struct index_piece *p = &b->w->v[x->ref];
+	const struct leaf_piece *lp;
+
+	if (x->dirty)
+		return p->at + (uint32_t)(b->w->base + from - p->from);
+	lp = &b->old->v[x->ref];
+	return lp->at + (from - lp->from);
+}
+
+static enum status
+read_old(struct build *b, const struct window_part *p, uint8_t *aside)
+{
+	struct spot s = { .lp = &b->old->v[p->x->ref], .at = source_at(b, p->x, p->from),
+		.aside = aside };
+	uint8_t *to = p->to;
 	enum status st = OK;
 
-	while (len > 0 && st == OK) {
-		uint32_t n = MIN(len, CHUNK_UNIT - at % CHUNK_UNIT);
-
-		st = copy_unit(b, lp, at, n, to);
-		at += n;
-		to += n;
-		len -= n;
+	for (uint32_t left = p->len; left > 0 && st == OK; left -= s.len, s.at += s.len) {
+		s.len = MIN(left, CHUNK_UNIT - s.at % CHUNK_UNIT);
+		st = copy_unit(b, &s, to);
+		to += s.len;
 	}
 	return st;
 }
 
-static enum status
-copy_dirty(struct build *b, const struct extent *x, uint32_t from, uint32_t len, uint8_t *to)
+static void
+read_part(void *arg, uint32_t seat, uint32_t i)
 {
-	const struct index_piece *p = &b->w->v[x->ref];
+	struct build *b = arg;
+	struct window_part *p = &b->room->parts[i];
 
-	return datum_read(p->datum, p->at + (uint32_t)(b->w->base + from - p->from), len, to, false);
+	if (p->x->dirty)
+		p->st = datum_read(b->w->v[p->x->ref].datum, source_at(b, p->x, p->from), p->len,
+		    p->to, false);
+	else
+		p->st = read_old(b, p, b->room->aside[seat]);
 }
 
-/* --- runs --- */
+static void
+digest_cut(void *arg, uint32_t seat, uint32_t i)
+{
+	struct build *b = arg;
+	struct window_cut *c = &b->room->cuts[i];
 
-/* Where the next bytes come from: how many of them, up to max; *x NULL: a short hole. */
+	(void)seat;
+	digest_of(b->sync->share->row.digest_key, c->bytes, c->lp->len, c->lp->digest);
+}
+
+/* --- runs: extents that are cut anew, one after another, with short holes between them --- */
+
 static uint32_t
-next_part(struct run *r, uint32_t max, const struct extent **x)
+run_length(const struct extents *e, uint32_t i)
 {
-	const struct extent *e = &r->v[r->at];
+	uint32_t n = 1;
 
-	if (e->from > r->read_to) {
-		*x = NULL;
-		return MIN(max, e->from - r->read_to);
-	}
-	*x = e;
-	return MIN(max, e->to - r->read_to);
+	while (i + n < e->n && e->v[i + n].redo && e->v[i + n].from - e->v[i + n - 1].to < HOLE_MIN)
+		n++;
+	return n;
 }
 
-static enum status
-fill_stream(struct build *b, struct run *r)
+static void
+add_part(struct build *b, const struct window_part *p)
 {
-	uint8_t *stream = b->room->stream;
-	enum status st = OK;
+	struct window_room *room = b->room;
 
-	memmove(stream, stream + r->start, r->len);
-	r->start = 0;
-	while (st == OK && r->at < r->n && r->len < STREAM_BYTES) {
-		const struct extent *x;
-		uint32_t n = next_part(r, STREAM_BYTES - r->len, &x);
-		uint8_t *to = stream + r->len;
-
-		if (x == NULL)
-			memset(to, 0, n);
-		else if (x->dirty)
-			st = copy_dirty(b, x, r->read_to, n, to);
-		else
-			st = copy_old(b, x, r->read_to, n, to);
-		r->read_to += n;
-		r->len += n;
-		r->at += x != NULL && r->read_to == x->to;
+	if (b->nparts == room->parts_cap) {
+		room->parts_cap = MAX(256u, room->parts_cap * 2);
+		room->parts = xrealloc(room->parts, room->parts_cap * sizeof *room->parts);
 	}
+	room->parts[b->nparts++] = *p;
+}
+
+/* Its place in room->bytes; holes are filled, the rest is what the parts will read. */
+static void
+lay_out_run(struct build *b, const struct extent *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t hole = i == 0 ? 0 : v[i].from - v[i - 1].to, len;
+
+		memset(b->room->bytes + b->len, 0, hole);
+		b->len += hole;
+		for (uint32_t from = v[i].from; from < v[i].to; from += len) {
+			len = MIN(v[i].to - from, PART_BYTES - source_at(b, &v[i], from) % PART_BYTES);
+			add_part(b, &(struct window_part){ .x = &v[i], .from = from, .len = len,
+				.to = b->room->bytes + b->len });
+			b->len += len;
+		}
+	}
+}
+
+/* The runs' bytes, one run behind the other: all together are no more than the window. */
+static enum status
+read_runs(struct build *b)
+{
+	const struct extents *e = &b->room->extents;
+	enum status st = OK;
+	uint32_t n;
+
+	for (uint32_t i = 0; i < e->n; i += n) {
+		n = e->v[i].redo ? run_length(e, i) : 1;
+		if (e->v[i].redo)
+			lay_out_run(b, &e->v[i], n);
+	}
+	crew_run(b->sync->crew, b->nparts, b->len, read_part, b);
+	for (uint32_t i = 0; i < b->nparts && st == OK; i++)
+		st = b->room->parts[i].st;
 	return st;
 }
 
@@ -204,37 +269,23 @@ piece_new(struct build *b)
 	return b->n == LEAF_PIECES_MAX ? NULL : &b->room->pieces[b->n++];
 }
 
+/* The run [from, from+len) of the window, whose bytes are there. */
 static enum status
-emit(struct build *b, uint32_t from, const uint8_t *bytes, uint32_t len)
+cut_run(struct build *b, uint32_t from, uint8_t *bytes, uint32_t len)
 {
-	struct leaf_piece *lp = piece_new(b);
+	struct window_room *room = b->room;
 
-	if (lp == NULL)
-		return ST_RESOURCE;
-	*lp = (struct leaf_piece){ .from = from, .len = len };
-	digest_of(b->sync->share->row.digest_key, bytes, len, lp->digest);
-	return batch_chunk(b->batch, lp->digest, bytes, len);
-}
+	for (uint32_t cut; len > 0; from += cut, bytes += cut, len -= cut) {
+		struct leaf_piece *lp = piece_new(b);
 
-static enum status
-build_run(struct build *b, const struct extent *v, uint32_t n)
-{
-	struct run r = { .v = v, .n = n, .read_to = v->from };
-	enum status st = OK;
-
-	while (st == OK && (r.at < r.n || r.len > 0)) {
-		uint32_t from, cut;
-
-		if (r.len < CHUNK_MAX && r.at < r.n && (st = fill_stream(b, &r)) != OK)
-			break;
-		from = r.read_to - r.len;
-		cut = b->room->extents.fixed ? MIN(r.len, CHUNK_UNIT - from % CHUNK_UNIT) :
-		    chunker_cut(&b->room->chunker, b->room->stream + r.start, r.len);
-		st = emit(b, from, b->room->stream + r.start, cut);
-		r.start += cut;
-		r.len -= cut;
+		if (lp == NULL)
+			return ST_RESOURCE;
+		cut = room->extents.fixed ? MIN(len, CHUNK_UNIT - from % CHUNK_UNIT) :
+		    chunker_cut(&room->chunker, bytes, len);
+		*lp = (struct leaf_piece){ .from = from, .len = cut };
+		room->cuts[b->ncuts++] = (struct window_cut){ bytes, lp };
 	}
-	return st;
+	return OK;
 }
 
 /* An old piece, or what is left of it. */
@@ -254,24 +305,48 @@ keep(struct build *b, const struct extent *x)
 }
 
 static enum status
-build_extents(struct build *b)
+cut_extents(struct build *b)
 {
 	const struct extents *e = &b->room->extents;
+	uint8_t *bytes = b->room->bytes;
 	enum status st = OK;
 	uint32_t n;
 
 	for (uint32_t i = 0; i < e->n && st == OK; i += n) {
 		const struct extent *x = &e->v[i];
+		uint32_t len;
 
 		n = 1;
 		if (!x->redo) {
 			st = keep(b, x);
 			continue;
 		}
-		while (i + n < e->n && x[n].redo && x[n].from - x[n - 1].to < HOLE_MIN)
-			n++;
-		st = build_run(b, x, n);
+		n = run_length(e, i);
+		len = x[n - 1].to - x->from;
+		st = cut_run(b, x->from, bytes, len);
+		bytes += len;
 	}
+	return st;
+}
+
+/* Chunks that no window will cite are not left behind: what is built next would take them for
+ * stored. */
+static enum status
+give(struct build *b)
+{
+	enum status st = OK, sealed;
+
+	crew_run(b->sync->crew, b->ncuts, b->len, digest_cut, b);
+	for (uint32_t i = 0; i < b->ncuts && st == OK; i++) {
+		const struct window_cut *c = &b->room->cuts[i];
+
+		st = batch_chunk(b->batch, c->lp->digest, c->bytes, c->lp->len);
+	}
+	sealed = batch_seal(b->batch);
+	if (st == OK)
+		st = sealed;
+	if (st != OK && (sealed = batch_flush(b->batch)) != OK)
+		return sealed;
 	return st;
 }
 
@@ -286,8 +361,12 @@ window_build(struct sync *y, const struct window *w, struct window_room *room, s
 	st = read_row(&b);
 	if (st == OK) {
 		extents_of(w, b.old, &room->extents);
-		st = build_extents(&b);
+		st = read_runs(&b);
 	}
+	if (st == OK)
+		st = cut_extents(&b);
+	if (st == OK)
+		st = give(&b);
 	if (st == OK) {
 		b.out.changes = b.n > 0 || b.out.old.exists;
 		b.out.n = b.n;

@@ -7,14 +7,20 @@
 
 #include "pipeline/sync/batch.h"
 #include "pipeline/sync/chunker.h"
+#include "pipeline/sync/crew.h"
 #include "pipeline/sync/extent.h"
 
-enum { STREAM_BYTES = 1 << 20 };
+struct window_part;			/* window.c's */
+struct window_cut;
 
 struct window_room {			/* what building needs; a carving has one */
 	struct chunker chunker;
 	struct extents extents;
-	uint8_t stream[STREAM_BYTES], unit[CHUNK_UNIT];
+	uint8_t *bytes;			/* MAP_WINDOW of room: what is cut anew */
+	struct window_part *parts;
+	uint32_t parts_cap;
+	struct window_cut *cuts;
+	uint8_t aside[CREW_SEATS_MAX][CHUNK_UNIT];
 	struct leaf_piece pieces[LEAF_PIECES_MAX];
 };
 

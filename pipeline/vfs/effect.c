@@ -153,16 +153,17 @@ view_again(struct act *a)
 	return OK;
 }
 
-static void
+/* The last that can refuse: what was counted is committed. */
+static enum status
 count_usage(struct job *job, struct act *a)
 {
 	struct key key;
 
 	if (a->used_bytes != 0) {
+		if (!share_used_add(job->share, a->used_bytes))
+			return ST_NOSPC;
 		key = key_count(COUNT_USED_BYTES, NULL, 0);
 		txn_count(a->txn, key_slice(&key), a->used_bytes);
-		atomic_fetch_add_explicit(&job->share->used_bytes, (uint64_t)a->used_bytes,
-		    memory_order_relaxed);
 	}
 	if (a->used_inodes != 0) {
 		key = key_count(COUNT_INODES, NULL, 0);
@@ -170,6 +171,7 @@ count_usage(struct job *job, struct act *a)
 		atomic_fetch_add_explicit(&job->share->used_inodes, (uint64_t)a->used_inodes,
 		    memory_order_relaxed);
 	}
+	return OK;
 }
 
 static void
@@ -291,8 +293,9 @@ effect_run(struct job *job, struct act *a)
 		st = a->row->build(job, a);
 	if (st == OK && a->txn->failed)
 		st = ST_RESOURCE;
+	if (st == OK)
+		st = count_usage(job, a);
 	if (st == OK) {
-		count_usage(job, a);
 		note(job, a);
 		if (a->txn->failed)
 			panic("a note or a counter does not fit a change set");

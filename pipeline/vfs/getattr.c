@@ -57,7 +57,8 @@ readlink_begin(struct job *job, struct act *a)
 	return BEGIN_DONE;
 }
 
-/* STATFS.  RFC 1813 §3.3.18: bytes of the share's disk less the reserve, numbers without end. */
+/* STATFS.  RFC 1813 §3.3.18: bytes of the share's disk less the reserve, or what is left of its
+ * quota where that is less; numbers without end. */
 enum begin
 statfs_begin(struct job *job, struct act *a)
 {
@@ -65,16 +66,18 @@ statfs_begin(struct job *job, struct act *a)
 	struct block_usage usage;
 	uint8_t at;
 	enum status st = act_pin_file(job, a, &op->file, &at);
-	uint64_t inodes;
+	uint64_t inodes, used, quota, room;
 
 	if (st != OK)
 		return act_fail(job, st);
 	act_pair(job, a, at, &op->on);
 	block_usage_read(job->share, &usage);
+	used = atomic_load_explicit(&job->share->used_bytes, memory_order_relaxed);
+	quota = atomic_load_explicit(&job->share->now.quota_bytes, memory_order_relaxed);
+	room = quota == 0 ? usage.disk_free : MIN(usage.disk_free, quota > used ? quota - used : 0);
 	inodes = atomic_load_explicit(&job->share->used_inodes, memory_order_relaxed);
-	op->res.statfs.bytes_free = op->res.statfs.bytes_avail = usage.disk_free;
-	op->res.statfs.bytes_total = usage.disk_free +
-	    atomic_load_explicit(&job->share->used_bytes, memory_order_relaxed);
+	op->res.statfs.bytes_free = op->res.statfs.bytes_avail = room;
+	op->res.statfs.bytes_total = room + used;
 	op->res.statfs.files_free = op->res.statfs.files_avail = UINT32_MAX;
 	op->res.statfs.files_total = UINT32_MAX + inodes;
 	return BEGIN_DONE;

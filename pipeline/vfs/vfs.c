@@ -75,7 +75,7 @@ wait_for(struct job *job, const struct act *a)
 	const struct op *op = &job->op;
 
 	if (op->kind == OP_WRITE ? op->arg.write.stable != STABLE_UNSTABLE :
-	    job->share->conf.tier != TIER_WRITEBACK)
+	    atomic_load_explicit(&job->share->now.tier, memory_order_relaxed) != TIER_WRITEBACK)
 		job->wait_lsn = a->lsn;
 }
 

@@ -6,7 +6,8 @@
  *	sustained	1 MiB writes into a share of that folder, journal and all, as fast as it takes
  *			them, until all of it is carved; and its part of the yardstick
  *
- * bench_carve FOLDER [MIB]: MIB (512) are written in each run; half of the bytes can be compressed.
+ * bench_carve FOLDER [MIB [WAY]]: MIB (512) are written in each run; half of the bytes can be
+ * compressed.  WAY: that one alone.
  */
 #include "backends/backends.h"
 #include "crypto/aead.h"
@@ -294,7 +295,7 @@ main(int argc, char **argv)
 	char dir[600];
 
 	if (argc < 2 || mibs == 0) {
-		fprintf(stderr, "usage: bench_carve FOLDER [MIB]\n");
+		fprintf(stderr, "usage: bench_carve FOLDER [MIB [WAY]]\n");
 		return 2;
 	}
 	start();
@@ -303,6 +304,8 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
 		struct figure a, b;
 
+		if (argc > 3 && strcmp(argv[3], ways[i].name) != 0)
+			continue;
 		snprintf(dir, sizeof dir, "%s/carve%zu", argv[1], i);
 		if (mkdir(dir, 0700) != 0) {
 			perror(dir);

@@ -93,8 +93,8 @@ by_reserve(const char *meta)
 	kit_make(&k, 1);
 	looks(&k, before);
 	s = world_share();
-	was = s->conf.reserve_bytes;
-	s->conf.reserve_bytes = 1ull << 62;
+	was = atomic_load(&s->now.reserve_bytes);
+	atomic_store(&s->now.reserve_bytes, 1ull << 62);
 	EQ(world_write(k.f, 0, "x", 1, STABLE_FILE), ST_NOSPC);
 	EQ(world_write(k.f, KIT_FILE_BYTES, "x", 1, STABLE_UNSTABLE), ST_NOSPC);
 	EQ(make(k.dir, "new", &made), ST_NOSPC);
@@ -102,7 +102,7 @@ by_reserve(const char *meta)
 	looks(&k, after);
 	EQ_STR(after, before);
 	EQ(world_remove(k.d, "x"), OK);
-	s->conf.reserve_bytes = was;
+	atomic_store(&s->now.reserve_bytes, was);
 	EQ(world_write(k.f, 0, "x", 1, STABLE_FILE), OK);
 	EQ(make(k.dir, "new", &made), OK);
 	kit_world_end();

@@ -71,6 +71,9 @@ done < <(sed -n 's/^#\([a-z_.]*: .*\)/\1/p' "$work/config")
 { sed -n 's/^\(SHARE\|RULE\)( [A-Z]*,[[:space:]]*"\([a-z_]*\)".*/\2/p' mgmt/daemon/share.def; echo allow; } >"$work/program"
 section $man/dfs.yaml.5 SHARES | items Ic >"$work/page"
 same "settings of a share"
+sed -n 's/^REMOTE( [A-Z]*,[[:space:]]*"\([a-z_0-9]*\)".*/\1/p' mgmt/daemon/share.def >"$work/program"
+section $man/dfs.yaml.5 REMOTES | items Ic >"$work/page"
+same "settings of a remote store"
 
 # --- dfs(8): words, options, variables ---
 "$build/dfs" --help >"$work/help"

@@ -3,6 +3,7 @@ import os, socket, struct
 
 NFS, MOUNT = 100003, 100005
 OK, PERM, NOENT, IO, ACCES, EXIST, ROFS, STALE, JUKEBOX = 0, 1, 2, 5, 13, 17, 30, 70, 10008
+NOSPC = 28
 READ, LOOKUP, MODIFY, EXTEND, DELETE, EXECUTE = 1, 2, 4, 8, 16, 32
 
 def opaque(b):
@@ -103,6 +104,16 @@ class Client:
         return st, r.opaque() if st == OK and r.u32() else None
     def remove(self, name, fh=None):
         return self.call(NFS, 12, opaque(fh or self.root) + opaque(name.encode())).u32()
+    def truncate(self, fh, size):
+        return self.call(NFS, 2, opaque(fh) + struct.pack(">IIIIQIII", 0, 0, 0, 1, size, 0, 0, 0)).u32()
+    def commit(self, fh):
+        return self.call(NFS, 21, opaque(fh) + struct.pack(">QI", 0, 0)).u32()
+    def fsstat(self):
+        """Bytes in all, and free."""
+        r = self.call(NFS, 18, opaque(self.root))
+        assert r.u32() == OK
+        r.attr()
+        return r.u64(), r.u64()
     def fsinfo(self):
         return self.call(NFS, 19, opaque(self.root)).u32()
     def close(self):

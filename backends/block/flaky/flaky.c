@@ -35,7 +35,7 @@ struct flaky {
 	struct list waiting, within;
 	uint64_t state;			/* of the draw */
 	bool closing;
-	atomic_bool down;
+	atomic_bool down, hung;
 	struct block_flaky_seen seen;
 	struct thread thread;
 };
@@ -150,8 +150,10 @@ next_locked(struct flaky *f, uint64_t now, uint64_t *until)
 	*until = UINT64_MAX;
 	LIST_EACH(link, &f->waiting) {
 		struct op *op = container_of(link, struct op, link);
-		uint64_t due = op->call.deadline_ns != 0 ?
-		    MIN(op->due_ns, op->call.deadline_ns) : op->due_ns;
+		uint64_t due = atomic_load(&f->hung) ? UINT64_MAX : op->due_ns;
+
+		if (op->call.deadline_ns != 0)
+			due = MIN(due, op->call.deadline_ns);
 
 		if (op->canceled || due <= now)
 			return op;
@@ -274,6 +276,17 @@ void
 block_flaky_down(struct block_store *s, bool down)
 {
 	atomic_store(&((struct flaky *)s)->down, down);
+}
+
+void
+block_flaky_hang(struct block_store *s, bool hung)
+{
+	struct flaky *f = (struct flaky *)s;
+
+	mutex_lock(&f->mutex);
+	atomic_store(&f->hung, hung);
+	cond_broadcast(&f->changed);
+	mutex_unlock(&f->mutex);
 }
 
 void

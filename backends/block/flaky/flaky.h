@@ -23,6 +23,9 @@ struct block_store *block_flaky_wrap(struct block_store *inner, const struct blo
 /* All is refused as unreachable, until it is up again.  Any thread. */
 void block_flaky_down(struct block_store *s, bool down);
 
+/* Nothing is answered, until it goes on again: calls wait, or their time passes.  Any thread. */
+void block_flaky_hang(struct block_store *s, bool hung);
+
 struct block_flaky_seen {
 	uint64_t calls, failed, lost, cut, flipped;
 };

@@ -85,22 +85,15 @@ file_line(char *line, const char *profile, bool *ours, struct s3_found *f)
 		(void)copy(f->token, sizeof f->token, value);
 }
 
+/* path NULL: there is none. */
 static bool
-from_file(struct s3_found *f)
+read_file(const char *path, const char *profile, struct s3_found *f)
 {
-	const char *path = env("AWS_SHARED_CREDENTIALS_FILE"), *home = env("HOME");
-	const char *profile = env("AWS_PROFILE");
-	char standard[1024], *bytes;
+	char *bytes;
 	bool ours = false;
 	ssize_t got;
 	int fd;
 
-	if (path == NULL && home != NULL) {
-		struct text t = text_of(standard, sizeof standard);
-
-		text_addf(&t, "%s/.aws/credentials", home);
-		path = t.cut ? NULL : standard;
-	}
 	fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return false;
@@ -118,6 +111,39 @@ from_file(struct s3_found *f)
 		secret_wipe(bytes, FILE_BYTES_MAX);
 	free(bytes);
 	return f->access[0] != '\0' && f->secret[0] != '\0';
+}
+
+static bool
+from_file(struct s3_found *f)
+{
+	const char *path = env("AWS_SHARED_CREDENTIALS_FILE"), *home = env("HOME");
+	char standard[1024];
+
+	if (path == NULL && home != NULL) {
+		struct text t = text_of(standard, sizeof standard);
+
+		text_addf(&t, "%s/.aws/credentials", home);
+		path = t.cut ? NULL : standard;
+	}
+	return read_file(path, env("AWS_PROFILE"), f);
+}
+
+static void
+take(struct s3_conf *conf, const struct s3_found *f)
+{
+	conf->access_key = f->access;
+	conf->secret_key = f->secret;
+	conf->token = f->token;
+}
+
+bool
+s3_source_file(struct s3_conf *conf, const char *path, const char *profile, struct s3_found *f)
+{
+	conf->fetch = S3_FETCH_NONE;
+	if (!read_file(path, profile, f))
+		return false;
+	take(conf, f);
+	return true;
 }
 
 /* --- what is fetched --- */
@@ -165,9 +191,7 @@ s3_source_find(struct s3_conf *conf, struct s3_found *f)
 	*f = (struct s3_found){ .access = "" };
 	conf->fetch = S3_FETCH_NONE;
 	if (from_environment(f) || from_file(f)) {
-		conf->access_key = f->access;
-		conf->secret_key = f->secret;
-		conf->token = f->token;
+		take(conf, f);
 		return;
 	}
 	*f = (struct s3_found){ .access = "" };

@@ -13,7 +13,7 @@ enum { URL_MAX = 512, KEY_MAX = 255, TOKEN_MAX = 4095, PATH_MAX_BYTES = 1000 };
 enum status
 block_s3_open(const struct block_store_conf *conf, struct block_store **sp, struct text *why)
 {
-	const char *preset = "", *region = "us-east-1", *url = "";
+	const char *preset = "", *region = "us-east-1", *url = "", *file = NULL, *profile = NULL;
 	uint64_t connections, attempts;
 	bool given_style = false, conditional = false;
 	struct s3_found found = { .access = "" };
@@ -34,6 +34,8 @@ block_s3_open(const struct block_store_conf *conf, struct block_store **sp, stru
 		{ "access_key_id", CONF_TEXT, 1, KEY_MAX, &c.access_key },
 		{ "secret_access_key", CONF_TEXT, 1, KEY_MAX, &c.secret_key },
 		{ "session_token", CONF_TEXT, 1, TOKEN_MAX, &c.token },
+		{ "credentials_file", CONF_TEXT, 1, PATH_MAX_BYTES, &file },
+		{ "profile", CONF_TEXT, 1, KEY_MAX, &profile },
 		{ "ca_file", CONF_TEXT, 1, PATH_MAX_BYTES, &c.ca_file },
 		{ "conditional", CONF_FLAG, 0, 1, &conditional },
 		{ "force_path_style", CONF_FLAG, 0, 1, &given_style },
@@ -59,8 +61,13 @@ block_s3_open(const struct block_store_conf *conf, struct block_store **sp, stru
 	c.region = region;
 	c.connections_max = (unsigned)connections;
 	c.attempts_max = (unsigned)attempts;
-	if (c.access_key == NULL && c.secret_key == NULL)
+	if (c.access_key == NULL && c.secret_key == NULL && file == NULL)
 		s3_source_find(&c, &found);
+	else if (file != NULL && !s3_source_file(&c, file, profile, &found)) {
+		text_addf(why, "option credentials_file: %s has no keys for the profile %s", file,
+		    profile != NULL ? profile : "default");
+		return ST_INVAL;
+	}
 	st = s3_store_open(&c, text, sp);
 	secret_wipe(&found, sizeof found);
 	if (st != OK)

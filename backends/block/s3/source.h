@@ -26,6 +26,10 @@ struct s3_found {
 };
 void s3_source_find(struct s3_conf *conf, struct s3_found *room);
 
+/* Of that file, in the form of the shared one; profile NULL: "default".  false: it has none. */
+bool s3_source_file(struct s3_conf *conf, const char *path, const char *profile,
+    struct s3_found *room);
+
 /* The answers of services that hand out credentials, bounded and checked.  GARBAGE: none. */
 struct s3_grant {
 	char access[256], secret[256], token[4096];

@@ -171,3 +171,40 @@ CASE(a_token_that_was_seen_ends_with_its_session_its_role_and_its_user)
 	EQ(side_ask("DELETE", "/api/v1/users/op/sessions", t, NULL)->code, 204);
 	EQ_STR(side_str(side_ask("GET", "/api/v1/groups", o, NULL), "code"), "session_ended");
 }
+
+CASE(a_share_is_tuned_while_it_serves)
+{
+	const char *t = admin_with_shares();
+	struct share_tuning *now = &side.tuning[side_at("/two")];
+	struct answer *a;
+	int swaps = side.swaps;
+
+	EQ(now->quota_bytes, 0);
+	EQ(now->tier, TIER_LOCAL);
+	a = side_ask("PUT", "/api/v1/shares/two", t, "{\"durability\":\"writeback\",\"compression\":\"zstd-9\","
+	    "\"local_store_size\":\"64MiB\",\"quota_bytes\":\"10GiB\"}");
+	EQ(a->code, 200);
+	EQ_STR(side_str(a, "quota_bytes"), "10GiB");
+	EQ(now->tier, TIER_WRITEBACK);
+	EQ(now->compression, 9);
+	EQ(now->journal_bytes, 64u << 20);
+	EQ(now->quota_bytes, 10ull << 30);
+	EQ(side.swaps, swaps + 1);		/* it was not closed and opened */
+	EQ(side_ask("PUT", "/api/v1/shares/two", t, "{\"quota_bytes\":-1}")->code, 422);
+	EQ(side_ask("PUT", "/api/v1/shares/two", t, "{\"quota_bytes\":\"much\"}")->code, 422);
+	EQ(now->quota_bytes, 10ull << 30);
+	EQ(side_ask("PUT", "/api/v1/shares/two", t, "{\"quota_bytes\":0}")->code, 200);
+	EQ(now->quota_bytes, 0);
+	EQ(side.tuning[side_at("/one")].quota_bytes, 0);
+}
+
+CASE(a_share_opens_with_its_quota)
+{
+	const char *t = admin_with_shares();
+
+	EQ(side_ask("PUT", "/api/v1/shares/two", t, "{\"quota_bytes\":\"1MiB\"}")->code, 200);
+	EQ(side_ask("POST", "/api/v1/shares/two/disable", t, NULL)->code, 200);
+	EQ(side_ask("PUT", "/api/v1/shares/two", t, "{\"quota_bytes\":\"2MiB\"}")->code, 200);
+	EQ(side_ask("POST", "/api/v1/shares/two/enable", t, NULL)->code, 200);
+	EQ(side.tuning[side_at("/two")].quota_bytes, 2u << 20);
+}

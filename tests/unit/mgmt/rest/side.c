@@ -83,6 +83,7 @@ share_open(const struct share_conf *conf, struct share_rules *rules, const struc
 	snprintf(side.open[at], sizeof side.open[at], "%s", conf->name);
 	side.read_only[at] = conf->read_only;
 	side.nrules[at] = conf->nrules;
+	side.tuning[at] = share_tuning_of(conf);
 	return OK;
 }
 
@@ -116,6 +117,18 @@ share_rules(const char *name, struct share_rules *rules)
 }
 
 /* The first time; after that it says that there is no key. */
+static void
+share_tune(const char *name, const struct share_tuning *now, struct share_tuning *old)
+{
+	int at = side_at(name);
+
+	if (at < 0)
+		return;
+	if (old != NULL)
+		*old = side.tuning[at];
+	side.tuning[at] = *now;
+}
+
 static enum status
 share_rotate(const char *name, uint32_t *version, char *why, size_t cap)
 {
@@ -256,7 +269,7 @@ metrics(struct text *page)
 	text_add(page, "dittofs_up 1\n");
 }
 
-static const struct rest_house house = { share_open, share_close, share_rules, share_rotate, share_look,
+static const struct rest_house house = { share_open, share_close, share_rules, share_tune, share_rotate, share_look,
 	adapter_set, adapter_runs, share_blocks, drain, store_try, adapter_tune, clients, mounts,
 	disconnect, explain, metrics, .share_rewrap = share_rewrap };
 

@@ -5,7 +5,7 @@
 #define TESTS_REST_SIDE_H
 
 #include "mgmt/rest/request.h"
-#include "pipeline/share/rules.h"
+#include "pipeline/share/share.h"
 
 enum { SIDE_SHARES = 16, REST_TOKEN_ROOM = 4200 };
 
@@ -22,6 +22,7 @@ struct side {
 	char remote[400];		/* "option=value;" of the last share opened with one */
 	char tuned[300];		/* the last setting of an adapter */
 	int tunes;
+	struct share_tuning tuning[SIDE_SHARES];
 	uint64_t used_bytes;		/* of every share */
 };
 extern struct side side;

@@ -378,7 +378,7 @@ CASE(a_disk_below_its_reserve_refuses_all_but_what_frees)
 	rig_start();
 	rig_place(&r, "disk", "memory");
 	EQ(rig_open(&r, true, NULL), OK);
-	r.share->conf.reserve_bytes = UINT64_MAX;
+	atomic_store(&r.share->now.reserve_bytes, UINT64_MAX);
 	t = txn_new();
 	EQ(block_reserve(r.share, t), ST_NOSPC);
 	t->frees = true;

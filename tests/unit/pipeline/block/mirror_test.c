@@ -115,6 +115,31 @@ CASE(chunks_are_read_back)
 	mirror_close(&m);
 }
 
+/* Whole blocks and a rest, from memory that the disk can read and from other. */
+CASE(a_file_is_what_was_given_whatever_its_length)
+{
+	static const uint32_t lengths[] = { 128, 4095, 4096, 4097, 8192, 100000, 1 << 20 };
+	static uint8_t _Alignas(4096) bytes[(1 << 20) + 1], got[(1 << 20) + 1];
+	struct mirror *m = open_fresh();
+
+	fill(3, 7, bytes, sizeof bytes);
+	for (size_t i = 0; i < 2 * ARRAY_LEN(lengths); i++) {
+		uint32_t len = lengths[i / 2], at = i % 2;
+		char path[600];
+		int fd;
+
+		EQ(mirror_put(m, 5, bytes + at, len), OK);
+		snprintf(path, sizeof path, "%s/%016x.dfc", dir, 5);
+		fd = open(path, O_RDONLY);
+		EQ(read(fd, got, sizeof got), len);
+		TRUE(memcmp(got, bytes + at, len) == 0);
+		close(fd);
+		EQ(mirror_bytes(m), len);
+	}
+	EQ(mirror_delete(m, 5), OK);
+	mirror_close(&m);
+}
+
 CASE(it_is_there_after_a_new_open_and_gone_after_delete)
 {
 	struct mirror *m = open_fresh();

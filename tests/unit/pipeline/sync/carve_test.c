@@ -133,6 +133,53 @@ CASE(equal_chunks_are_stored_once_and_counted)
 	free(bytes);
 }
 
+/* Two contents of more than a container each, equal but for their last bytes: the second is carved
+ * while containers with the first's chunks are on their way. */
+static void
+write_twins(struct yard *y)
+{
+	enum { PART = 1 << 20 };
+	uint8_t *bytes = xmalloc(PART);
+
+	for (uint64_t at = 0; at + PART <= YARD_SPAN; at += PART) {
+		for (uint32_t i = 0; i < PART; i += 8)
+			put_le64(bytes + i, hash_u64(at + i));
+		yard_write(y, 1, at, bytes, PART);
+		yard_write(y, 2, at, bytes, PART);
+	}
+	free(bytes);
+}
+
+static void
+compare_twins(struct yard *y)
+{
+	struct tally t;
+
+	yard_drain(y);
+	t = yard_recount(y);
+	EQ(t.wrong, 0);
+	EQ(t.files, t.containers);
+	TRUE(mirror_bytes(block_mirror(y->share)) < YARD_SPAN + YARD_SPAN / 16);	/* once */
+	yard_compare(y, 1);
+	yard_compare(y, 2);
+}
+
+CASE(chunks_on_their_way_to_the_disk_are_known)
+{
+	static const uint8_t ways[][2] = { { 0, 0 }, { 0, 1 }, { 1, 1 } };
+	struct yard y;
+
+	yard_start();
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		yard_make_as(&y, "memory", ways[i][0], ways[i][1]);
+		write_twins(&y);
+		compare_twins(&y);
+		nothing_left(&y);
+		yard_close(&y);
+		yard_end(&y);
+	}
+}
+
 static void
 random_step(struct yard *y)
 {
@@ -393,5 +440,26 @@ CASE(a_container_that_cannot_be_synced_costs_nothing)
 	nothing_left(&y);
 	yard_close(&y);
 	yard_end(&y);
+}
+
+/* What was filled meanwhile cites what did not arrive. */
+CASE(what_follows_a_container_that_failed_stays_dirty_too)
+{
+	struct yard y;
+
+	yard_start();
+	for (uint64_t nth = 1; nth <= 2; nth++) {
+		yard_make(&y, "memory");
+		fault_arm("container.sync", nth);
+		write_twins(&y);
+		(void)!sync_drain_share(y.share);
+		TRUE(fault_fired() != NULL);
+		fault_arm(NULL, 0);
+		yard_compare(&y, 1);
+		compare_twins(&y);
+		nothing_left(&y);
+		yard_close(&y);
+		yard_end(&y);
+	}
 }
 #endif

@@ -1,11 +1,10 @@
 /* What is not here any more is read from the remote store, verified, and kept. */
-#include "backends/backends.h"
 #include "backends/block/flaky/flaky.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/block/mirror.h"
 #include "tests/lib/check.h"
-#include "tests/unit/pipeline/sync/yard.h"
+#include "tests/unit/pipeline/sync/cold_yard.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -14,85 +13,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 20, PIECES = 18, PATIENCE = 3000 };
-
-static struct block_store *
-flaky(const struct block_flaky_conf *f)
-{
-	struct block_store_conf conf = { 0 };
-	struct block_store *s = NULL;
-	char why[200];
-
-	yard_start();			/* before any thread */
-	EQ(block_store_open("memory", &conf, &s, why, sizeof why), OK);
-	return block_flaky_wrap(s, f);
-}
-
-static void
-push_until_drained(struct yard *y)
-{
-	struct sync_remote r = { .has = false };
-
-	for (int i = 0; i < PATIENCE && !r.drained; i++) {
-		sync_push_share(y->share);
-		usleep(10000);
-		sync_remote_look(y->share, &r);
-	}
-	TRUE(r.drained);
-}
-
-/* More than all pages hold, in the remote store, and nothing of it here. */
-static void
-make_cold(struct yard *y, const struct block_flaky_conf *f)
-{
-	uint8_t *bytes = xmalloc(PIECE);
-	struct sync_remote r = { .local_bytes = 1 };
-
-	yard_start();
-	yard_make(y, "memory");
-	yard_close(y);
-	y->remote = flaky(f);
-	yard_open(y, false);
-	for (int n = 0; n < PIECES; n++) {
-		for (int i = 0; i < PIECE; i += 8) {
-			uint64_t v = rand_u64();
-
-			memcpy(bytes + i, &v, 8);
-		}
-		yard_write(y, 1, (uint64_t)n * PIECE, bytes, PIECE);
-	}
-	free(bytes);
-	push_until_drained(y);
-	TRUE(sync_evict_share(y->share));
-	for (int i = 0; i < PATIENCE && r.local_bytes > 0; i++) {
-		usleep(10000);
-		sync_remote_look(y->share, &r);
-	}
-	EQ(r.local_bytes, 0);
-	EQ(yard_recount(y).files, 0);
-}
-
-static void
-end(struct yard *y)
-{
-	yard_close(y);
-	yard_end(y);
-	y->remote->ops->close(y->remote);
-}
-
 CASE(all_is_read_back_from_the_remote_and_the_second_time_from_here)
 {
 	struct block_flaky_seen first, second;
 	struct yard y;
 
-	make_cold(&y, &(struct block_flaky_conf){ .seed = 3 });
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
 	yard_compare(&y, 1);
 	block_flaky_look(y.remote, &first);
 	yard_compare(&y, 1);
 	block_flaky_look(y.remote, &second);
 	EQ(second.calls, first.calls);
 	EQ(yard_recount(&y).wrong, 0);
-	end(&y);
+	cold_end(&y);
 }
 
 CASE(reading_on_asks_for_more_at_once)
@@ -100,12 +33,12 @@ CASE(reading_on_asks_for_more_at_once)
 	struct block_flaky_seen before, after;
 	struct yard y;
 
-	make_cold(&y, &(struct block_flaky_conf){ .seed = 3 });
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
 	block_flaky_look(y.remote, &before);
 	yard_compare(&y, 1);
 	block_flaky_look(y.remote, &after);
 	TRUE(after.calls - before.calls < 40);	/* of some 270 units */
-	end(&y);
+	cold_end(&y);
 }
 
 CASE(a_small_read_fetches_little)
@@ -114,12 +47,12 @@ CASE(a_small_read_fetches_little)
 	uint8_t to[4096];
 	struct yard y;
 
-	make_cold(&y, &(struct block_flaky_conf){ .seed = 3 });
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
 	before = meter_value(METER_COLD_BYTES);
 	EQ(yard_read(&y, 1, 9 << 20, sizeof to, to), OK);
 	EQ_MEM(to, y.oracle[0] + (9 << 20), sizeof to);
 	TRUE(meter_value(METER_COLD_BYTES) - before < 400 << 10);
-	end(&y);
+	cold_end(&y);
 }
 
 CASE(flipped_and_cut_bytes_are_never_data)
@@ -129,7 +62,7 @@ CASE(flipped_and_cut_bytes_are_never_data)
 	int good = 0;
 	struct yard y;
 
-	make_cold(&y, &(struct block_flaky_conf){ .seed = 3, .cut = 20, .flip = 40 });
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3, .cut = 20, .flip = 40 });
 	for (int i = 0; i < 200; i++) {
 		uint64_t at = rand_u64() % (PIECES * PIECE - 65536);
 
@@ -142,7 +75,7 @@ CASE(flipped_and_cut_bytes_are_never_data)
 	block_flaky_look(y.remote, &seen);
 	TRUE(seen.flipped > 0 && seen.cut > 0);
 	free(to);
-	end(&y);
+	cold_end(&y);
 }
 
 CASE(while_the_remote_is_away_cold_reads_are_told_to_come_again)
@@ -150,7 +83,7 @@ CASE(while_the_remote_is_away_cold_reads_are_told_to_come_again)
 	uint8_t to[4096];
 	struct yard y;
 
-	make_cold(&y, &(struct block_flaky_conf){ .seed = 3 });
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
 	block_flaky_down(y.remote, true);
 	EQ(yard_read(&y, 1, 5 << 20, sizeof to, to), ST_DELAY);
 	EQ(yard_read(&y, 1, 5 << 20, sizeof to, to), ST_DELAY);
@@ -159,7 +92,7 @@ CASE(while_the_remote_is_away_cold_reads_are_told_to_come_again)
 		usleep(20000);
 	EQ(yard_read(&y, 1, 5 << 20, sizeof to, to), OK);
 	EQ_MEM(to, y.oracle[0] + (5 << 20), sizeof to);
-	end(&y);
+	cold_end(&y);
 }
 
 CASE(what_is_written_over_cold_data_is_carved_with_what_it_leaves_of_it)
@@ -168,12 +101,12 @@ CASE(what_is_written_over_cold_data_is_carved_with_what_it_leaves_of_it)
 	struct yard y;
 
 	memset(bytes, 'w', sizeof bytes);
-	make_cold(&y, &(struct block_flaky_conf){ .seed = 3 });
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
 	yard_write(&y, 1, (7 << 20) + 77, bytes, sizeof bytes);
-	push_until_drained(&y);
+	cold_drain(&y);
 	yard_compare(&y, 1);
 	EQ(yard_recount(&y).wrong, 0);
-	end(&y);
+	cold_end(&y);
 }
 
 /* A bit turned over in every local container. */
@@ -206,7 +139,7 @@ CASE(a_damaged_unit_is_healed_from_the_remote)
 	yard_start();
 	yard_make(&y, "memory");
 	yard_close(&y);
-	y.remote = flaky(&(struct block_flaky_conf){ .seed = 3 });
+	y.remote = cold_flaky(&(struct block_flaky_conf){ .seed = 3 });
 	yard_open(&y, false);
 	for (int n = 0; n < PIECES; n++) {
 		for (int i = 0; i < PIECE; i += 8) {
@@ -216,7 +149,7 @@ CASE(a_damaged_unit_is_healed_from_the_remote)
 		}
 		yard_write(&y, 1, (uint64_t)n * PIECE, bytes, PIECE);
 	}
-	push_until_drained(&y);
+	cold_drain(&y);
 	spoil(&y);
 	yard_compare(&y, 1);
 	block_flaky_look(y.remote, &before);
@@ -224,7 +157,7 @@ CASE(a_damaged_unit_is_healed_from_the_remote)
 	block_flaky_look(y.remote, &after);
 	EQ(after.calls, before.calls);
 	free(bytes);
-	end(&y);
+	cold_end(&y);
 }
 
 CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
@@ -236,7 +169,7 @@ CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
 	yard_start();
 	yard_make(&y, "memory");
 	yard_close(&y);
-	y.remote = flaky(&(struct block_flaky_conf){ .seed = 3 });
+	y.remote = cold_flaky(&(struct block_flaky_conf){ .seed = 3 });
 	y.local_bytes = 4 << 20;
 	yard_open(&y, false);
 	for (int n = 0; n < PIECES; n++) {
@@ -247,7 +180,7 @@ CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
 		}
 		yard_write(&y, 1, (uint64_t)n * PIECE, bytes, PIECE);
 		if (n % 6 == 5)
-			push_until_drained(&y);
+			cold_drain(&y);
 	}
 	for (int i = 0; i < PATIENCE && r.local_bytes > 4 << 20; i++) {
 		usleep(10000);
@@ -256,7 +189,7 @@ CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
 	TRUE(r.local_bytes <= 4 << 20);
 	yard_compare(&y, 1);
 	free(bytes);
-	end(&y);
+	cold_end(&y);
 }
 
 CASE(nothing_is_dropped_here_that_the_remote_may_lose)
@@ -268,14 +201,14 @@ CASE(nothing_is_dropped_here_that_the_remote_may_lose)
 	yard_start();
 	yard_make(&y, "memory");
 	yard_close(&y);
-	y.remote = flaky(&(struct block_flaky_conf){ .seed = 3 });
+	y.remote = cold_flaky(&(struct block_flaky_conf){ .seed = 3 });
 	y.remote_volatile = true;
 	y.local_bytes = 1;		/* all of it is too much */
 	yard_open(&y, false);
 	for (int i = 0; i < PIECE; i++)
 		bytes[i] = (uint8_t)rand_u64();
 	yard_write(&y, 1, 0, bytes, PIECE);
-	push_until_drained(&y);
+	cold_drain(&y);
 	sync_remote_look(y.share, &before);
 	TRUE(before.local_bytes > 0);
 	TRUE(!sync_evict_share(y.share));
@@ -286,5 +219,5 @@ CASE(nothing_is_dropped_here_that_the_remote_may_lose)
 	sync_remote_look(y.share, &after);
 	EQ(after.local_bytes, before.local_bytes);
 	free(bytes);
-	end(&y);
+	cold_end(&y);
 }

@@ -18,7 +18,78 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TXNS = 64, JOBS = 64, PAGES = 8 << 20, DELAY_TRIES = 2000, READ_ARENA = 1 << 20 };
+enum { TXNS = 64, JOBS = 64, PAGES = 8 << 20, DELAY_TRIES = 2000, READ_ARENA = 1 << 20,
+	COLD_WAIT_MS = 4000, WAIT_MS = 60000 };
+
+/* --- reads as jobs --- */
+
+static enum turn
+reads_down(struct job *job)
+{
+	const struct yard_job *j = job->vfs;
+
+	job->io.offset = j->offset;
+	job->io.count = j->len;
+	job->status = block_lookup(job->share, j->content, &job->io, true, &job->arena);
+	if (job->status == OK)
+		job->status = want_fill(job->io.want, &job->arena);
+	if (job->status != OK)
+		return TURN_UP;
+	if (job->io.want->open > 0)
+		return TURN_DOWN;
+	job->status = want_chain(&job->io, &job->arena);
+	return TURN_UP;
+}
+
+static const struct stage_ops reads = { .down = reads_down };
+
+static void
+read_done(struct job *job)
+{
+	struct yard_job *j = job->vfs;
+
+	j->status = job->status;
+	if (job->status == OK && job->io.data.len == j->len)
+		chain_copy_out(&job->io.data, 0, j->to, j->len);
+	else if (job->status == OK)
+		j->status = ST_SERVERFAULT;
+	block_want_clear(&job->io);
+	job->share = NULL;		/* the yard's */
+	job->vfs = NULL;
+	job->state = JOB_SENT;
+	job_put(&job);
+	atomic_store(&j->over, true);
+}
+
+static void
+read_submit(struct call *call)
+{
+	struct yard_job *j = container_of(call, struct yard_job, call);
+	struct job *job = job_get(worker_self());
+
+	if (job == NULL)
+		panic("no job");
+	job->share = j->yard->share;
+	job->vfs = j;
+	job->done = read_done;
+	machine_submit(job, FLOOR_VFS);
+}
+
+void
+yard_begin(struct yard_job *j)
+{
+	atomic_store(&j->over, false);
+	j->call = (struct call){ .run = read_submit };
+	worker_call(worker_at(0), &j->call);
+}
+
+void
+yard_wait(struct yard_job *j)
+{
+	for (int i = 0; i < WAIT_MS && !atomic_load(&j->over); i++)
+		usleep(1000);
+	TRUE(atomic_load(&j->over));
+}
 
 void
 yard_start(void)
@@ -33,7 +104,9 @@ yard_start(void)
 	txn_pool_init(TXNS);
 	page_start(PAGES);
 	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = 8 << 20,
-		.tick_ms = 20 });
+		.tick_ms = 20, .cold_wait_ms = COLD_WAIT_MS });
+	stage_set(FLOOR_VFS, &reads);
+	stage_set(FLOOR_BLOCK, &block_stage);
 	sync_start(&(struct sync_conf){ .apply_ms = 100, .carve_age_ms = 200,
 		.carve_at_percent = 25 });
 	machine_start(&(struct machine_conf){ .workers = 1, .jobs = JOBS });

@@ -6,6 +6,7 @@
 #define TESTS_SYNC_YARD_H
 
 #include "pipeline/block/block.h"
+#include "pipeline/stage/worker.h"
 #include "pipeline/sync/sync.h"
 
 enum { YARD_SPAN = 20 << 20, YARD_CONTENTS = 4 };
@@ -43,6 +44,19 @@ void yard_remove(struct yard *y, uint64_t content);
 
 /* Read as a READ would: look-up, pages, fetch. */
 enum status yard_read(struct yard *y, uint64_t content, uint64_t offset, uint32_t len, uint8_t *to);
+
+/* The same as a job: it waits where jobs wait, and holds no thread meanwhile. */
+struct yard_job {
+	struct yard *yard;
+	uint64_t content, offset;
+	uint32_t len;
+	uint8_t *to;
+	enum status status;
+	_Atomic bool over;
+	struct call call;		/* yard's */
+};
+void yard_begin(struct yard_job *j);
+void yard_wait(struct yard_job *j);		/* until it is over */
 
 /* All of a content against the oracle. */
 void yard_compare(struct yard *y, uint64_t content);

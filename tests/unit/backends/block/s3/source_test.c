@@ -128,6 +128,34 @@ CASE(the_shared_file_has_keys_by_profile)
 	forget();
 }
 
+CASE(a_store_has_a_file_of_keys_of_its_own)
+{
+	const char *path = file_with("own", "[default]\naws_access_key_id = X\n[far]\n"
+	    "aws_access_key_id=FAR\naws_secret_access_key=s\n");
+	struct backends_pair option[] = { { "bucket", "bucket" }, { "endpoint", "http://127.0.0.1:1" },
+		{ "credentials_file", path }, { "profile", "far" } };
+	struct block_store_conf conf = { option, 4 };
+	struct s3_found found;
+	struct block_store *s;
+	struct s3_conf c;
+	char why[700];
+
+	forget();
+	setenv("AWS_ACCESS_KEY_ID", "ENV", 1);		/* passed over: the store said whose */
+	setenv("AWS_SECRET_ACCESS_KEY", "ENV", 1);
+	s3_conf_init(&c);
+	TRUE(s3_source_file(&c, path, "far", &found));
+	EQ_STR(c.access_key, "FAR");
+	EQ(block_store_open("s3", &conf, &s, why, sizeof why), OK);
+	s->ops->close(s);
+	conf.noptions = 3;				/* the default section has half of it */
+	EQ(block_store_open("s3", &conf, &s, why, sizeof why), ST_INVAL);
+	has(why, "has no keys for the profile default");
+	option[2].value = "/nonexistent";
+	EQ(block_store_open("s3", &conf, &s, why, sizeof why), ST_INVAL);
+	forget();
+}
+
 CASE(the_instance_is_asked_once_and_calls_wait_for_it)
 {
 	const struct server_step steps[] = { { .answer = TEXT("TOK") }, { .answer = TEXT("the-role\n") },

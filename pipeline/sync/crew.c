@@ -1,0 +1,209 @@
+/*
+ * A loop is taken index by index by who has time.  A helper is an errand that finds a loop, or a
+ * task that nobody has begun, or neither: then it was posted for nothing, and that is all.
+ */
+#include "pipeline/sync/crew.h"
+
+#include "pipeline/base/mutex.h"
+#include "pipeline/base/num.h"
+#include "pipeline/base/panic.h"
+#include "pipeline/stage/errand.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WORTH_BYTES = 256 << 10 };
+
+struct loop {
+	void (*one)(void *arg, uint32_t seat, uint32_t i);
+	void *arg;
+	uint32_t n;
+	_Atomic uint32_t next;
+};
+
+enum task_state { TASK_NONE, TASK_WAITS, TASK_RUNS, TASK_OVER };
+
+struct helper {				/* 0: the task's; from 1 on it sits on that seat */
+	struct errand errand;
+	struct crew *crew;
+	uint32_t seat;
+	bool posted;			/* not begun yet */
+};
+
+struct crew {
+	struct mutex mutex;		/* rank SHARE */
+	struct cond changed;
+	struct helper helper[CREW_SEATS_MAX];
+	uint32_t seats;
+	uint32_t inside;		/* helpers that run */
+	struct loop *loop;		/* NULL: none to join */
+	uint32_t joined;		/* helpers in the loop */
+	enum task_state state;
+	void (*task)(void *arg);
+	void *arg;
+};
+
+static void
+work(struct loop *l, uint32_t seat)
+{
+	uint32_t i;
+
+	while ((i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed)) < l->n)
+		l->one(l->arg, seat, i);
+}
+
+static void
+join_locked(struct crew *c, uint32_t seat)
+{
+	struct loop *l = c->loop;
+
+	if (l == NULL)
+		return;
+	c->joined++;
+	mutex_unlock(&c->mutex);
+	work(l, seat);
+	mutex_lock(&c->mutex);
+	c->joined--;
+}
+
+/* By helper or errand, whoever comes first. */
+static void
+take_task_locked(struct crew *c)
+{
+	if (c->state != TASK_WAITS)
+		return;
+	c->state = TASK_RUNS;
+	mutex_unlock(&c->mutex);
+	c->task(c->arg);
+	mutex_lock(&c->mutex);
+	c->state = TASK_OVER;
+}
+
+static void
+help(struct errand *e)
+{
+	struct helper *h = container_of(e, struct helper, errand);
+	struct crew *c = h->crew;
+
+	mutex_lock(&c->mutex);
+	h->posted = false;
+	c->inside++;
+	if (h->seat == 0)
+		take_task_locked(c);
+	else
+		join_locked(c, h->seat);
+	c->inside--;
+	cond_broadcast(&c->changed);
+	mutex_unlock(&c->mutex);	/* c may be gone behind this */
+}
+
+struct crew *
+crew_new(uint64_t number)
+{
+	struct crew *c = xcalloc(1, sizeof *c);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	mutex_init(&c->mutex, RANK_SHARE, number);
+	cond_init(&c->changed);
+	c->seats = (uint32_t)MIN(MAX(cores, 2L), (long)CREW_SEATS_MAX);
+	for (uint32_t i = 0; i < c->seats; i++) {
+		errand_init(&c->helper[i].errand, help);
+		c->helper[i].crew = c;
+		c->helper[i].seat = i;
+	}
+	return c;
+}
+
+static bool
+quiet_locked(const struct crew *c)
+{
+	for (uint32_t i = 0; i < c->seats; i++)
+		if (c->helper[i].posted)
+			return false;
+	return c->inside == 0;
+}
+
+void
+crew_free(struct crew **cp)
+{
+	struct crew *c = TAKE(cp);
+
+	if (c == NULL)
+		return;
+	crew_end(c);
+	mutex_lock(&c->mutex);
+	while (!quiet_locked(c))
+		cond_wait(&c->changed, &c->mutex);
+	mutex_unlock(&c->mutex);
+	cond_destroy(&c->changed);
+	mutex_destroy(&c->mutex);
+	free(c);
+}
+
+uint32_t
+crew_seats(const struct crew *c)
+{
+	return c->seats;
+}
+
+/* One that was posted and has not begun will see what there is then. */
+static void
+post(struct crew *c, struct helper *h)
+{
+	bool was;
+
+	mutex_lock(&c->mutex);
+	was = h->posted;
+	h->posted = true;
+	mutex_unlock(&c->mutex);
+	if (!was)
+		errand_post(FLOOR_SYNC, &h->errand);
+}
+
+void
+crew_run(struct crew *c, uint32_t n, uint64_t bytes,
+    void (*one)(void *arg, uint32_t seat, uint32_t i), void *arg)
+{
+	struct loop loop = { .one = one, .arg = arg, .n = n };
+	bool shared = n > 1 && bytes >= WORTH_BYTES;
+
+	if (shared) {
+		mutex_lock(&c->mutex);
+		c->loop = &loop;
+		mutex_unlock(&c->mutex);
+		for (uint32_t i = 1; i < MIN(c->seats, n); i++)
+			post(c, &c->helper[i]);
+	}
+	work(&loop, 0);
+	if (!shared)
+		return;
+	mutex_lock(&c->mutex);
+	c->loop = NULL;
+	while (c->joined > 0)
+		cond_wait(&c->changed, &c->mutex);
+	mutex_unlock(&c->mutex);
+}
+
+void
+crew_begin(struct crew *c, void (*task)(void *arg), void *arg)
+{
+	mutex_lock(&c->mutex);
+	assert(c->state == TASK_NONE);
+	c->task = task;
+	c->arg = arg;
+	c->state = TASK_WAITS;
+	mutex_unlock(&c->mutex);
+	post(c, &c->helper[0]);
+}
+
+void
+crew_end(struct crew *c)
+{
+	mutex_lock(&c->mutex);
+	take_task_locked(c);
+	while (c->state == TASK_RUNS)
+		cond_wait(&c->changed, &c->mutex);
+	c->state = TASK_NONE;
+	mutex_unlock(&c->mutex);
+}

@@ -11,6 +11,7 @@ from gateway import *
 
 build, quick = sys.argv[1], sys.argv[2] == "1"
 RECOVER_S = 240			# pauses between tries grow to a minute
+SHORT_S = 6			# of one that --quick leaves out, where it is named
 LOCAL_S = 10			# any one read of local data, on a busy machine; a wedge takes longer
 COLD_FILES, COLD_BYTES, COLD_READERS = (4, 2 << 20, 4) if quick else (12, 4 << 20, 6)
 
@@ -19,7 +20,7 @@ def status(code, share, *words):
     return [{"how": "status", "status": code, "code": w, "share": share} for w in words]
 
 
-STORMS = {	# name: faults, seconds, seconds of --quick
+STORMS = {	# name: faults, seconds, seconds of --quick (0: not among those)
     "503": (status(503, .8, "SlowDown"), 60, 5),
     "errors": (status(500, .2, "InternalError") + status(502, .2, "") + status(504, .2, "") +
                status(429, .2, "TooManyRequests"), 60, 0),
@@ -112,7 +113,7 @@ def recovers(share, during, load):
 
 def storm(gateway, proxy, name):
     faults, seconds, short = STORMS[name]
-    seconds = short if quick else seconds
+    seconds = (short or SHORT_S) if quick else seconds
     share = Share(gateway, "s" + name)
     c = share.client()
     for i in range(COLD_FILES):

@@ -9,6 +9,7 @@
 #include "mgmt/daemon/plane.h"
 #include "mgmt/daemon/tune.h"
 #include "mgmt/metrics/metrics.h"
+#include "mgmt/shares/down.h"
 #include "mgmt/shares/keys.h"
 #include "mgmt/shares/wire.h"
 #include "pipeline/auth/auth.h"
@@ -157,24 +158,35 @@ stop_floors(void)
 }
 
 static enum status
-open_shares(const struct config *c, char *why, size_t why_cap)
+open_share(const struct config *c, uint32_t i, char *why, size_t why_cap)
 {
 	uint64_t each = c->memory / 100 * PART_META / MAX(c->nshares, 1u);
+	const struct config_remote *r = config_remote_of(c, c->shares[i].remote);
+	struct config_remote_room room;
+	struct store_spec spec;
+	enum status st = r != NULL ? config_remote_spec(r, &room, &spec, why, why_cap) : OK;
+
+	return st != OK ? st : share_wire(&c->shares[i], NULL, r != NULL ? &spec : NULL, each,
+	    gateway_remember, why, why_cap);
+}
+
+/* One that does not open is down, and the others serve.  Where nobody could ask which is down, or
+ * there is nothing else, it is why the daemon does not start. */
+static enum status
+open_shares(const struct config *c, uint32_t *nopen, char *why, size_t why_cap)
+{
+	enum status st = OK;
 
 	for (uint32_t i = 0; i < c->nshares; i++) {
-		const struct config_remote *r = config_remote_of(c, c->shares[i].remote);
-		struct config_remote_room room;
-		struct store_spec spec;
-		enum status st = r != NULL ? config_remote_spec(r, &room, &spec, why, why_cap) : OK;
-
-		if (st == OK)
-			st = share_wire(&c->shares[i], NULL, r != NULL ? &spec : NULL, each,
-			    gateway_remember, why, why_cap);
-
+		why[0] = '\0';
+		st = open_share(c, i, why, why_cap);
+		*nopen += st == OK;
 		if (st != OK)
+			shares_down_note(c->shares[i].name, why[0] ? why : status_text(st));
+		if (st != OK && c->plane_may_fail)
 			return st;
 	}
-	return OK;
+	return c->nshares > 0 && *nopen == 0 && !c->plane ? st : OK;
 }
 
 static enum status
@@ -235,10 +247,9 @@ house_open(const struct config *c, struct ports *ports, char *why, size_t why_ca
 		.passphrase = getenv("DITTOFS_ENCRYPTION_PASSPHRASE") });
 	start_floors(c);
 	make_gateway(c);
-	st = open_shares(c, why, why_cap);
+	st = open_shares(c, &ports->shares, why, why_cap);
 	if (st == OK)
 		st = listen_all(c, ports, why, why_cap);
-	ports->shares = c->nshares;
 	if (st == OK && c->plane)
 		st = plane_start(c, c->memory / 100 * PART_META / PLANE_SHARES, ports, why, why_cap);
 	if (st != OK)
@@ -256,4 +267,5 @@ house_close(void)
 	gateway_stop();
 	stop_floors();
 	net_fini();
+	shares_down_clear();
 }

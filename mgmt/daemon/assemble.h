@@ -13,7 +13,8 @@ struct ports {				/* what was bound */
 	char admin_password[32];	/* of the first start, to be shown once; "" otherwise */
 };
 
-/* All up, or nothing is: then why says what failed, in one line. */
+/* All rooms up, or nothing is: then why says what failed, in one line.  A share that does not open
+ * is down (mgmt/shares/down.h), and the others serve. */
 must_check enum status house_open(const struct config *c, struct ports *ports, char *why,
     size_t why_cap);
 

@@ -5,6 +5,7 @@
 #include "mgmt/daemon/lifecycle.h"
 #include "mgmt/daemon/logs.h"
 #include "mgmt/operator/operator.h"
+#include "mgmt/shares/down.h"
 
 #include "crypto/secret.h"
 #include "pipeline/base/clock.h"
@@ -169,15 +170,22 @@ read_settings(void)
 }
 
 static void
+say_down(const char *name, const char *why_down, void *arg)
+{
+	text_addf(arg, "dfs: %s is down: %s\n", name, why_down);
+}
+
+static void
 say_ready(const struct ports *ports)
 {
-	char line[1600];
+	char line[4096];
 	struct text t = text_of(line, sizeof line);
 
 	text_addf(&t, "dfs: serving %u share%s", ports->shares, ports->shares == 1 ? "" : "s");
 	if (ports->nfs != 0)
 		text_addf(&t, " over NFSv3 on port %u", ports->nfs);
 	text_addf(&t, ", pid %d\n", (int)getpid());
+	shares_down_each(say_down, &t);
 	if (ports->rest != 0)
 		text_addf(&t, "dfs: control plane and console at %s://%s:%u/\n",
 		    conf.tls_cert[0] ? "https" : "http", conf.plane_host, ports->rest);

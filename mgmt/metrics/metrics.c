@@ -3,6 +3,7 @@
  */
 #include "mgmt/metrics/metrics.h"
 
+#include "mgmt/shares/down.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/block.h"
 #include "pipeline/stage/stage.h"
@@ -140,6 +141,21 @@ metrics_write(struct text *out)
 	    ru.ru_stime.tv_usec);
 }
 
+/* Between quotes as JSON wants it. */
+static void
+add_json(struct text *t, const char *s)
+{
+	text_add(t, "\"");
+	for (; *s != '\0'; s++)
+		if (*s == '"' || *s == '\\')
+			text_addf(t, "\\%c", *s);
+		else if ((unsigned char)*s < 0x20)
+			text_addf(t, "\\u%04x", (unsigned char)*s);
+		else
+			text_addn(t, s, 1);
+	text_add(t, "\"");
+}
+
 struct health {
 	struct text *out;
 	uint32_t shares, sick;
@@ -151,9 +167,23 @@ share_health(struct share *s, void *arg)
 	struct health *h = arg;
 	bool well = block_state(s) == OK;
 
-	text_addf(h->out, "%s{\"name\":\"%s\",\"state\":\"%s\"}", h->shares++ ? "," : "",
-	    s->conf.name, well ? "ok" : "journal failed, restart the share");
+	text_addf(h->out, "%s{\"name\":", h->shares++ ? "," : "");
+	add_json(h->out, s->conf.name);
+	text_addf(h->out, ",\"state\":\"%s\"}", well ? "ok" : "journal failed, restart the share");
 	h->sick += !well;
+}
+
+static void
+share_down(const char *name, const char *why, void *arg)
+{
+	struct health *h = arg;
+
+	text_addf(h->out, "%s{\"name\":", h->shares++ ? "," : "");
+	add_json(h->out, name);
+	text_add(h->out, ",\"state\":\"down\",\"why\":");
+	add_json(h->out, why);
+	text_add(h->out, "}");
+	h->sick++;
 }
 
 bool
@@ -163,6 +193,7 @@ health_write(struct text *out)
 
 	text_add(out, "{\"shares\":[");
 	registry_each(share_health, &h);
+	shares_down_each(share_down, &h);
 	text_addf(out, "],\"status\":\"%s\"}\n", h.sick == 0 ? "healthy" : "unhealthy");
 	return h.sick == 0;
 }

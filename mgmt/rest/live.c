@@ -4,10 +4,10 @@
 #include "mgmt/rest/live.h"
 
 #include "mgmt/rest/remote.h"
+#include "mgmt/shares/down.h"
 #include "mgmt/shares/words.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
-#include "pipeline/base/mutex.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/model/share_conf.h"
 
@@ -15,53 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAILURES = 64, BOOT_ARENA = 8 << 20 };
-
-/* Why a share does not serve; the oldest makes room. */
-static struct failure {
-	char name[80], why[300];
-} failure[FAILURES];
-static unsigned next_failure;
-static MUTEX_STATIC(mutex, RANK_TABLE, 1);
-
-static void
-note(const char *name, const char *why)
-{
-	struct failure *f = NULL;
-
-	mutex_lock(&mutex);
-	for (int i = 0; i < FAILURES; i++)
-		if (strcmp(failure[i].name, name) == 0)
-			f = &failure[i];
-	if (f == NULL && why != NULL)
-		f = &failure[next_failure++ % FAILURES];
-	if (f != NULL && why == NULL)
-		*f = (struct failure){ .name = "" };
-	else if (f != NULL) {
-		snprintf(f->name, sizeof f->name, "%s", name);
-		snprintf(f->why, sizeof f->why, "%s", why);
-	}
-	mutex_unlock(&mutex);
-}
-
-static void
-why_of(const char *name, char *to, size_t cap)
-{
-	snprintf(to, cap, "it is not open");
-	mutex_lock(&mutex);
-	for (int i = 0; i < FAILURES; i++)
-		if (strcmp(failure[i].name, name) == 0)
-			snprintf(to, cap, "%s", failure[i].why);
-	mutex_unlock(&mutex);
-}
-
-void
-rest_live_start(void)
-{
-	mutex_lock(&mutex);
-	memset(failure, 0, sizeof failure);
-	mutex_unlock(&mutex);
-}
+enum { BOOT_ARENA = 8 << 20 };
 
 enum status
 rest_live_conf(struct db_conn *c, struct arena *arena, const struct db_row *share,
@@ -100,9 +54,7 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 		st = rest_state.conf.house->share_open(conf, rules, remote ? &spec : NULL, why, why_cap);
 	if (st != OK && why[0] == '\0')
 		snprintf(why, why_cap, "%s", status_text(st));
-	note(name, st == OK ? NULL : why);
-	if (st != OK)
-		log_error("rest.share_open", F_STR("share", name), F_STR("why", why));
+	shares_down_note(name, st == OK ? NULL : why);
 	free(conf);
 	return st;
 }
@@ -112,6 +64,8 @@ rest_live_close(const char *name)
 {
 	enum status st = rest_state.conf.house->share_close(name);
 
+	if (st == OK || st == ST_NOENT)
+		shares_down_note(name, NULL);
 	return st == ST_NOENT ? OK : st;
 }
 
@@ -129,13 +83,14 @@ rest_live_status(const struct db_row *share, const struct rest_share_state *s)
 {
 	const char *name = db_text(DB_SHARE, share, "name"), *word = "healthy";
 	struct rest_json *out = rest_json_object();
-	char message[300] = "", now[DB_TIME_TEXT];
+	char message[400] = "", now[DB_TIME_TEXT];
 
 	if (db_num(DB_SHARE, share, "enabled") == 0)
 		word = "disabled";
 	else if (!s->open) {
 		word = "unhealthy";
-		why_of(name, message, sizeof message);
+		if (!shares_down_why(name, message, sizeof message))
+			snprintf(message, sizeof message, "it is not open");
 	} else if (!s->well) {
 		word = "unhealthy";
 		snprintf(message, sizeof message, "its journal takes no more entries; "

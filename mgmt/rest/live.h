@@ -6,8 +6,6 @@
 
 #include "mgmt/rest/entity.h"
 
-void rest_live_start(void);
-
 /* Open a share's row; why: a sentence on failure, which is also kept for its status. */
 must_check enum status rest_live_open(struct db_conn *c, struct arena *arena,
     const struct db_row *share, char *why, size_t why_cap);

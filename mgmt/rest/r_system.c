@@ -58,20 +58,37 @@ rest_do_health(struct rest_call *call)
 
 struct tally {
 	int shares, unwell, adapters, silent, stores;
-	struct rest_json *types;
+	struct rest_json *types, *sick;
 };
+
+static void
+add_sick(struct tally *t, const char *kind, const char *name, const char *message)
+{
+	struct rest_json *one = rest_json_object();
+
+	rest_json_put_str(one, "kind", kind);
+	rest_json_put_str(one, "name", name);
+	rest_json_put_str(one, "message", message);
+	rest_json_add(t->sick, one);
+}
 
 static void
 tally_share(const struct db_row *row, void *arg)
 {
 	struct tally *t = arg;
 	struct rest_share_state s = { 0 };
+	struct rest_json *status;
 
 	if (db_num(DB_SHARE, row, "enabled") == 0)
 		return;
-	rest_state.conf.house->share_look(db_text(DB_SHARE, row, "name"), &s);
 	t->shares++;
-	t->unwell += !s.open || !s.well;
+	rest_live_look(row, &s);
+	if (s.open && s.well)
+		return;
+	t->unwell++;
+	status = rest_live_status(row, &s);
+	add_sick(t, "share", db_text(DB_SHARE, row, "name"), rest_json_get_str(status, "message"));
+	rest_json_free(status);
 }
 
 static void
@@ -86,6 +103,7 @@ tally_adapter(const struct db_row *row, void *arg)
 		t->adapters++;
 	} else {
 		t->silent++;
+		add_sick(t, "adapter", db_text(DB_ADAPTER, row, "type"), "it does not listen");
 	}
 }
 
@@ -110,7 +128,7 @@ tally(struct rest_call *call, struct tally *t)
 void
 rest_do_ready(struct rest_call *call)
 {
-	struct tally t = { .types = rest_json_array() };
+	struct tally t = { .types = rest_json_array(), .sick = rest_json_array() };
 	struct rest_json *data, *adapters;
 	enum status st = tally(call, &t);
 	bool well = st == OK && t.unwell == 0 && t.silent == 0;
@@ -125,6 +143,7 @@ rest_do_ready(struct rest_call *call)
 	rest_json_put_int(adapters, "running", t.adapters);
 	rest_json_put(adapters, "types", t.types);
 	rest_json_put(data, "adapters", adapters);
+	rest_json_put(data, "unhealthy", t.sick);
 	rest_json_reply(call, well ? 200 : 503, health(well ? "healthy" : "unhealthy", data));
 }
 

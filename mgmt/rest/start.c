@@ -8,6 +8,7 @@
 #include "mgmt/rest/live.h"
 #include "mgmt/rest/seal.h"
 #include "mgmt/rest/server.h"
+#include "mgmt/shares/down.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/panic.h"
@@ -137,7 +138,6 @@ rest_start(const struct rest_conf *conf, struct rest_started *out, char *why, si
 		.started_wall_s = clock_wall_ns() / NS_PER_S };
 	rest_limit_start();
 	rest_known_start();
-	rest_live_start();
 	why[0] = '\0';
 	st = db_open(conf->db_path, &rest_state.db, why, why_cap);
 	if (st != OK)
@@ -162,6 +162,7 @@ rest_stop(void)
 		return;
 	rest_server_stop();
 	rest_lists_drop();
+	shares_down_clear();
 	db_close(&rest_state.db);
 	free(rest_state.openapi);
 	secret_wipe(rest_state.jwt_key, sizeof rest_state.jwt_key);

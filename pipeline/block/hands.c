@@ -57,9 +57,9 @@ cold_start(uint64_t air_bytes, uint32_t wait_ms)
 	hands.wait_ns = wait_ms * NS_PER_MS;
 	hands.stop = false;
 	for (int i = 0; i < HANDS; i++) {
-		char name[16];
+		char name[20];
 
-		snprintf(name, sizeof name, "cold-%d", i);
+		snprintf(name, sizeof name, "cold-%d", i % 100);
 		thread_start(&hands.thread[i], name, 0, run, &hands);
 	}
 }

@@ -38,6 +38,8 @@ active_set(struct catalog *c, const struct txn_item *item, lsn_t lsn)
 	case ITEM_PUT:
 		if (item->key.at[0] == TAG_COUNT)
 			counter_set(m, item, lsn);
+		else if (item->fresh)
+			memtable_set_new(m, item->key, item->body, catalog_epoch(c), lsn);
 		else
 			memtable_set(m, item->key, item->body, catalog_epoch(c), lsn);
 		break;

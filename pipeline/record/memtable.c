@@ -370,7 +370,7 @@ height_random(void)
 
 /* A node for key, entered in the table with its first value. */
 static void
-node_enter(struct memtable *m, struct slice key, uint64_t hash, struct mem_value *value)
+node_enter(struct memtable *m, struct slice key, uint64_t hash, struct mem_value *value, bool fresh)
 {
 	unsigned height = height_random();
 	size_t bytes = sizeof(struct mem_node) + height * sizeof(_Atomic(struct mem_node *));
@@ -382,6 +382,7 @@ node_enter(struct memtable *m, struct slice key, uint64_t hash, struct mem_value
 	n->key_len = (uint16_t)key.len;
 	n->tag = tag_of(hash);
 	n->height = (uint8_t)height;
+	n->fresh = fresh;
 	n->hash_next = atomic_load_explicit(bucket, memory_order_relaxed);
 	atomic_init(&n->value, value);
 	loose = atomic_load_explicit(&m->loose, memory_order_relaxed);
@@ -404,27 +405,41 @@ value_new(struct memtable *m, uint32_t len, uint64_t born, lsn_t lsn)
 	return v;
 }
 
+/* A node that is there stays what it was: something older may have a row of which this one knows
+ * that it is gone. */
 static void
-value_publish(struct memtable *m, struct slice key, struct mem_value *v)
+value_publish(struct memtable *m, struct slice key, struct mem_value *v, bool fresh)
 {
 	uint64_t hash = key_hash(key);
 	struct mem_node *n = node_find(m, key, hash);
 
 	if (n == NULL)
-		node_enter(m, key, hash, v);
+		node_enter(m, key, hash, v, fresh);
 	else
 		atomic_store_explicit(&n->value, v, memory_order_release);
 }
 
-void
-memtable_set(struct memtable *m, struct slice key, struct slice body, uint64_t born, lsn_t lsn)
+static void
+set(struct memtable *m, struct slice key, struct slice body, uint64_t born, lsn_t lsn, bool fresh)
 {
 	struct mem_value *v = value_new(m, body.len, born, lsn);
 
 	v->kind = MEM_PUT;
 	if (body.len > 0)
 		memcpy(v->body, body.at, body.len);
-	value_publish(m, key, v);
+	value_publish(m, key, v, fresh);
+}
+
+void
+memtable_set(struct memtable *m, struct slice key, struct slice body, uint64_t born, lsn_t lsn)
+{
+	set(m, key, body, born, lsn, false);
+}
+
+void
+memtable_set_new(struct memtable *m, struct slice key, struct slice body, uint64_t born, lsn_t lsn)
+{
+	set(m, key, body, born, lsn, true);
 }
 
 void
@@ -433,7 +448,7 @@ memtable_del(struct memtable *m, struct slice key, uint64_t born, lsn_t lsn)
 	struct mem_value *v = value_new(m, 0, born, lsn);
 
 	v->kind = MEM_DEL;
-	value_publish(m, key, v);
+	value_publish(m, key, v, false);
 }
 
 void
@@ -449,5 +464,5 @@ memtable_count(struct memtable *m, struct slice key, enum mem_kind kind, int64_t
 		if (was->kind != MEM_DELTA)
 			v->kind = MEM_SET;
 	}
-	value_publish(m, key, v);
+	value_publish(m, key, v, false);
 }

@@ -41,6 +41,7 @@ struct mem_node {
 	uint32_t tag;			/* of the hash: most other keys differ in it */
 	uint16_t key_len;
 	uint8_t height;
+	bool fresh;			/* nothing older has a row of this key */
 	_Atomic(struct mem_node *) next[];	/* while it is loose the first is of that chain */
 };
 
@@ -79,6 +80,8 @@ void memtable_free_now(struct memtable **mp);		/* no reader is left at all */
 
 /* The writer's: set key to a record, to nothing, or move a counter.  Copies. */
 void memtable_set(struct memtable *m, struct slice key, struct slice body, uint64_t born, lsn_t lsn);
+void memtable_set_new(struct memtable *m, struct slice key, struct slice body, uint64_t born,
+    lsn_t lsn);			/* neither an older memtable nor the store has a row of this key */
 void memtable_del(struct memtable *m, struct slice key, uint64_t born, lsn_t lsn);
 void memtable_count(struct memtable *m, struct slice key, enum mem_kind kind, int64_t delta, lsn_t lsn);
 

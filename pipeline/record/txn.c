@@ -163,8 +163,8 @@ history_reserve(struct txn *t, struct txn_item *item, const struct old_version *
 		t->history_bytes += (uint32_t)more;
 }
 
-void
-txn_put(struct txn *t, struct slice key, struct slice body, const struct old_version *old)
+static void
+put(struct txn *t, struct slice key, struct slice body, const struct old_version *old, bool fresh)
 {
 	struct txn_item *item;
 	uint8_t *copy;
@@ -182,7 +182,20 @@ txn_put(struct txn *t, struct slice key, struct slice body, const struct old_ver
 	if (body.len > 0)
 		memcpy(copy, body.at, body.len);
 	item->body = slice_of(copy, body.len);
+	item->fresh = fresh;
 	history_reserve(t, item, old);
+}
+
+void
+txn_put(struct txn *t, struct slice key, struct slice body, const struct old_version *old)
+{
+	put(t, key, body, old, false);
+}
+
+void
+txn_put_new(struct txn *t, struct slice key, struct slice body, const struct old_version *old)
+{
+	put(t, key, body, old, true);
 }
 
 void

@@ -52,6 +52,7 @@ struct item_seal {			/* of a DATA item; the block room seals and opens */
 struct txn_item {			/* small: another processor reads it to write the log */
 	struct txn_item *next;
 	uint8_t kind;			/* enum item_kind */
+	bool fresh;			/* PUT: txn_put_new; not in the log form */
 	struct slice key;		/* PUT DEL COUNT; in the txn's arena */
 	union {
 		struct {
@@ -105,6 +106,10 @@ void txn_free(struct txn **txnp);
  */
 void txn_put(struct txn *t, struct slice key, struct slice body, const struct old_version *old);
 void txn_del(struct txn *t, struct slice key, const struct old_version *old);
+
+/* A PUT of a key that no memtable and no store has a row of, surely: if the row is taken away before
+ * it was applied, the store never hears of it. */
+void txn_put_new(struct txn *t, struct slice key, struct slice body, const struct old_version *old);
 void txn_count(struct txn *t, struct slice key, int64_t delta);
 void txn_trunc(struct txn *t, uint64_t content, uint64_t size);
 void txn_hole(struct txn *t, uint64_t content, uint64_t from, uint64_t to);

@@ -350,7 +350,10 @@ build_inode(struct job *job, struct act *a, uint8_t at)
 		a->txn->failed = true;
 		return;
 	}
-	txn_put(a->txn, key_slice(&key), slice_of(room, w.len), old_of(job, a, p, &old));
+	if (p->inode == NULL)		/* its number is new, and no other has ever had it */
+		txn_put_new(a->txn, key_slice(&key), slice_of(room, w.len), old_of(job, a, p, &old));
+	else
+		txn_put(a->txn, key_slice(&key), slice_of(room, w.len), old_of(job, a, p, &old));
 }
 
 void
@@ -370,7 +373,7 @@ build_inode_gone(struct job *job, struct act *a, uint8_t at)
 
 		key = key_reap(p->was.content, 0);
 		rec_reap_encode(&w, &(struct reap){ .content = p->was.content });
-		txn_put(a->txn, key_slice(&key), slice_of(room, w.len), NULL);
+		txn_put_new(a->txn, key_slice(&key), slice_of(room, w.len), NULL);
 	}
 }
 
@@ -422,7 +425,11 @@ build_dirent(struct job *job, struct act *a, uint8_t dir, struct slice name,
 		d->next.flags |= FILE_SLOTS;
 	rec_dirent_encode(&w, &(struct dirent){ hit->ino, hit->gen, hit->type, name });
 	old_dirent(job, a, name, was, &old);
-	txn_put(a->txn, key_slice(&key), slice_of(room, w.len), &old);
+	/* Where two names never had one hash there are no rows but those of names. */
+	if (was->ino == 0 && (d->next.flags & FILE_SLOTS) == 0)
+		txn_put_new(a->txn, key_slice(&key), slice_of(room, w.len), &old);
+	else
+		txn_put(a->txn, key_slice(&key), slice_of(room, w.len), &old);
 	name_changes(a, dir, name, hit, hit->key);
 }
 

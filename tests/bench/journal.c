@@ -4,9 +4,13 @@
  *	bare	a mutex, a pwrite and an fdatasync of a file that was written before: the yardstick
  *	journal	block_reserve, block_commit, block_wait, with a LevelDB behind and no gateway around
  *
- * bench_journal FOLDER [SECONDS [WRITERS]]: the two in turn for each number of writers; then how long
- * it takes to open what was written, with the segments out of the kernel's cache.  With WRITERS:
- * that number alone, once.
+ * bench_journal FOLDER [SECONDS [WRITERS [WAITS]]]: the two in turn for each number of writers; then
+ * how long it takes to open what was written, with the segments out of the kernel's cache.  With
+ * WRITERS: that number alone, once.  With WAITS: only the journal, and what is appended are whole
+ * files as the gateway logs them: an entry that makes a name, one that writes 4 KiB to the new
+ * content.  WAITS 1: for the second alone, as tier writeback does; 2: for each, as local does.
+ * Whole files are measured when the log has its segments: they are made in a round before that, whose
+ * files are dropped.
  */
 #include "backends/backends.h"
 #include "pipeline/base/clock.h"
@@ -16,6 +20,7 @@
 #include "pipeline/block/block.h"
 #include "pipeline/block/index.h"
 #include "pipeline/record/key.h"
+#include "pipeline/record/rec.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +30,7 @@
 #include <unistd.h>
 
 enum { RECORD = 200, DATA = 4096, WRITERS_MAX = 64, SAMPLES = 1 << 16, FILE_BYTES = 64 << 20,
-	GROUP_MAX = 1 << 20 };
+	GROUP_MAX = 1 << 20, DROPS = 4096, FIRST_FILE = 1000, WARM_S = 2 };
 
 static struct run {
 	_Atomic bool stop;
@@ -114,35 +119,129 @@ bare_open(const char *dir)
 /* --- the journal --- */
 
 static struct share *share;
+static _Atomic uint64_t next_ino = FIRST_FILE;
+static uint64_t waits;			/* of whole files */
 
-static void
-journal_append(uint64_t writer, uint64_t n)
+static struct txn *
+change_set(void)
 {
-	struct key key = key_inode(100 + writer);
 	struct txn *t = txn_new();
-	struct chain c;
-	struct buf *b;
-	enum status st;
-	lsn_t lsn;
 
 	if (t == NULL)
 		panic("out of change sets");
-	b = buf_new(DATA);
+	return t;
+}
+
+static void
+add_data(struct txn *t, uint64_t content, uint64_t offset)
+{
+	struct buf *b = buf_new(DATA);
+	struct chain c;
+
 	memcpy(b->bytes, payload, DATA);
 	chain_init(&c);
-	txn_put(t, key_slice(&key), slice_of(payload, RECORD), NULL);
 	if (chain_push(&c, NULL, (struct slice){ b, b->bytes, DATA }) != OK)
 		panic("a chain has no room");
 	buf_put(&b);
-	txn_data(t, 100 + writer, n % 256 * DATA, &c);
+	txn_data(t, content, offset, &c);
 	chain_clear(&c);
+}
+
+static lsn_t
+commit(struct txn *t)
+{
+	enum status st;
+	lsn_t lsn;
+
 	while ((st = block_reserve(share, t)) == ST_DELAY)
 		usleep(1000);
 	if (st != OK)
 		panic("reserve: %s", status_name(st));
 	block_commit(share, t, &lsn);
+	return lsn;
+}
+
+static void
+await(lsn_t lsn)
+{
 	if (block_wait(share, lsn) != OK)
 		panic("the journal has failed");
+}
+
+static void
+journal_append(uint64_t writer, uint64_t n)
+{
+	struct key key = key_inode(100 + writer);
+	struct txn *t = change_set();
+
+	txn_put(t, key_slice(&key), slice_of(payload, RECORD), NULL);
+	add_data(t, 100 + writer, n % 256 * DATA);
+	await(commit(t));
+}
+
+/* --- whole files --- */
+
+static void
+put_file(struct txn *t, uint64_t ino)
+{
+	struct key key = key_inode(ino);
+
+	txn_put(t, key_slice(&key), slice_of(payload, REC_FILE_FIXED), NULL);
+}
+
+static lsn_t
+make_name(uint64_t dir, uint64_t ino)
+{
+	struct key dirent = key_dirent(dir, ino << 16), inodes = key_count(COUNT_INODES, NULL, 0);
+	struct txn *t = change_set();
+	uint8_t room[64];
+	struct writer w = writer_of(room, sizeof room);
+
+	rec_dirent_encode(&w, &(struct dirent){ ino, 1, TYPE_REG, slice_str("f12345") });
+	put_file(t, ino);
+	txn_put(t, key_slice(&dirent), slice_of(room, w.len), NULL);
+	put_file(t, dir);
+	txn_count(t, key_slice(&inodes), 1);
+	txn_note(t, &(struct note){ .protocol = NOTE_NFS3, .ino = ino });
+	return commit(t);
+}
+
+static void
+file_append(uint64_t writer, uint64_t n)
+{
+	uint64_t ino = atomic_fetch_add(&next_ino, 1);
+	struct key used = key_count(COUNT_USED_BYTES, NULL, 0);
+	lsn_t lsn = make_name(100 + writer, ino);
+	struct txn *t;
+
+	(void)n;
+	if (waits == 2)
+		await(lsn);
+	t = change_set();
+	put_file(t, ino);
+	txn_count(t, key_slice(&used), DATA);
+	add_data(t, ino, 0);
+	await(commit(t));
+}
+
+/* As if they had been carved: nothing of them keeps a segment any longer. */
+static void
+drop_files(uint64_t from, uint64_t to)
+{
+	for (uint64_t at = from; at < to;) {
+		struct txn *t = change_set();
+
+		t->frees = true;
+		for (uint64_t end = MIN(to, at + DROPS); at < end; at++) {
+			struct key key = key_reap(at, 0);
+			uint8_t room[64];
+			struct writer w = writer_of(room, sizeof room);
+
+			rec_reap_encode(&w, &(struct reap){ .content = at });
+			txn_put(t, key_slice(&key), slice_of(room, w.len), NULL);
+		}
+		await(commit(t));
+	}
 }
 
 static uint64_t			/* what the journal took of it */
@@ -270,8 +369,9 @@ report(const char *name, uint32_t writers, uint64_t took_ns)
 	    (double)sum * 1e9 / (double)took_ns, all[n / 2] / 1e3, all[n * 99 / 100] / 1e3);
 }
 
-static void
-measure(const char *name, void (*append)(uint64_t, uint64_t), uint32_t writers, uint64_t seconds)
+/* How long it took. */
+static uint64_t
+load(void (*append)(uint64_t, uint64_t), uint32_t writers, uint64_t seconds)
 {
 	struct thread threads[WRITERS_MAX];
 	uint64_t start;
@@ -283,13 +383,29 @@ measure(const char *name, void (*append)(uint64_t, uint64_t), uint32_t writers, 
 		thread_start(&threads[i], "writer", 0, write_on, (void *)(uintptr_t)i);
 	for (uint64_t i = 0; i < seconds * 2; i++) {
 		usleep(500000);
-		if (append == journal_append)
+		if (append != bare_append)
 			checkpoint();
 	}
 	atomic_store(&run.stop, true);
 	for (uint32_t i = 0; i < writers; i++)
 		thread_join(&threads[i]);
-	report(name, writers, clock_mono_ns() - start);
+	return clock_mono_ns() - start;
+}
+
+static void
+measure(const char *name, void (*append)(uint64_t, uint64_t), uint32_t writers, uint64_t seconds)
+{
+	report(name, writers, load(append, writers, seconds));
+}
+
+static void
+measure_files(uint32_t writers, uint64_t seconds)
+{
+	(void)load(file_append, writers, WARM_S);
+	drop_files(FIRST_FILE, atomic_load(&next_ino));
+	checkpoint();
+	checkpoint();			/* the first moved what frees segments, this one frees them */
+	measure("files", file_append, writers, seconds);
 }
 
 int
@@ -299,9 +415,10 @@ main(int argc, char **argv)
 	uint64_t seconds = argc > 2 ? strtoull(argv[2], NULL, 10) : 2;
 	uint64_t only = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
 
+	waits = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
 	if (argc < 2 || seconds == 0 || (argc > 3 && (only == 0 || only > WRITERS_MAX)) ||
-	    mkdir(argv[1], 0700) != 0) {
-		fprintf(stderr, "bench_journal FOLDER [SECONDS [WRITERS]]: the folder is made new\n");
+	    (argc > 4 && waits != 1 && waits != 2) || mkdir(argv[1], 0700) != 0) {
+		fprintf(stderr, "bench_journal FOLDER [SECONDS [WRITERS [WAITS]]]: the folder is made new\n");
 		return 2;
 	}
 	log_open(2, false, LOG_LEVEL_WARN);
@@ -311,9 +428,11 @@ main(int argc, char **argv)
 	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = 64 << 20,
 	    .tick_ms = 100 });
 	(void)journal_open_share(argv[1], true);
-	if (only != 0) {
+	if (only != 0 && waits == 0) {
 		measure("bare", bare_append, (uint32_t)only, seconds);
 		measure("journal", journal_append, (uint32_t)only, seconds);
+	} else if (only != 0) {
+		measure_files((uint32_t)only, seconds);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(writers) && only == 0; i++)
 		for (int turn = 0; turn < 2; turn++) {

@@ -5,6 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$1 work=$2 rounds=$3 seconds=$4
 bin=$build/tests/bin
+rate=
 burst_mib=1024	# half of a share's journal_bytes as it is by default
 declare -A port mount export pid
 stream=
@@ -118,10 +119,28 @@ beside() { # beside SERVER OP: GETATTR, one at a time, while another client stre
 	fi
 }
 
-appends() { # what the journal itself group-commits, with eight who wait, on the same disk
-	"$bin/bench_journal" "$work/appends" 1 8 2>>"$work/errors" |
-		awk '$1 == "journal" { print "journal append 8x1", $4, 0, $10 }' >>"$work/figures"
-	rm -rf "$work/appends"
+settle() { # nothing that came before is carved, applied or compacted beside what is measured now
+	for t in writeback local; do
+		"$work/drain" $((${port[$t]} + 1)) || return 1
+	done
+}
+
+# durable SERVER WAITS: entries of whole files straight into a journal, by eight writers who wait as
+# often as that tier does; at once, on the same disk, whole files of eight clients through our daemon.
+# What the second is of the first, and both.  Twice, before the first files are old enough to carve.
+durable() {
+	local server=$1 waits=$2 journal
+	settle || return 0
+	for _ in 1 2; do
+		journal=$("$bin/bench_journal" "$work/appends" 1 8 "$waits" 2>>"$work/errors" |
+			awk '$1 == "files" { print $4, 0, $10 }')
+		rm -rf "$work/appends"
+		sync
+		[ -n "$journal" ] && files "$server" || return 0
+		echo "journal append:$waits 8x1 $journal" >>"$work/figures"
+		awk -v a="$rate" -v b="${journal%% *}" -v s="$server" \
+			'BEGIN { if (b > 0) print s, "durable", "8x1", a / b, 0, 0 }' >>"$work/figures"
+	done
 }
 
 carving() { # what carving alone does, and a share that carves what it is written, on the same disk
@@ -137,11 +156,12 @@ loop_bench() { # the yardstick: OP CONNS DEPTH
 		awk -v s="$2x$3" '{ print "loop", $1, s, $3, $4 / 1000, $5 }' >>"$work/figures"
 }
 
-files() {
-	local server=$1 before after rate rest
+files() { # leaves its rate behind
+	local server=$1 before after rest
+	rate=
 	before=$(cpu_us "${pid[$server]}")
 	read -r rate rest < <("$bin/bench_files" "${port[$server]}" "${mount[$server]}" \
-		"${export[$server]}" 8 "$seconds" 2>>"$work/errors") || return 0
+		"${export[$server]}" 8 "$seconds" 2>>"$work/errors") || return 1
 	after=$(cpu_us "${pid[$server]}")
 	awk -v r="$rate" -v us=$((after - before)) -v s="$seconds" -v p="${rest#* }" -v n="$server" \
 		'BEGIN { print n, "file:4k", "8x1", r, (r > 0 ? us / (r * s) : 0), p }' >>"$work/figures"
@@ -167,16 +187,15 @@ for ((round = 0; round < rounds; round++)); do	# operation by operation, servers
 			done
 		done
 	done
-	for server in local writeback ganesha; do
-		files $server
-	done
+	durable local 2
+	durable writeback 1
+	files ganesha || true
 	for shape in "1 1" "4 16"; do
 		read -r conns depth <<<"$shape"
 		for server in local ganesha; do
 			burst $server "${conns}x$depth" "$conns" "$depth"
 		done
 	done
-	appends
 	carving
 	beside local read
 	beside local write
@@ -198,7 +217,7 @@ profile() {
 	recorder=$!
 	case $op in
 	getattr+*) beside "$server" "${op#*+}" ;;
-	file:4k) files "$server" ;;
+	file:4k) files "$server" || true ;;
 	*) bench "$server" "$shape" "${shape%x*}" "${shape#*x}" "$op" ;;
 	esac
 	wait "$recorder" || true

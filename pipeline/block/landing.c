@@ -80,6 +80,8 @@ disembark(struct cold *c, struct list *tickets, enum status st)
 		if (l == NULL)
 			break;
 		t = container_of(l, struct cold_ticket, link);
+		if (st == OK)		/* an index has come: what is here is judged by that */
+			t->here = ST_NOENT;
 		if (once_more(t, &said))
 			flight_plan(c, t, 1);
 		else
@@ -108,8 +110,8 @@ index_bytes(struct flight *f, bool *again)
 	return OK;
 }
 
-/* In the mirror it is checked like any other; what is damaged there gives way first, now that the
- * remote has shown its own. */
+/* In the mirror it is checked like any other; a whole file that is damaged there is mended with it,
+ * so that its good units stay. */
 static enum status
 index_keep(struct flight *f)
 {
@@ -117,14 +119,8 @@ index_keep(struct flight *f)
 	struct vessel *v = NULL;
 	enum status st;
 
-	if (vessel_get(m, f->number, &v) == ST_CORRUPT) {
-		st = mirror_delete(m, f->number);
-		if (st != OK && st != ST_NOENT)
-			return st;
-	}
-	vessel_put(&v);
-	st = mirror_sparse(m, f->number, f->row.bytes, f->head,
-	    (uint32_t)MIN(f->row.bytes, (uint64_t)MIRROR_HEAD), f->bytes, f->len);
+	st = mirror_ends_put(m, f->number, f->row.bytes, &(struct mirror_ends){ f->head, f->bytes,
+	    (uint32_t)MIN(f->row.bytes, (uint64_t)MIRROR_HEAD), f->len });
 	if (st == OK)
 		st = vessel_get(m, f->number, &v);
 	vessel_put(&v);

@@ -8,6 +8,7 @@
 #include "crypto/envelope.h"
 #include "crypto/secret.h"
 #include "pipeline/base/fault.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
@@ -131,7 +132,7 @@ write_aside(int dirfd, const uint8_t *bytes, size_t len)
 
 	if (fd < 0)
 		return false;
-	ok = write(fd, bytes, len) == (ssize_t)len &&
+	ok = file_write_all(fd, bytes, len, 0) == OK &&
 	    (sync_skipped("keys.sync") || fdatasync(fd) == 0);
 	close(fd);
 	return ok;

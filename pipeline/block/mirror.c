@@ -9,6 +9,7 @@
 
 #include "crypto/secret.h"
 #include "pipeline/base/fault.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/pread.h"
@@ -154,19 +155,7 @@ mirror_close(struct mirror **mp)
 static enum status
 write_full(int fd, const uint8_t *bytes, uint64_t len)
 {
-	if (FAULT("container.write"))
-		return ST_IO;
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, MIN(len, (uint64_t)SLICE));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return status_of_errno(errno);
-		bytes += n;
-		len -= (uint64_t)n;
-	}
-	return OK;
+	return FAULT("container.write") ? ST_IO : file_write_all(fd, bytes, len, SLICE);
 }
 
 /*

@@ -172,6 +172,37 @@ same(const struct rest_json *want, const struct rest_json *is)
 	return equal;
 }
 
+/* Bytes, however they are written: 1024, "1KiB", "1 KiB". */
+static bool
+size_of(const struct rest_json *j, uint64_t *bytes)
+{
+	char text[40];
+	size_t n = 0;
+
+	if (rest_json_kind(j) == REST_INT && rest_json_int(j) >= 0) {
+		*bytes = (uint64_t)rest_json_int(j);
+		return true;
+	}
+	if (rest_json_kind(j) != REST_STRING)
+		return false;
+	for (const char *s = rest_json_str(j); *s != '\0'; s++)
+		if (*s != ' ' && n + 1 < sizeof text)
+			text[n++] = *s;
+	text[n] = '\0';
+	return text_size(text, bytes);
+}
+
+static bool
+same_size(const char *member, const struct rest_json *want, const struct rest_json *is)
+{
+	size_t len = strlen(member);
+	uint64_t a, b;
+
+	return ((len > 5 && strcmp(member + len - 5, "_size") == 0) ||
+	    (len > 6 && strcmp(member + len - 6, "_bytes") == 0)) &&
+	    size_of(want, &a) && size_of(is, &b) && a == b;
+}
+
 /* Names in any order; the group "users" is everyone's. */
 static bool
 has(const struct rest_json *list, const char *name)
@@ -257,7 +288,8 @@ see_member(const char *member, const struct rest_json *want, void *arg)
 		return true;
 	value = strcmp(member, "export_rules") == 0 && rest_json_kind(want) == REST_ARRAY ?
 	    joined(want) : rest_json_copy(want);
-	equal = is != NULL && (strcmp(member, "groups") == 0 ? same_names(value, is) : same(value, is));
+	equal = is != NULL && (strcmp(member, "groups") == 0 ? same_names(value, is) : same(value, is) ||
+	    same_size(member, value, is));
 	if (equal) {
 		rest_json_free(value);
 		return true;

@@ -2,6 +2,7 @@
  * dfs: the daemon's command line, as a table of words.
  */
 #include "mgmt/daemon/assemble.h"
+#include "mgmt/daemon/completion.h"
 #include "mgmt/daemon/lifecycle.h"
 #include "mgmt/daemon/logs.h"
 #include "mgmt/operator/operator.h"
@@ -452,6 +453,19 @@ cmd_version(void)
 	return 0;
 }
 
+static const struct option longs[] = {
+	{ "config", required_argument, NULL, 'c' }, { "quick", required_argument, NULL, 'q' },
+	{ "foreground", no_argument, NULL, 'f' },
+	{ "follow", no_argument, NULL, 'f' }, { "lines", required_argument, NULL, 'n' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "since", required_argument, NULL, 's' }, { "pid-file", required_argument, NULL, 'p' },
+	{ "log-file", required_argument, NULL, 'l' }, { "force", no_argument, NULL, 'F' },
+	{ "witness", no_argument, NULL, 'w' }, { "namespace", required_argument, NULL, 'N' },
+	{ "kube-server", required_argument, NULL, 'k' }, { "kube-account", required_argument, NULL, 'a' }, { NULL, 0, NULL, 0 },
+};
+
+static int cmd_completion_bash(void), cmd_completion_zsh(void), cmd_completion_fish(void);
+
 static const struct {
 	const char *word;
 	int (*run)(void);
@@ -466,9 +480,44 @@ static const struct {
 	{ "config show",	cmd_config_show,	"what is in force, and where each value is from" },
 	{ "config validate",	cmd_config_validate,	"say all that is wrong, where, and what to do" },
 	{ "config schema",	cmd_config_schema,	"a JSON Schema of the file, for editors" },
+	{ "completion bash",	cmd_completion_bash,	"a script that completes this command line" },
+	{ "completion zsh",	cmd_completion_zsh,	"the same for zsh" },
+	{ "completion fish",	cmd_completion_fish,	"the same for fish" },
 	{ "operator",	cmd_operator,	"look after DittoServer resources of Kubernetes" },
 	{ "version",	cmd_version,	"print the version" },
 };
+
+static int
+complete(const char *shell)
+{
+	const char *words[ARRAY_LEN(commands)];
+	char flags[400];
+	struct text t = text_of(flags, sizeof flags);
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		words[i] = commands[i].word;
+	for (const struct option *o = longs; o->name != NULL; o++)
+		text_addf(&t, "%s--%s", o > longs ? " " : "", o->name);
+	return completion_print(shell, words, ARRAY_LEN(words), flags) ? 0 : 1;
+}
+
+static int
+cmd_completion_bash(void)
+{
+	return complete("bash");
+}
+
+static int
+cmd_completion_zsh(void)
+{
+	return complete("zsh");
+}
+
+static int
+cmd_completion_fish(void)
+{
+	return complete("fish");
+}
 
 static int
 usage(FILE *to, int code)
@@ -497,16 +546,6 @@ usage(FILE *to, int code)
 static bool
 options(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "quick", required_argument, NULL, 'q' },
-		{ "foreground", no_argument, NULL, 'f' },
-		{ "follow", no_argument, NULL, 'f' }, { "lines", required_argument, NULL, 'n' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "since", required_argument, NULL, 's' }, { "pid-file", required_argument, NULL, 'p' },
-		{ "log-file", required_argument, NULL, 'l' }, { "force", no_argument, NULL, 'F' },
-		{ "witness", no_argument, NULL, 'w' }, { "namespace", required_argument, NULL, 'N' },
-		{ "kube-server", required_argument, NULL, 'k' }, { "kube-account", required_argument, NULL, 'a' }, { NULL, 0, NULL, 0 },
-	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "fn:o:", longs, NULL)) != -1)

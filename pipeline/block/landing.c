@@ -58,6 +58,8 @@ disembark(struct cold *c, struct list *tickets, enum status st)
 		if (l == NULL)
 			break;
 		t = container_of(l, struct cold_ticket, link);
+		if (st == OK)		/* an index has come: what is here is judged by that */
+			t->here = ST_NOENT;
 		if (st == OK || (st == ST_CORRUPT && ++t->tries < TICKET_TRIES))
 			flight_plan(c, t, 1);
 		else
@@ -86,8 +88,8 @@ index_bytes(struct flight *f, bool *again)
 	return OK;
 }
 
-/* In the mirror it is checked like any other; what is damaged there gives way first, now that the
- * remote has shown its own. */
+/* In the mirror it is checked like any other; a whole file that is damaged there is mended with it,
+ * so that its good units stay. */
 static enum status
 index_keep(struct flight *f)
 {
@@ -95,14 +97,8 @@ index_keep(struct flight *f)
 	struct vessel *v = NULL;
 	enum status st;
 
-	if (vessel_get(m, f->number, &v) == ST_CORRUPT) {
-		st = mirror_delete(m, f->number);
-		if (st != OK && st != ST_NOENT)
-			return st;
-	}
-	vessel_put(&v);
-	st = mirror_sparse(m, f->number, f->row.bytes, f->head,
-	    (uint32_t)MIN(f->row.bytes, (uint64_t)MIRROR_HEAD), f->bytes, f->len);
+	st = mirror_ends_put(m, f->number, f->row.bytes, &(struct mirror_ends){ f->head, f->bytes,
+	    (uint32_t)MIN(f->row.bytes, (uint64_t)MIRROR_HEAD), f->len });
 	if (st == OK)
 		st = vessel_get(m, f->number, &v);
 	vessel_put(&v);
@@ -163,6 +159,12 @@ unpack_unit(struct unpack *u, uint32_t i, bool give)
 	    give ? b->bytes : u->aside);
 	if (st == OK && give)
 		u->plain[i] = buf_ref(b);
+	if (st == OK && give && f->page != NULL && f->page[i] != NO_PAGE) {
+		struct page_key key;
+
+		page_key_of_digest(&key, row->digest, f->page[i]);
+		page_keep(&key, b, row->plain);
+	}
 	buf_put(&b);
 	return st;
 }
@@ -171,7 +173,7 @@ unpack_unit(struct unpack *u, uint32_t i, bool give)
 static bool
 may_keep(struct cold *c, uint64_t len)
 {
-	uint64_t cap = c->share->conf.local_bytes, most = cap != 0 ? cap / 4 : PARTS_BYTES;
+	uint64_t cap = atomic_load(&c->share->now.local_bytes), most = cap != 0 ? cap / 4 : PARTS_BYTES;
 
 	if (mirror_sparse_bytes(c->share->block->mirror) + len > most)
 		mirror_sparse_trim(c->share->block->mirror, most / 4 * 3);
@@ -189,7 +191,8 @@ keep_units(struct unpack *u)
 	enum status kept = OK;
 
 	for (uint32_t i = 0; i < f->n; i++) {
-		bool good = unpack_unit(u, i, waited_for(f, f->first + i)) == OK;
+		bool give = f->page != NULL || waited_for(f, f->first + i);
+		bool good = unpack_unit(u, i, give) == OK;
 
 		if (good) {
 			to = rows[i].at + rows[i].stored + CONTAINER_TAG;

@@ -13,10 +13,12 @@
 #include "pipeline/base/text.h"
 #include "pipeline/block/pread.h"
 #include "pipeline/block/vessel.h"
+#include "pipeline/block/whole.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -235,6 +237,48 @@ mirror_put(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len
 	return OK;
 }
 
+static enum status
+write_aside(struct mirror *m, const char *aside, const uint8_t *bytes, uint64_t len)
+{
+	int fd = openat(m->dirfd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	enum status st;
+
+	if (fd < 0)
+		return status_of_errno(errno);
+	if ((st = write_full(fd, bytes, len)) == OK)
+		st = sync_site("container.sync", fd, fdatasync);
+	close(fd);
+	return st;
+}
+
+/* The old bytes are there until the new ones are synced and have their name. */
+enum status
+mirror_replace(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len)
+{
+	char aside[NAME_CAP], name[NAME_CAP], part[NAME_CAP];
+	struct vessel *found;
+	struct stat sb;
+	uint64_t was;
+	enum status st;
+
+	vessel_making_name(aside, number);
+	vessel_part_name(part, number);
+	name_of(name, number);
+	was = fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)sb.st_size : 0;
+	st = write_aside(m, aside, bytes, len);
+	if (st == OK && renameat(m->dirfd, aside, m->dirfd, name) < 0)
+		st = status_of_errno(errno);
+	if (st != OK) {
+		unlinkat(m->dirfd, aside, 0);
+		return st;
+	}
+	atomic_fetch_add_explicit(&m->bytes, len - was, memory_order_relaxed);
+	unlinkat(m->dirfd, part, 0);	/* found by nobody now */
+	while ((found = vessel_take_out(m, number)) != NULL)
+		vessel_put(&found);
+	return sync_site("container.folder", m->dirfd, fsync);
+}
+
 struct vessel *
 vessel_take_out(struct mirror *m, uint64_t number)
 {
@@ -297,14 +341,15 @@ static enum status
 thin(struct mirror *m, const struct vessel *v)
 {
 	uint64_t end_len = (uint64_t)v->n * CONTAINER_ROW + CONTAINER_TRAILER;
-	uint32_t head_len = (uint32_t)MIN(v->bytes, (uint64_t)MIRROR_HEAD);
+	uint32_t head_len = vessel_head_bytes(v);
 	uint8_t head[MIRROR_HEAD], *end = xmalloc(end_len);
 	enum status st = pread_full(v->fd, head, head_len, 0, false);
 
 	if (st == OK)
 		st = pread_full(v->fd, end, end_len, v->bytes - end_len, false);
 	if (st == OK)
-		st = mirror_sparse(m, v->ident.number, v->bytes, head, head_len, end, end_len);
+		st = vessel_part_make(m, v->ident.number, v->bytes,
+		    &(struct mirror_ends){ head, end, head_len, end_len });
 	free(end);
 	return st;
 }
@@ -363,20 +408,25 @@ vessel_keep(struct mirror *m, struct vessel *v)
 }
 
 /* The keys that open a container: the share's, or its own, which lies behind its header. */
-static enum status
-keys_of(struct mirror *m, int fd, const struct container_head *head, struct container_keys *out)
+enum status
+vessel_keys(struct mirror *m, const struct container_head *head, const uint8_t *wrapped,
+    struct container_keys *out)
 {
-	uint8_t wrapped[CONTAINER_WRAPPED];
-	enum status st;
-
 	if (head->aead == 0) {
 		*out = m->plain;
 		return OK;
 	}
-	if (m->keys == NULL)
-		return ST_NOKEY;
-	st = pread_full(fd, wrapped, sizeof wrapped, CONTAINER_HEADER, false);
-	return st == OK ? keys_container_open(m->keys, head, wrapped, out) : st;
+	return m->keys == NULL ? ST_NOKEY : keys_container_open(m->keys, head, wrapped, out);
+}
+
+static enum status
+keys_of(struct mirror *m, int fd, const struct container_head *head, struct container_keys *out)
+{
+	uint8_t wrapped[CONTAINER_WRAPPED] = { 0 };
+	enum status st = head->aead == 0 ? OK :
+	    pread_full(fd, wrapped, sizeof wrapped, CONTAINER_HEADER, false);
+
+	return st == OK ? vessel_keys(m, head, wrapped, out) : st;
 }
 
 /* Header and index of an open file. */
@@ -430,22 +480,30 @@ vessel_read(struct mirror *m, int fd, uint64_t number, struct vessel **vp)
 	return OK;
 }
 
-static enum status
-vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
+int
+vessel_file(struct mirror *m, uint64_t number, bool *part)
 {
-	struct vessel *v = NULL, *out;
 	char name[NAME_CAP];
-	bool part = false;
-	enum status st;
 	int fd;
 
 	name_of(name, number);
 	fd = openat(m->dirfd, name, O_RDWR | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) {
-		part = true;
-		vessel_part_name(name, number);
-		fd = openat(m->dirfd, name, O_RDWR | O_CLOEXEC);
-	}
+	*part = fd < 0 && errno == ENOENT;
+	if (!*part)
+		return fd;
+	vessel_part_name(name, number);
+	return openat(m->dirfd, name, O_RDWR | O_CLOEXEC);
+}
+
+static enum status
+vessel_open(struct mirror *m, uint64_t number, struct vessel **vp)
+{
+	struct vessel *v = NULL, *out;
+	enum status st;
+	bool part;
+	int fd;
+
+	fd = vessel_file(m, number, &part);
 	if (fd < 0)
 		return status_of_errno(errno);
 	if ((st = vessel_read(m, fd, number, &v)) != OK) {
@@ -554,6 +612,22 @@ mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
 	return OK;
 }
 
+enum status
+mirror_index(struct mirror *m, uint64_t number, struct mirror_index *out)
+{
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
+
+	if (st != OK)
+		return st;
+	out->rows = xmalloc(MAX(v->n, 1u) * sizeof *out->rows);
+	memcpy(out->rows, v->rows, v->n * sizeof *out->rows);
+	out->n = v->n;
+	out->key = v->keys.aead == 0 ? 0 : v->keys.version;
+	vessel_put(&v);
+	return OK;
+}
+
 /* The files of that ending; taken: what they take of the disk, else what they are long. */
 static enum status
 walk(struct mirror *m, const char *ending, bool taken, bool (*each)(void *arg, uint64_t number,
@@ -592,6 +666,78 @@ mirror_walk_parts(struct mirror *m, bool (*each)(void *arg, uint64_t number, uin
     void *arg)
 {
 	return walk(m, ".dfp", true, each, arg);
+}
+
+bool
+mirror_whole(struct mirror *m, uint64_t number)
+{
+	char name[NAME_CAP];
+	struct stat sb;
+
+	name_of(name, number);
+	return fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* --- from the remote, whole --- */
+
+static enum status
+check_units(const struct vessel *v, uint8_t *bytes)
+{
+	uint8_t *copy = xmalloc(CONTAINER_UNIT + CONTAINER_TAG), *plain = xmalloc(CONTAINER_UNIT);
+	enum status st = OK;
+
+	for (uint32_t i = 0; i < v->n && st == OK; i++)
+		st = vessel_unseal(v, i, bytes + v->rows[i].at, copy, plain);
+	free(copy);
+	free(plain);
+	return st;
+}
+
+/* A file that nobody finds yet; its name is taken away by the caller. */
+static enum status
+bring_file(struct mirror *m, const char *name, uint64_t number, uint8_t *bytes, uint64_t len)
+{
+	struct vessel *v = NULL;
+	int fd = openat(m->dirfd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	enum status st;
+
+	if (fd < 0)
+		return status_of_errno(errno);
+	st = write_full(fd, bytes, len);
+	if (st == OK)
+		st = vessel_read(m, fd, number, &v);
+	if (st == OK)
+		st = check_units(v, bytes);
+	if (st == OK)
+		st = sync_site("container.sync", fd, fdatasync);
+	if (v != NULL)
+		vessel_put(&v);		/* with the file */
+	else
+		close(fd);
+	return st;
+}
+
+enum status
+mirror_bring(struct mirror *m, uint64_t number, uint8_t *bytes, uint64_t len)
+{
+	char making[NAME_CAP], name[NAME_CAP];
+	struct text t = text_of(making, sizeof making);
+	enum status st;
+
+	text_addf(&t, "%016llx.dfw", (unsigned long long)number);
+	name_of(name, number);
+	st = bring_file(m, making, number, bytes, len);
+	if (st == OK && linkat(m->dirfd, making, m->dirfd, name, 0) < 0)	/* EXIST: it is here */
+		st = status_of_errno(errno);
+	unlinkat(m->dirfd, making, 0);
+	if (st != OK)
+		return st == ST_EXIST ? OK : st;
+	atomic_fetch_add_explicit(&m->bytes, len, memory_order_relaxed);
+	st = sync_site("container.folder", m->dirfd, fsync);
+	vessel_part_name(name, number);
+	unlinkat(m->dirfd, name, 0);
+	forget(m, number);
+	return st;
 }
 
 uint64_t

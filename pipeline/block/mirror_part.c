@@ -1,10 +1,12 @@
 /*
  * Containers of which only parts are here: sparse files beside the whole ones, with header and
  * index from the beginning, and the units that were read.  Nothing of them is synced: what a crash
- * leaves is as good as its tags.
+ * leaves is as good as its tags.  Header and index of a whole file that is damaged there are written
+ * over in the same way.
  */
 #include "pipeline/block/mirror.h"
 
+#include "crypto/secret.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/disk.h"
 #include "pipeline/block/vessel.h"
@@ -28,34 +30,84 @@ vessel_part_name(char name[NAME_CAP], uint64_t number)
 	text_addf(&t, "%016llx.dfp", (unsigned long long)number);
 }
 
-/* Of one that is being made: found by nobody until it has its index. */
-static void
-making_name_of(char name[NAME_CAP], uint64_t number)
+void
+vessel_making_name(char name[NAME_CAP], uint64_t number)
 {
 	struct text t = text_of(name, NAME_CAP);
 
 	text_addf(&t, "%016llx.dfm", (unsigned long long)number);
 }
 
+/* Do header and index say, by the index's tag, that they are this container's? */
+static enum status
+ends_check(struct mirror *m, uint64_t number, uint64_t bytes, const struct mirror_ends *e)
+{
+	uint32_t max = (uint32_t)(e->end_len / CONTAINER_ROW), n;
+	struct container_chunk *rows;
+	struct container_head head;
+	struct container_keys keys;
+	enum status st;
+
+	if ((st = container_header_parse(e->head, bytes, &head)) != OK)
+		return st;
+	if (head.ident.number != number ||
+	    memcmp(head.ident.share_id, m->ident.share_id, 16) != 0)
+		return ST_CORRUPT;
+	if ((st = vessel_keys(m, &head, e->head + CONTAINER_HEADER, &keys)) != OK)
+		return st;
+	rows = xcalloc(max + 1, sizeof *rows);
+	st = container_index_parse(&head.ident, &keys, e->end, e->end_len, bytes, rows, max, &n);
+	secret_wipe(&keys, sizeof keys);
+	free(rows);
+	return st;
+}
+
+static enum status
+ends_write(int fd, uint64_t bytes, const struct mirror_ends *e)
+{
+	enum status st = ftruncate(fd, (off_t)bytes) == 0 ? OK : status_of_errno(errno);
+
+	if (st == OK)
+		st = disk_write(fd, e->head, e->head_len, 0, "container.part");
+	return st != OK ? st :
+	    disk_write(fd, e->end, e->end_len, bytes - e->end_len, "container.part");
+}
+
+/*
+ * The whole file is here, and its header or index damaged: they are written over, so that its good
+ * units are found again.  What is written was checked, since it may be the only copy that is here.
+ */
+static enum status
+whole_mend(struct mirror *m, int fd, uint64_t number, uint64_t bytes, const struct mirror_ends *e)
+{
+	enum status st = ends_check(m, number, bytes, e);
+	struct vessel *found;
+	struct stat sb;
+
+	if (st == OK && fstat(fd, &sb) < 0)
+		st = status_of_errno(errno);
+	if (st != OK || (st = ends_write(fd, bytes, e)) != OK)
+		return st;
+	atomic_fetch_add_explicit(&m->bytes, bytes - (uint64_t)sb.st_size, memory_order_relaxed);
+	while ((found = vessel_take_out(m, number)) != NULL)	/* as it was before */
+		vessel_put(&found);
+	return OK;
+}
+
 enum status
-mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes, const uint8_t *head,
-    uint32_t head_len, const uint8_t *end, uint64_t end_len)
+vessel_part_make(struct mirror *m, uint64_t number, uint64_t bytes, const struct mirror_ends *e)
 {
 	char making[NAME_CAP], name[NAME_CAP];
 	struct vessel *found;
 	enum status st;
 	int fd;
 
-	making_name_of(making, number);
+	vessel_making_name(making, number);
 	vessel_part_name(name, number);
 	fd = openat(m->dirfd, making, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return status_of_errno(errno);
-	st = ftruncate(fd, (off_t)bytes) == 0 ? OK : status_of_errno(errno);
-	if (st == OK)
-		st = disk_write(fd, head, head_len, 0, "container.part");
-	if (st == OK)
-		st = disk_write(fd, end, end_len, bytes - end_len, "container.part");
+	st = ends_write(fd, bytes, e);
 	close(fd);
 	if (st == OK && renameat(m->dirfd, making, m->dirfd, name) < 0)
 		st = status_of_errno(errno);
@@ -66,6 +118,45 @@ mirror_sparse(struct mirror *m, uint64_t number, uint64_t bytes, const uint8_t *
 	while ((found = vessel_take_out(m, number)) != NULL)	/* of the file that was in its place */
 		vessel_put(&found);
 	return OK;
+}
+
+/* Nothing but header, wrapped key and index: pieces of units beside them are not believed. */
+static enum status
+ends_trim(uint64_t bytes, struct mirror_ends *e)
+{
+	struct container_head head;
+	uint64_t need;
+	enum status st;
+
+	if (e->head_len < CONTAINER_HEADER || e->end_len < CONTAINER_TRAILER)
+		return ST_CORRUPT;
+	if ((st = container_header_parse(e->head, bytes, &head)) != OK ||
+	    (st = container_end_bytes(e->end + (e->end_len - CONTAINER_TRAILER), bytes, &need)) != OK)
+		return st;
+	if (need > e->end_len || CONTAINER_HEADER + head.wrapped_bytes > e->head_len)
+		return ST_CORRUPT;
+	e->head_len = CONTAINER_HEADER + head.wrapped_bytes;
+	e->end += e->end_len - need;
+	e->end_len = need;
+	return OK;
+}
+
+enum status
+mirror_ends_put(struct mirror *m, uint64_t number, uint64_t bytes, const struct mirror_ends *ends)
+{
+	struct mirror_ends e = *ends;
+	enum status st;
+	bool part = true;
+	int fd;
+
+	if ((st = ends_trim(bytes, &e)) != OK)
+		return st;
+	fd = vessel_file(m, number, &part);
+	st = fd >= 0 && !part ? whole_mend(m, fd, number, bytes, &e) :
+	    vessel_part_make(m, number, bytes, &e);
+	if (fd >= 0)
+		close(fd);
+	return st;
 }
 
 /* --- units --- */
@@ -87,15 +178,17 @@ vessel_has(const struct vessel *v, uint32_t index)
 	return data == (off_t)row->at && lseek(v->fd, data, SEEK_HOLE) >= (off_t)end;
 }
 
-/* In a copy: opening changes what is sealed, and it is to be kept as it came. */
+/* What is sealed in a copy: opening changes it, and it is to be kept as it came. */
 enum status
-vessel_unseal(const struct vessel *v, uint32_t index, const uint8_t *stored, uint8_t *copy,
+vessel_unseal(const struct vessel *v, uint32_t index, uint8_t *stored, uint8_t *copy,
     uint8_t *to)
 {
 	const struct container_chunk *row = &v->rows[index];
 
 	if (row->stored > CONTAINER_UNIT || row->plain > CONTAINER_UNIT)
 		return ST_CORRUPT;
+	if (v->keys.aead == 0)
+		return container_open(&v->ident, &v->keys, index, row, stored, to);
 	memcpy(copy, stored, (size_t)row->stored + CONTAINER_TAG);
 	return container_open(&v->ident, &v->keys, index, row, copy, to);
 }
@@ -169,10 +262,11 @@ empty_part(struct mirror *m, uint64_t number)
 	uint64_t end;
 	bool punched = false;
 
-	if (vessel_get(m, number, &v) == OK && v->part) {
+	if (vessel_get(m, number, &v) == OK && v->part && v->n > 0) {
 		end = v->bytes - CONTAINER_TRAILER - (uint64_t)v->n * CONTAINER_ROW;
-		punched = fallocate(v->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIRROR_HEAD,
-		    (off_t)(end - MIN(end, (uint64_t)MIRROR_HEAD))) == 0 && fstat(v->fd, &sb) == 0;
+		punched = fallocate(v->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		    vessel_head_bytes(v), (off_t)(end - vessel_head_bytes(v))) == 0 &&
+		    fstat(v->fd, &sb) == 0;
 	}
 	if (!punched) {
 		vessel_part_name(name, number);
@@ -222,7 +316,8 @@ mirror_making_drop(struct mirror *m)
 	if (dir == NULL && fd >= 0)
 		close(fd);
 	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (vessel_number(e->d_name, ".dfm", &number))
+		if (vessel_number(e->d_name, ".dfm", &number) ||
+		    vessel_number(e->d_name, ".dfw", &number))
 			unlinkat(m->dirfd, e->d_name, 0);
 	if (dir != NULL)
 		closedir(dir);

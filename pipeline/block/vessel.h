@@ -48,9 +48,10 @@ struct vessel *vessel_take_out(struct mirror *m, uint64_t number);
 /* Is the unit in the file?  Of a part that is a hint: only its tag tells. */
 bool vessel_has(const struct vessel *v, uint32_t index);
 
-/* One unit's stored bytes, tag behind, to to (plain); copy: room for them, CONTAINER_UNIT and a tag.
+/* One unit's stored bytes, tag behind, which stay as they are, to to (plain); copy: room for them,
+ * CONTAINER_UNIT and a tag.
  * CORRUPT: the tag does not fit. */
-must_check enum status vessel_unseal(const struct vessel *v, uint32_t index, const uint8_t *stored,
+must_check enum status vessel_unseal(const struct vessel *v, uint32_t index, uint8_t *stored,
     uint8_t *copy, uint8_t *to);
 
 /* Write bytes where they belong: [at, at + len) of the file, of units that were unsealed. */
@@ -60,7 +61,28 @@ must_check enum status vessel_keep_bytes(struct mirror *m, struct vessel *v, con
 /* A file's number by its name; false: not one of ours with that ending. */
 bool vessel_number(const char *name, const char *ending, uint64_t *number);
 
+/* Header and wrapped key; the first unit may begin behind them. */
+static inline uint32_t
+vessel_head_bytes(const struct vessel *v)
+{
+	return CONTAINER_HEADER + (v->keys.aead != 0 ? (uint32_t)CONTAINER_WRAPPED : 0);
+}
+
+/* A file open for reading and writing, the whole one or else the one of parts; -1, and errno. */
+int vessel_file(struct mirror *m, uint64_t number, bool *part);
+
+/* The keys that open a container whose header says so; wrapped: what lies behind that. */
+must_check enum status vessel_keys(struct mirror *m, const struct container_head *head,
+    const uint8_t *wrapped, struct container_keys *out);
+
+/* A file of parts, whatever else is here of that container. */
+must_check enum status vessel_part_make(struct mirror *m, uint64_t number, uint64_t bytes,
+    const struct mirror_ends *ends);
+
 void vessel_part_name(char name[NAME_CAP], uint64_t number);
+
+/* Of a file that is being made: found by nobody until it has another name. */
+void vessel_making_name(char name[NAME_CAP], uint64_t number);
 void mirror_making_drop(struct mirror *m);	/* what an earlier life left in the making */
 
 #endif

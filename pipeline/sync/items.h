@@ -11,6 +11,7 @@
 
 struct item {
 	uint64_t number, bytes, fence;
+	bool over;			/* put over what has its name there */
 };
 
 struct items {				/* zeroes: an empty one; v is freed by its owner */

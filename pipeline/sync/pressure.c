@@ -25,23 +25,29 @@ pressure_fill(struct share *s)
 
 /* Mean time in the queues of vfs since the last look. */
 static bool
-requests_wait(struct sync *y)
+requests_wait(struct pressure_gauge *was)
 {
 	struct stage_gauge g;
 	uint64_t n, ns;
 
 	stage_gauge_read(FLOOR_VFS, &g);
-	n = g.queued - y->waits;
-	ns = g.wait_ns - y->waited_ns;
-	y->waits = g.queued;
-	y->waited_ns = g.wait_ns;
+	n = g.queued - was->waits;
+	ns = g.wait_ns - was->waited_ns;
+	was->waits = g.queued;
+	was->waited_ns = g.wait_ns;
 	return n > 0 && ns / n > BUSY_WAIT_NS;
 }
 
 void
 pressure_yield(struct sync *y)
 {
-	if (requests_wait(y) && !atomic_load(&y->draining) &&
+	pressure_yield_by(y, &y->gauge);
+}
+
+void
+pressure_yield_by(struct sync *y, struct pressure_gauge *was)
+{
+	if (requests_wait(was) && !atomic_load(&y->draining) &&
 	    pressure_fill(y->share) < CALM_PERCENT)
 		sync_pause(y, PAUSE_MS);
 }

@@ -12,5 +12,6 @@ uint32_t pressure_fill(struct share *s);
 
 /* Between two pieces of background work: a short pause if requests wait and the journal does not. */
 void pressure_yield(struct sync *y);
+void pressure_yield_by(struct sync *y, struct pressure_gauge *was);	/* of an errand of its own */
 
 #endif

@@ -12,7 +12,9 @@
 #include "pipeline/sync/crew.h"
 #include "pipeline/sync/keyship.h"
 #include "pipeline/sync/pressure.h"
+#include "pipeline/sync/scrub.h"
 #include "pipeline/sync/upload.h"
+#include "pipeline/sync/warm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@
 enum { UNAPPLIED_MAX = 8 << 20, TICK_MS_MIN = 20, TICK_MS_MAX = 250, LOOK_MS = 1000,
 	ROOM_PAUSE_MS = 20, ROOM_TRIES = 250, DRAIN_ROUNDS = 1000, PUSH_S = 5 };
 
-static struct sync_conf conf = { 1000, 5000, 25 };
+static struct sync_conf conf = { .apply_ms = 1000, .carve_age_ms = 5000, .carve_at_percent = 25 };
 
 void
 sync_start(const struct sync_conf *c)
@@ -102,6 +104,23 @@ up_run(struct errand *e)
 	work_run(e, up_once);
 }
 
+static enum status
+scrub_once(struct sync *y, struct work *w)
+{
+	enum status st = scrub_run(y->scrub, w);
+
+	if (st != OK)
+		log_warn("sync.scrub", F_STR("share", y->share->conf.name),
+		    F_STR("status", status_name(st)));
+	return st;
+}
+
+static void
+scrubs_run(struct errand *e)
+{
+	work_run(e, scrub_once);
+}
+
 /* Which data is to be carved now: all that is older than that. */
 static lsn_t
 carve_before(struct sync *y)
@@ -116,27 +135,48 @@ static enum status
 data_once(struct sync *y, struct work *w)
 {
 	bool reap_more = false, carve_more = false, settle_more = false, evict_more = false;
+	bool compact_more = false, here;
 	enum status st = y->swept ? OK : sync_sweep(y), carved = OK;
 
 	if (st == OK && y->upload != NULL)
 		st = upload_settle(y->upload, w, &settle_more);
-
+	if (st == OK)
+		st = scrub_settle(y->scrub, w);
 	if (st == OK) {
 		st = sync_reap(y, w, &reap_more);
 		carved = sync_carve(y, w, carve_before(y), &carve_more);
 	}
 	if (st == OK)
 		st = carved;
+	if (st == OK && y->warm != NULL)
+		st = warm_settle(y->warm, w);
 	if (st == OK)
 		st = sync_evict(y, w, &evict_more);
+	if (st == OK)
+		st = sync_compact(y, w, &compact_more);
 	reap_more |= settle_more || evict_more;
-	atomic_store(&y->idle, st == OK && !reap_more && !carve_more && y->ndying == 0);
+	here = st == OK && !reap_more && !carve_more && sync_dying_rest(y, false);
+	atomic_store(&y->idle_here, here);
+	atomic_store(&y->idle, here && sync_dying_rest(y, true));
 	if (st != OK)
 		log_warn("sync.data", F_STR("share", y->share->conf.name),
 		    F_STR("status", status_name(st)));
-	else if ((reap_more || carve_more) && !atomic_load(&y->closing))
+	else if ((reap_more || carve_more || compact_more) && !atomic_load(&y->closing))
 		work_post(w);
 	return st;
+}
+
+static enum status
+bring_once(struct sync *y, struct work *w)
+{
+	(void)w;
+	return sync_bring(y);
+}
+
+static void
+bring_run(struct errand *e)
+{
+	work_run(e, bring_once);
 }
 
 static void
@@ -318,6 +358,8 @@ look_around(struct sync *y, uint64_t now)
 		if (y->upload != NULL)
 			work_post(&y->up);
 	}
+	if (scrub_due(y->scrub, now) && !atomic_load(&y->scrubs.waiting))
+		work_post(&y->scrubs);
 }
 
 static uint64_t
@@ -382,10 +424,15 @@ sync_open_share(struct share *s)
 	work_init(&y->apply, y, apply_run);
 	work_init(&y->data, y, data_run);
 	work_init(&y->up, y, up_run);
+	work_init(&y->bring, y, bring_run);
+	y->compact = compact_new(y);
+	work_init(&y->scrubs, y, scrubs_run);
+	y->scrub = scrub_new(y);
 	y->crew = crew_new(s->row.share);
 	if (s->remote != NULL) {
 		y->upload = upload_new(y);
 		y->keyship = keyship_new(y);
+		y->warm = warm_new(y);
 	}
 	timer_init(&y->timer, tick);
 	s->sync = y;
@@ -400,6 +447,9 @@ sync_free(struct share *s)
 	close(y->apply.bell);
 	close(y->data.bell);
 	close(y->up.bell);
+	close(y->bring.bell);
+	compact_free(&y->compact);
+	close(y->scrubs.bell);
 	mutex_destroy(&y->mutex);
 	cond_destroy(&y->changed);
 	free(y->dying);
@@ -418,14 +468,20 @@ sync_close_share(struct share *s)
 	atomic_store(&y->closing, true);
 	cond_broadcast(&y->changed);
 	mutex_unlock(&y->mutex);
+	warm_end(y->warm);
 	ignored = work_await(&y->apply);
 	ignored = work_await(&y->data);
 	ignored = work_await(&y->up);
+	ignored = work_await(&y->bring);
+	ignored = work_await(&y->scrubs);
 	upload_free(&y->upload);
+	scrub_free(&y->scrub);
+	ignored = work_await(&y->scrubs);
 	keyship_free(&y->keyship);
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
+	warm_free(&y->warm);
 	crew_free(&y->crew);
 	st = sync_apply(y, NULL);
 	sync_free(s);
@@ -435,7 +491,7 @@ sync_close_share(struct share *s)
 static bool
 drained(const struct sync *y)
 {
-	return atomic_load(&y->idle) && index_places(block_index(y->share)) == 0 &&
+	return atomic_load(&y->idle_here) && index_places(block_index(y->share)) == 0 &&
 	    catalog_unapplied_bytes(y->share->catalog) == 0;
 }
 
@@ -480,6 +536,24 @@ sync_push_share(struct share *s)
 		if (!atomic_load(&y->up.waiting))
 			work_post(&y->up);
 	}
+}
+
+void
+sync_scrub_begin(struct share *s, bool remote)
+{
+	scrub_ask(s->sync->scrub, true, remote);
+}
+
+void
+sync_scrub_stop(struct share *s)
+{
+	scrub_ask(s->sync->scrub, false, false);
+}
+
+void
+sync_scrub_look(struct share *s, struct sync_scrub *out)
+{
+	scrub_look(s->sync->scrub, out);
 }
 
 void

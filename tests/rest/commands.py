@@ -110,7 +110,8 @@ def dfs(line):
     return subprocess.run([build + "/dfs", *line.split()], env=p.env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=90)
 
 DFS = {"init": ("init --force", 0, "wrote"), "config": ("config", 0, "nfs.port"), "config show": ("config show -o json", 0, "environment"),
-       "config validate": ("config validate", 0, "valid"), "config schema": ("config schema", 0, "json-schema.org"), "version": ("version", 0, "dfs "),
+       "config validate": ("config validate", 0, "valid"), "completion bash": ("completion bash", 0, "complete -o default"), "completion zsh": ("completion zsh", 0, "#compdef dfs"),
+       "completion fish": ("completion fish", 0, "complete -c dfs"), "config schema": ("config schema", 0, "json-schema.org"), "version": ("version", 0, "dfs "),
        "start": ("start", 0, "control plane"), "status": ("status", 0, "running, pid"), "logs": ("logs -n 5", 0, "dfs.ready"),
        "stop": ("stop", 0, "stopped")}
 ELSEWHERE = {"operator"}            # its own test gives it an API server
@@ -118,5 +119,12 @@ words = listed("dfs")
 for word, (line, code, holds) in DFS.items():
     r = dfs(line)
     ok(r.returncode == code and holds in r.stdout + r.stderr, f"dfs {line}", f"{r.returncode} {r.stdout[-200:]}{r.stderr[-200:]}")
+script = 'source /dev/stdin; f() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _dfs; echo "${COMPREPLY[*]}"; }; '
+def complete(*line):
+    said = script + " ".join(["f", "dfs", *(repr(w) for w in line)])
+    return subprocess.run(["bash", "-c", said], input=dfs("completion bash").stdout, capture_output=True, text=True).stdout.split()
+ok(set(complete("")) == {w.split()[0] for w in words}, "completion: all first words", complete(""))
+ok(complete("config", "va") == ["validate"] and "--quick" in complete("start", "--q"), "and what follows them", complete("config", "va"))
+ok(dfs("completion tcsh").returncode == 2, "no other shell")
 ok(set(words) == set(DFS) | (ELSEWHERE & set(words)), f"dfs: {len(words)} commands, each was run", words)
 done("commands")

@@ -34,6 +34,8 @@ def one(rng, me):
         ("POST", "/adapters/nfs/netgroups/lab/members", {"type": "ip", "value": f"10.0.{u}.{g}"}), ("GET", "/adapters/nfs/netgroups/lab"),
         ("PATCH", "/adapters/nfs/settings", {"max_read_size": rng.choice((4096, 65536)), "blocked_operations": rng.choice(([], ["mknod"]))}),
         ("POST", f"/shares/flip/{rng.choice(('enable', 'disable'))}"), ("PUT", "/shares/flip", {"durability": rng.choice(("local", "writeback"))}),
+        ("PUT", "/shares/export", {"durability": rng.choice(("local", "writeback")), "local_store_size": rng.choice(("64MiB", "1GiB")),
+                                   "compression": rng.choice(("none", "zstd-1")), "quota_bytes": rng.choice((0, "1GiB"))}),
         ("POST", "/identity-mappings", {"provider_name": "sys", "principal": str(5000 + u), "username": f"u{u}"}),
         ("DELETE", f"/identity-mappings/by-provider/sys/{5000 + u}"), ("PUT", "/settings/logging.level", {"value": "info"}),
     ))

@@ -46,6 +46,13 @@ ok(shown["quota_bytes"] == "8MiB" and shown["used_bytes"] == 0 and metric("store
 line = next(x for x in p.ctl("share", "list").stdout.splitlines() if "/export" in x)
 ok("8MiB" in line, "share list shows it", line)
 
+for size in ("8MiB", "8388608", "'8192 KiB'"):
+    with open(p.home + "/site.yaml", "w") as f:
+        f.write("shares:\n  - name: /export\n    metadata_store: leveldb\n    local_block_store: fs\n"
+                f"    local_store_size: 67108864\n    quota_bytes: {size}\n")
+    said = p.ctl("apply", "--file", p.home + "/site.yaml").stdout
+    ok("0 changes" in said, f"apply: {size} is what is there", said)
+
 def fill(n, wrote):
     """64 KiB blocks until the quota ends it."""
     me = Client(p.nfs, 0)

@@ -11,6 +11,8 @@
 #include "pipeline/cache/want.h"
 #include "pipeline/record/key.h"
 
+#include <stdlib.h>
+
 /* About what verifying one page costs, and how much of it a home worker may do. */
 enum { DATUM_US = 15, CHUNK_US = 70, INLINE_US = 80, TRIES = 4, ROW_BYTES_MAX = 4096 };
 
@@ -116,6 +118,75 @@ block_unit_read(struct share *s, const struct block_unit *u, uint8_t *to)
 	return st;
 }
 
+/* Those that are here are left alone. */
+static uint32_t
+tickets(struct share *s, const struct block_unit *u, uint32_t n, struct cold_ticket *t)
+{
+	uint8_t *plain = xmalloc(CHUNK_UNIT);
+	uint32_t k = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		enum status here = mirror_read(s->block->mirror, u[i].container, u[i].index,
+		    u[i].digest, plain, u[i].len, false);
+
+		if (here != OK)
+			t[k++] = (struct cold_ticket){ .unit = u[i], .here = here };
+	}
+	free(plain);
+	return k;
+}
+
+enum status
+block_units_bring(struct share *s, const struct block_unit *u, uint32_t n)
+{
+	struct cold_ticket *t = xcalloc(n, sizeof *t);
+	struct cold_wait w = { .v = t, .n = tickets(s, u, n, t) };
+	enum status st = OK;
+
+	if (s->block->cold != NULL && w.n > 0) {
+		uint32_t asked = w.n;
+
+		cold_ask(s->block->cold, &w);
+		cold_await(s->block->cold, &w);
+		for (uint32_t i = 0; i < asked && st == OK; i++)
+			st = t[i].status;
+		cold_wait_clear(&w);
+	} else if (w.n > 0) {
+		st = t[0].here;
+	}
+	free(t);
+	return st;
+}
+
+enum status
+block_container_bring(struct share *s, uint64_t number)
+{
+	uint8_t *bytes = NULL;
+	uint64_t len;
+	enum status st;
+
+	if (s->block->cold == NULL)
+		return ST_NOENT;
+	st = cold_container(s->block->cold, number, &bytes, &len);
+	if (st == OK)
+		st = block_disk_room(s, len) ? mirror_bring(s->block->mirror, number, bytes, len) :
+		    ST_NOSPC;
+	free(bytes);
+	return st;
+}
+
+/* What could not be read there may have been moved since the place was looked up, and the place be
+ * gone: it is suspected only where it still ought to lie there. */
+static bool
+moved(struct share *s, const struct want_piece *p)
+{
+	struct want_piece now = *p;
+	enum status st = resolve(s, &now, false);
+
+	return st == ST_NOENT ||
+	    (st == OK && (now.container != p->container || now.index != p->index));
+}
+
 /* *here other than OK: the remote is to be asked, since here it is not, or damaged. */
 static enum status
 fetch_chunk(struct share *s, struct want_piece *p, bool nowait, struct arena *arena,
@@ -137,6 +208,8 @@ fetch_chunk(struct share *s, struct want_piece *p, bool nowait, struct arena *ar
 		*here = st;
 		return OK;
 	}
+	if (!nowait && moved(s, p))
+		return ST_NOENT;
 	suspect_add(s->block->suspects, p->digest);
 	return st;
 }
@@ -225,6 +298,16 @@ ask(struct share *s, struct io *io)
 	cold_missed(c, io->want->content, io->offset, io->count);
 }
 
+/* Is there damage among what was asked for, or what looks like it?  That is looked into in a pool. */
+static bool
+any_lost(const struct cold_wait *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->v[i].status == ST_CORRUPT || w->v[i].status == ST_NOENT)
+			return true;
+	return false;
+}
+
 /* What came is settled; the first that did not come decides. */
 static enum status
 collect(struct share *s, struct io_want *want, struct arena *arena)
@@ -242,7 +325,9 @@ collect(struct share *s, struct io_want *want, struct arena *arena)
 			st = settle(p, t->bytes, p->unit_len, arena);
 		else	/* no remote copy: what is here decides */
 			st = t->status == ST_NOENT ? t->here : t->status;
-		if (st == ST_CORRUPT || st == ST_NOENT)
+		if ((st == ST_CORRUPT || st == ST_NOENT) && moved(s, p))
+			st = ST_NOENT;
+		else if (st == ST_CORRUPT || st == ST_NOENT)
 			suspect_add(s->block->suspects, p->digest);
 		want->open -= p->settled;
 	}
@@ -316,6 +401,11 @@ fetch_pooled(struct job *job, enum status *st)
 {
 	struct io *io = &job->io;
 
+	if (io->want->cold != NULL) {		/* woken, and not all has come */
+		*st = collect(job->share, io->want, &job->arena);
+		if (*st != ST_NOENT && (*st != OK || io->want->open == 0))
+			return TURN_UP;
+	}
 	*st = gather(job->share, io, &job->arena);
 	if (*st != OK || io->want->cold == NULL)
 		return TURN_UP;
@@ -333,9 +423,9 @@ fetch_inline(struct job *job, enum status *st)
 	struct io *io = &job->io;
 
 	if (io->want->cold != NULL) {		/* woken: no disk is needed for what came */
-		*st = collect(job->share, io->want, &job->arena);
-		if (*st == ST_NOENT)
+		if (any_lost(io->want->cold))
 			return TURN_POOL;
+		*st = collect(job->share, io->want, &job->arena);
 		if (*st != OK || io->want->open == 0)
 			return TURN_UP;
 	}

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum { OPEN_MAX_FILES = 256, NAME_HEX = 16, RANK_NUMBER = 1 << 24,
-	BLOCK = 4096 };
+	BLOCK = 4096, SLICE = 1 << 20 };
 
 static void
 name_of(char name[NAME_CAP], uint64_t number)
@@ -157,7 +157,7 @@ write_full(int fd, const uint8_t *bytes, uint64_t len)
 	if (FAULT("container.write"))
 		return ST_IO;
 	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
+		ssize_t n = write(fd, bytes, MIN(len, (uint64_t)SLICE));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -170,6 +170,7 @@ write_full(int fd, const uint8_t *bytes, uint64_t len)
 }
 
 /*
+ * Slice by slice, for the log shares the disk: its next group waits for what the disk was given.
  * Whole blocks go past the page cache: what is carved would push out of it what is read, and
  * copying it there costs as much as sealing it.  INVAL: the file system has no such way.
  */
@@ -612,6 +613,22 @@ mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
 	return OK;
 }
 
+enum status
+mirror_index(struct mirror *m, uint64_t number, struct mirror_index *out)
+{
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
+
+	if (st != OK)
+		return st;
+	out->rows = xmalloc(MAX(v->n, 1u) * sizeof *out->rows);
+	memcpy(out->rows, v->rows, v->n * sizeof *out->rows);
+	out->n = v->n;
+	out->key = v->keys.aead == 0 ? 0 : v->keys.version;
+	vessel_put(&v);
+	return OK;
+}
+
 /* The files of that ending; taken: what they take of the disk, else what they are long. */
 static enum status
 walk(struct mirror *m, const char *ending, bool taken, bool (*each)(void *arg, uint64_t number,
@@ -650,6 +667,78 @@ mirror_walk_parts(struct mirror *m, bool (*each)(void *arg, uint64_t number, uin
     void *arg)
 {
 	return walk(m, ".dfp", true, each, arg);
+}
+
+bool
+mirror_whole(struct mirror *m, uint64_t number)
+{
+	char name[NAME_CAP];
+	struct stat sb;
+
+	name_of(name, number);
+	return fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* --- from the remote, whole --- */
+
+static enum status
+check_units(const struct vessel *v, uint8_t *bytes)
+{
+	uint8_t *copy = xmalloc(CONTAINER_UNIT + CONTAINER_TAG), *plain = xmalloc(CONTAINER_UNIT);
+	enum status st = OK;
+
+	for (uint32_t i = 0; i < v->n && st == OK; i++)
+		st = vessel_unseal(v, i, bytes + v->rows[i].at, copy, plain);
+	free(copy);
+	free(plain);
+	return st;
+}
+
+/* A file that nobody finds yet; its name is taken away by the caller. */
+static enum status
+bring_file(struct mirror *m, const char *name, uint64_t number, uint8_t *bytes, uint64_t len)
+{
+	struct vessel *v = NULL;
+	int fd = openat(m->dirfd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	enum status st;
+
+	if (fd < 0)
+		return status_of_errno(errno);
+	st = write_full(fd, bytes, len);
+	if (st == OK)
+		st = vessel_read(m, fd, number, &v);
+	if (st == OK)
+		st = check_units(v, bytes);
+	if (st == OK)
+		st = sync_site("container.sync", fd, fdatasync);
+	if (v != NULL)
+		vessel_put(&v);		/* with the file */
+	else
+		close(fd);
+	return st;
+}
+
+enum status
+mirror_bring(struct mirror *m, uint64_t number, uint8_t *bytes, uint64_t len)
+{
+	char making[NAME_CAP], name[NAME_CAP];
+	struct text t = text_of(making, sizeof making);
+	enum status st;
+
+	text_addf(&t, "%016llx.dfw", (unsigned long long)number);
+	name_of(name, number);
+	st = bring_file(m, making, number, bytes, len);
+	if (st == OK && linkat(m->dirfd, making, m->dirfd, name, 0) < 0)	/* EXIST: it is here */
+		st = status_of_errno(errno);
+	unlinkat(m->dirfd, making, 0);
+	if (st != OK)
+		return st == ST_EXIST ? OK : st;
+	atomic_fetch_add_explicit(&m->bytes, len, memory_order_relaxed);
+	st = sync_site("container.folder", m->dirfd, fsync);
+	vessel_part_name(name, number);
+	unlinkat(m->dirfd, name, 0);
+	forget(m, number);
+	return st;
 }
 
 uint64_t

@@ -30,6 +30,13 @@ must_check enum status mirror_load(struct mirror *m, uint64_t number, uint64_t *
     uint64_t *len);
 must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence);
 
+struct mirror_index {			/* of a container that is here, at least in part */
+	struct container_chunk *rows;	/* from malloc, the caller's */
+	uint32_t n;
+	uint32_t key;			/* version of the share key that wraps its own; 0: clear */
+};
+must_check enum status mirror_index(struct mirror *m, uint64_t number, struct mirror_index *out);
+
 /*
  * A container of which only parts are here: copied from the remote as they are read, a sparse file
  * beside the whole ones.  Holes are what is not here; that is a hint, which outlives a restart: what
@@ -47,6 +54,13 @@ struct mirror_ends {			/* a container's first and last bytes as they were read *
  * over its own.  CORRUPT: those do not fit either; the whole file stays as it was. */
 must_check enum status mirror_ends_put(struct mirror *m, uint64_t number, uint64_t bytes,
     const struct mirror_ends *ends);
+
+/* Is the whole file here? */
+bool mirror_whole(struct mirror *m, uint64_t number);
+
+/* Keep a container as the remote has it: each unit is checked, then it is written as by mirror_put, in
+ * place of its part.  CORRUPT: nothing is kept. */
+must_check enum status mirror_bring(struct mirror *m, uint64_t number, uint8_t *bytes, uint64_t len);
 
 /* A whole file goes; its header and index stay, as a part, so that what is read of it later is found
  * in one call.  NOENT: there was none. */

@@ -75,6 +75,7 @@ unit_of(const struct place *p, uint8_t aead, uint64_t counter, uint8_t nonce[AEA
 struct sealing {
 	struct journal *j;
 	struct txn *t;
+	uint32_t version;		/* of the share key: one may be added meanwhile */
 	uint8_t key[SHARE_KEY_BYTES];
 	struct sealer *sealer;
 };
@@ -104,7 +105,7 @@ seal_item(struct sealing *s, struct txn_item *item)
 
 	if (is == NULL || tags == NULL || crc == NULL)
 		return ST_RESOURCE;
-	is->version = keys_newest(s->j->opener.keys);
+	is->version = s->version;
 	is->aead = keys_aead(s->j->opener.keys);
 	is->counter = atomic_fetch_add_explicit(&s->j->sealed_units, units, memory_order_relaxed);
 	is->tags = tags;
@@ -127,12 +128,12 @@ seal_item(struct sealing *s, struct txn_item *item)
 enum status
 seal_txn(struct journal *j, struct txn *t)
 {
-	struct sealing s = { .j = j, .t = t };
+	struct sealing s = { .j = j, .t = t, .version = keys_newest(j->opener.keys) };
 	enum status st = OK;
 
 	if (t->data.len == t->sealed.len)
 		return OK;
-	st = keys_incarnation(j->opener.keys, keys_newest(j->opener.keys), j->opener.journal_id,
+	st = keys_incarnation(j->opener.keys, s.version, j->opener.journal_id,
 	    j->incarnation, s.key);
 	if (st != OK)
 		return st;

@@ -75,7 +75,10 @@ struct container_row {
 	bool again;			/* not remote: what has its name there is damaged; PUT over it */
 	uint64_t bytes;
 	uint32_t chunks;
-	uint64_t fence;			/* remote or again: part of its name there */
+	uint64_t fence;			/* part of its name in the remote; 0: not noted; noted where it is
+					 * remote or again */
+	uint8_t key;			/* version of the share key that wraps its own; 0: not noted, or in
+					 * the clear */
 };
 void rec_container_encode(struct writer *w, const struct container_row *c);
 must_check enum status rec_container_decode(struct slice body, struct container_row *c);

@@ -7,7 +7,7 @@
 #include "pipeline/base/reader.h"
 
 enum { ROW_VERSION = 1, LEAF_HOLE = 1, CONTAINER_LOCAL = 1, CONTAINER_REMOTE = 2, CONTAINER_AGAIN = 4,
-	CHUNK_ALGORITHM_SHIFT = 8 };
+	CONTAINER_FENCE = 8, CHUNK_ALGORITHM_SHIFT = 8 };
 
 static bool
 read_all_of(const struct reader *r, uint32_t head)
@@ -129,11 +129,12 @@ rec_container_encode(struct writer *w, const struct container_row *c)
 	write_u8(w, ROW_VERSION);
 	write_u8(w, c->state);
 	write_u8(w, (uint8_t)((c->local ? CONTAINER_LOCAL : 0) | (c->remote ? CONTAINER_REMOTE : 0) |
-	    (c->again ? CONTAINER_AGAIN : 0)));
-	write_u8(w, 0);
+	    (c->again ? CONTAINER_AGAIN : 0) |
+	    (!c->remote && !c->again && c->fence != 0 ? CONTAINER_FENCE : 0)));
+	write_u8(w, c->key);
 	write_le32(w, c->chunks);
 	write_le64(w, c->bytes);
-	if (c->remote || c->again)
+	if (c->remote || c->again || c->fence != 0)
 		write_le64(w, c->fence);
 }
 
@@ -141,17 +142,18 @@ enum status
 rec_container_decode(struct slice body, struct container_row *c)
 {
 	struct reader r = reader_of_slice(body);
-	uint8_t version = read_u8(&r), state = read_u8(&r), where = read_u8(&r), zero = read_u8(&r);
+	uint8_t version = read_u8(&r), state = read_u8(&r), where = read_u8(&r), key = read_u8(&r);
 	struct container_row d = { .state = state, .local = where & CONTAINER_LOCAL,
-	    .remote = where & CONTAINER_REMOTE, .again = where & CONTAINER_AGAIN };
+	    .remote = where & CONTAINER_REMOTE, .again = where & CONTAINER_AGAIN, .key = key };
+	bool apart = where & CONTAINER_FENCE;
 
 	d.chunks = read_le32(&r);
 	d.bytes = read_le64(&r);
-	if (d.remote || d.again)
+	if (d.remote || d.again || apart)
 		d.fence = read_le64(&r);
-	if (!read_all_of(&r, version) || zero != 0 ||
-	    (state != CONTAINER_LIVE && state != CONTAINER_DYING) ||
-	    where > (CONTAINER_LOCAL | CONTAINER_REMOTE | CONTAINER_AGAIN) || (d.remote && d.again))
+	if (!read_all_of(&r, version) || (state != CONTAINER_LIVE && state != CONTAINER_DYING) ||
+	    (d.remote && d.again) || (apart && (d.remote || d.again || d.fence == 0)) ||
+	    where > (CONTAINER_LOCAL | CONTAINER_REMOTE | CONTAINER_AGAIN | CONTAINER_FENCE))
 		return ST_CORRUPT;
 	*c = d;
 	return OK;

@@ -34,7 +34,8 @@ struct stored {
 	uint8_t digest[32];
 	struct chunk chunk;
 	bool has_row;			/* committed, or in the entry that is being built */
-	uint64_t was_in;		/* the container of its damaged copy; 0: it had none */
+	bool moves;			/* no window here cites it: it has a row, which changes */
+	uint64_t was_in;		/* the container of its older copy; 0: it had none */
 	uint32_t next;			/* in its chain, + 1 */
 };
 
@@ -42,10 +43,12 @@ struct load {				/* a container and the windows that wait for it */
 	struct batch *batch;
 	struct container_builder *builder;	/* NULL: no chunk yet */
 	uint64_t number;		/* container's */
+	uint8_t key;			/* version of the share key that wraps its own; 0: clear */
 	struct stored stored[CONTAINER_CHUNKS_MAX];
 	uint32_t nstored, units;
 	uint32_t chain[CHAINS];
 	bool has_row;			/* the container */
+	bool moves;			/* some chunk does */
 	struct carved *v;
 	uint32_t n, cap;
 	uint64_t len;			/* finished; 0: no container */
@@ -86,7 +89,7 @@ empty(struct load *l)
 		free(l->v[i].v);
 	container_builder_free(&l->builder);
 	l->n = l->nstored = l->units = 0;
-	l->has_row = false;
+	l->has_row = l->moves = false;
 	l->len = 0;
 	l->put = OK;
 	memset(l->chain, 0, sizeof l->chain);
@@ -121,6 +124,26 @@ batch_has_room(const struct batch *b)
 	return l->n < WINDOWS_MAX && l->units + WINDOW_UNITS <= CONTAINER_CHUNKS_MAX &&
 	    bytes + (uint64_t)l->units * CONTAINER_ROW + WINDOW_BYTES_MAX + CONTAINER_TRAILER <=
 	    CONTAINER_BYTES;
+}
+
+uint64_t
+batch_bytes(const struct batch *b)
+{
+	const struct load *l = b->fill;
+	uint64_t bytes = l->builder == NULL ? 0 : container_so_far(l->builder) +
+	    (uint64_t)l->units * CONTAINER_ROW + CONTAINER_TRAILER;
+
+	for (uint32_t i = 0; i < b->nmaking; i++)
+		bytes += b->making[i].len + CONTAINER_TAG;
+	return bytes;
+}
+
+bool
+batch_has_chunk_room(const struct batch *b)
+{
+	return b->fill->units + CHUNK_UNITS <= CONTAINER_CHUNKS_MAX &&
+	    batch_bytes(b) + CHUNK_MAX + CHUNK_UNITS * UNIT_OVERHEAD + CONTAINER_HEADER +
+	    CONTAINER_TRAILER <= CONTAINER_BYTES;
 }
 
 /* --- chunks --- */
@@ -183,6 +206,7 @@ open_container(struct batch *b)
 	else
 		container_plain_keys(s->row.digest_key, &keys);
 	b->fill->builder = container_builder_new(&ident, &keys, NULL);
+	b->fill->key = keys.aead == 0 ? 0 : (uint8_t)keys.version;
 	secret_wipe(&keys, sizeof keys);
 }
 
@@ -201,11 +225,31 @@ begin_units(struct batch *b, const struct stored *chunk, uint8_t *bytes)
 	}
 }
 
+static enum status
+store(struct batch *b, const uint8_t digest[32], uint8_t *bytes, uint32_t len, struct stored **newp)
+{
+	struct load *l = b->fill;
+	uint32_t *chain = chain_of(l, digest);
+	struct stored *new;
+
+	if (l->units + CHUNK_UNITS > CONTAINER_CHUNKS_MAX)
+		return ST_RESOURCE;
+	if (l->builder == NULL)
+		open_container(b);
+	new = &l->stored[l->nstored];
+	*new = (struct stored){ .chunk = { .container = l->number, .index = l->units, .len = len,
+		.algorithm = DIGEST_KEYED_BLAKE2B_256 }, .next = *chain };
+	memcpy(new->digest, digest, 32);
+	begin_units(b, new, bytes);
+	*chain = ++l->nstored;
+	*newp = new;
+	return OK;
+}
+
 enum status
 batch_chunk(struct batch *b, const uint8_t digest[32], uint8_t *bytes, uint32_t len)
 {
 	struct load *l = b->fill;
-	uint32_t *chain = chain_of(l, digest);
 	struct stored *new;
 	enum status st;
 	uint64_t in;
@@ -217,17 +261,25 @@ batch_chunk(struct batch *b, const uint8_t digest[32], uint8_t *bytes, uint32_t 
 		meter_add(METER_DEDUPED_BYTES, st == OK ? len : 0);
 		return st;
 	}
-	if (l->units + CHUNK_UNITS > CONTAINER_CHUNKS_MAX)
-		return ST_RESOURCE;
-	if (l->builder == NULL)
-		open_container(b);
-	new = &l->stored[l->nstored];
-	*new = (struct stored){ .chunk = { .container = l->number, .index = l->units, .len = len,
-		.algorithm = DIGEST_KEYED_BLAKE2B_256 }, .was_in = in, .next = *chain };
-	memcpy(new->digest, digest, 32);
-	begin_units(b, new, bytes);
-	*chain = ++l->nstored;
-	return OK;
+	if ((st = store(b, digest, bytes, len, &new)) == OK)
+		new->was_in = in;
+	return st;
+}
+
+enum status
+batch_move(struct batch *b, const uint8_t digest[32], uint8_t *bytes, uint32_t len, uint64_t from)
+{
+	struct stored *new;
+	enum status st;
+
+	if (find_stored(b->fill, digest) != NULL)
+		return OK;
+	if ((st = store(b, digest, bytes, len, &new)) == OK) {
+		new->was_in = from;
+		new->moves = true;
+		b->fill->moves = true;
+	}
+	return st;
 }
 
 static void
@@ -280,7 +332,7 @@ put_container(struct building *e)
 	struct load *l = e->load;
 	struct key key = key_container(l->number);
 	struct container_row row = { .state = CONTAINER_LIVE, .local = true, .bytes = l->len,
-		.chunks = l->nstored };
+		.chunks = l->nstored, .fence = e->batch->sync->fence, .key = l->key };
 	uint8_t room[64];
 	struct writer w = writer_of(room, sizeof room);
 
@@ -290,18 +342,14 @@ put_container(struct building *e)
 	l->has_row = true;
 }
 
-/* A reference to a chunk; its row too, where this is the first. */
+/* The row of a chunk that is stored here; the container's before it, where this is the first. */
 static void
-cite_chunk(struct building *e, const uint8_t digest[32])
+put_chunk(struct building *e, struct stored *s)
 {
-	struct stored *s = find_stored(e->load, digest);
-	struct key key = key_chunk(digest);
+	struct key key = key_chunk(s->digest);
 	uint8_t room[64];
 	struct writer w = writer_of(room, sizeof room);
 
-	ledger_add_chunk(e->ledger, digest);
-	if (s == NULL || s->has_row)
-		return;
 	if (!e->load->has_row)
 		put_container(e);
 	rec_chunk_encode(&w, &s->chunk);
@@ -311,6 +359,17 @@ cite_chunk(struct building *e, const uint8_t digest[32])
 	if (s->was_in != 0)
 		ledger_drop_container(e->ledger, s->was_in);
 	s->has_row = true;
+}
+
+/* A reference to a chunk; its row too, where this is the first. */
+static void
+cite_chunk(struct building *e, const uint8_t digest[32])
+{
+	struct stored *s = find_stored(e->load, digest);
+
+	ledger_add_chunk(e->ledger, digest);
+	if (s != NULL && !s->has_row)
+		put_chunk(e, s);
 }
 
 static uint64_t
@@ -386,6 +445,27 @@ put_window(struct building *e, const struct carved *c)
 	assert(writer_ok(&w));
 }
 
+/* What moves, from *at on. */
+static void
+put_moves(struct building *e, uint32_t *at)
+{
+	struct load *l = e->load;
+
+	for (; *at < l->nstored && e->txn->record_bytes < ENTRY_BYTES; ++*at)
+		if (l->stored[*at].moves && !l->stored[*at].has_row)
+			put_chunk(e, &l->stored[*at]);
+}
+
+static void
+put_windows(struct building *e, uint32_t *at)
+{
+	struct load *l = e->load;
+
+	do
+		put_window(e, &l->v[(*at)++]);
+	while (*at < l->n && e->txn->record_bytes < ENTRY_BYTES);
+}
+
 /* What was damaged is whole again; a container may have lost its last chunk by that. */
 static void
 healed(struct building *e, lsn_t lsn)
@@ -417,10 +497,10 @@ commit_entry(struct building *e)
 	return st;
 }
 
-/* As many windows as make one entry, from *at on: large ones alone, since an entry is committed
- * in one go, under order. */
+/* As much as makes one entry, from *at on: large windows alone, since an entry is committed in
+ * one go, under order. */
 static enum status
-next_entry(struct load *l, uint32_t *at)
+next_entry(struct load *l, void (*put)(struct building *e, uint32_t *at), uint32_t *at)
 {
 	struct batch *b = l->batch;
 	struct building e = { .batch = b, .load = l, .txn = sync_txn(b->sync),
@@ -428,9 +508,7 @@ next_entry(struct load *l, uint32_t *at)
 	enum status st = e.txn == NULL ? ST_RESOURCE : OK;
 
 	if (st == OK) {
-		do
-			put_window(&e, &l->v[(*at)++]);
-		while (*at < l->n && e.txn->record_bytes < ENTRY_BYTES);
+		put(&e, at);
 		st = commit_entry(&e);
 	}
 	if (e.txn != NULL)
@@ -445,7 +523,11 @@ commit_all(struct load *l, bool *any)
 	enum status st = OK;
 
 	for (uint32_t at = 0; at < l->n && st == OK;) {
-		st = next_entry(l, &at);
+		st = next_entry(l, put_windows, &at);
+		*any |= st == OK && l->has_row;
+	}
+	for (uint32_t at = 0; l->moves && at < l->nstored && st == OK;) {
+		st = next_entry(l, put_moves, &at);
 		*any |= st == OK && l->has_row;
 	}
 	return st;
@@ -481,7 +563,7 @@ settle(struct batch *b)
 		st = commit_all(l, &any);
 	if (l->builder != NULL && any) {
 		meter_add(METER_CONTAINERS, 1);
-		meter_add(METER_CARVED_BYTES, (int64_t)l->len);
+		meter_add(l->moves ? METER_COMPACT_WRITTEN : METER_CARVED_BYTES, (int64_t)l->len);
 	} else if (l->builder != NULL) {
 		if (up != NULL)
 			upload_unmade(up, l->number);

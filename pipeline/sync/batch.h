@@ -33,6 +33,17 @@ bool batch_has_room(const struct batch *b);
 must_check enum status batch_chunk(struct batch *b, const uint8_t digest[32], uint8_t *bytes,
     uint32_t len);
 
+/* Is there room for another chunk, of any length? */
+bool batch_has_chunk_room(const struct batch *b);
+
+/* A chunk that lies in another container moves here, with its row; the count of that goes down.
+ * bytes: as above. */
+must_check enum status batch_move(struct batch *b, const uint8_t digest[32], uint8_t *bytes,
+    uint32_t len, uint64_t from);
+
+/* Bytes that its container would have now, at most; 0: none is open. */
+uint64_t batch_bytes(const struct batch *b);
+
 /* All chunks seen so far are compressed, sealed and in the container: by the share's crew. */
 must_check enum status batch_seal(struct batch *b);
 

@@ -30,7 +30,9 @@ struct work {				/* an errand that can be waited for */
 struct dying {				/* a container that no chunk lies in any more */
 	uint64_t number;
 	lsn_t lsn;			/* of the entry that says so */
-	uint64_t due_ns;
+	uint64_t due_ns;		/* its object goes then, not before */
+	uint64_t after;			/* nor before all older containers than that are there */
+	uint64_t fence;			/* known once its file is gone; 0: not yet */
 	bool no_file;			/* what the remote has of it is waited for */
 };
 
@@ -43,9 +45,11 @@ struct sync {
 	struct cond changed;
 	_Atomic bool closing, draining, evict_all;
 	_Atomic bool checkpoint_wanted;	/* room depends on it */
-	_Atomic bool idle;		/* the data errand found nothing left to do */
-	struct work apply, data, up, scrubs;
+	_Atomic bool idle, idle_here;	/* the data errand found nothing left to do; here, at least */
+	struct work apply, data, up, bring, scrubs;
 	struct upload *upload;		/* NULL: no remote */
+	struct warm *warm;		/* NULL: no remote */
+	struct compact *compact;
 	struct scrub *scrub;
 	struct crew *crew;		/* the data errand's helpers */
 	struct keyship *keyship;	/* NULL: no keys that outlast the process, or no remote */
@@ -61,6 +65,7 @@ struct sync {
 
 	/* the data errand's */
 	bool swept, reap_single;
+	bool freed;			/* chunks have gone since compaction last began */
 	uint64_t evict_from;		/* the eviction goes on there */
 	struct key reap_after;		/* reap rows up to there are left alone */
 	struct dying *dying;
@@ -106,6 +111,17 @@ must_check enum status sync_reap(struct sync *y, struct work *by, bool *more);
 
 must_check enum status sync_evict(struct sync *y, struct work *by, bool *more);
 
+/* --- compact.c --- */
+
+struct compact *compact_new(struct sync *y);
+void compact_free(struct compact **cp);
+
+/* The data errand's: a container's worth of it, where any is due. */
+must_check enum status sync_compact(struct sync *y, struct work *by, bool *more);
+
+/* An errand of its own: bring what is live of a container that is not here. */
+must_check enum status sync_bring(struct sync *y);
+
 /* --- reaper.c, at opening --- */
 
 /* Delete files that no row names, learn of the dying; once, before anything is carved. */
@@ -113,5 +129,8 @@ must_check enum status sync_sweep(struct sync *y);
 
 /* The entry lsn has made a container dying. */
 void sync_dying(struct sync *y, uint64_t number, lsn_t lsn);
+
+/* What is dying has no file any more; there: and waits for its grace to be over. */
+bool sync_dying_rest(const struct sync *y, bool there);
 
 #endif

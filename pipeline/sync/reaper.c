@@ -16,8 +16,7 @@
 
 #include <stdlib.h>
 
-enum { ROWS_A_SLICE = 64, COUNTS_A_SLICE = 1024, SLICES_A_RUN = 32, FILES_A_RUN = 64,
-	GRACE_MS = 0 };		/* none: there is no remote whose readers might be late */
+enum { ROWS_A_SLICE = 64, COUNTS_A_SLICE = 1024, SLICES_A_RUN = 32, FILES_A_RUN = 64 };
 
 struct reaping {			/* one slice */
 	struct sync *sync;
@@ -135,6 +134,7 @@ commit_slice(struct reaping *rp, struct work *by)
 		return st;
 	if ((st = sync_commit(rp->sync, by, TAKE(&rp->txn), &lsn)) != OK)
 		return st;
+	rp->sync->freed = true;
 	dying = ledger_dying(rp->ledger, &n);
 	for (uint32_t i = 0; i < n; i++)
 		sync_dying(rp->sync, dying[i], lsn);
@@ -217,21 +217,57 @@ void
 sync_dying(struct sync *y, uint64_t number, lsn_t lsn)
 {
 	add_dying(y, (struct dying){ .number = number, .lsn = lsn,
-		.due_ns = clock_mono_ns() + GRACE_MS * NS_PER_MS });
+		.due_ns = clock_mono_ns() + y->conf.grace_ms * NS_PER_MS,
+		.after = atomic_load(&y->share->next_container) });
 }
 
-/* Is the object gone?  It is asked for first, while the file is here to tell its name. */
+/*
+ * Is the object gone?  It is asked for after its grace, for who has looked a chunk up there and
+ * has yet to read it; and after all that was carved or moved before it died has arrived: what the
+ * remote has is complete at any moment.
+ */
 static bool
-object_gone(struct sync *y, const struct dying *d, uint32_t *asked)
+object_gone(struct sync *y, const struct dying *d, uint64_t now, uint32_t *asked)
 {
 	if (y->upload == NULL)
 		return true;
-	return (*asked)++ < FILES_A_RUN && upload_gone(y->upload, d->number);
+	return now >= d->due_ns && *asked < FILES_A_RUN &&
+	    upload_arrived(y->upload, d->lsn, d->after) && (++*asked,
+	    upload_gone(y->upload, d->number, d->fence));
+}
+
+bool
+sync_dying_rest(const struct sync *y, bool there)
+{
+	uint64_t now = clock_mono_ns();
+
+	for (uint32_t i = 0; i < y->ndying; i++)
+		if (!y->dying[i].no_file || (there && now >= y->dying[i].due_ns))
+			return false;
+	return true;
+}
+
+/* The file, whose header tells under which name the object lies. */
+static enum status
+bury_file(struct sync *y, struct dying *d)
+{
+	enum status st;
+
+	if (d->no_file)
+		return OK;
+	if (y->upload != NULL) {
+		d->fence = upload_fence(y->upload, d->number);
+		upload_forget(y->upload, d->number);
+	}
+	st = mirror_delete(block_mirror(y->share), d->number);
+	d->no_file = st == OK || st == ST_NOENT;
+	return d->no_file ? OK : st;
 }
 
 /*
  * The file and the object first: a row without them is found again, either without a row would be
  * swept or lie there for ever.  While the remote is away, files go all the same: room is wanted.
+ * A share that has failed, or is not ours any more, deletes nothing.
  */
 static enum status
 bury(struct sync *y, struct work *by)
@@ -245,19 +281,11 @@ bury(struct sync *y, struct work *by)
 	for (uint32_t i = 0; i < y->ndying; i++) {
 		struct dying *d = &y->dying[i];
 
-		if (st == OK && n < FILES_A_RUN && now >= d->due_ns &&
-		    (d->no_file || block_durable(y->share, d->lsn))) {
-			bool object = object_gone(y, d, &asked);
-
-			if (!d->no_file)
-				st = mirror_delete(block_mirror(y->share), d->number);
-			if (st == ST_NOENT)
-				st = OK;
-			d->no_file |= st == OK;
-			if (st == OK && object) {
-				gone[n++] = d->number;
-				continue;
-			}
+		if (st == OK && n < FILES_A_RUN &&
+		    (d->no_file || block_durable(y->share, d->lsn)) &&
+		    (st = bury_file(y, d)) == OK && object_gone(y, d, now, &asked)) {
+			gone[n++] = d->number;
+			continue;
 		}
 		y->dying[kept++] = *d;
 	}
@@ -297,7 +325,7 @@ sync_reap(struct sync *y, struct work *by, bool *more)
 		st = reap_slice(y, by, more);
 	if (st == OK)
 		st = hurry(y);
-	return st == OK && y->ndying > 0 ? bury(y, by) : st;
+	return st == OK && y->ndying > 0 && block_state(y->share) == OK ? bury(y, by) : st;
 }
 
 /* --- at opening --- */
@@ -337,7 +365,7 @@ know_container(void *arg, struct slice key, const struct version *v)
 	add_number(&sw->known, &sw->n, &sw->cap, get_be64(key.at + 1));
 	if (c.state == CONTAINER_DYING)
 		add_dying(sw->sync, (struct dying){ .number = get_be64(key.at + 1),
-			.lsn = v->lsn });
+			.lsn = v->lsn, .after = atomic_load(&sw->sync->share->next_container) });
 	return true;
 }
 

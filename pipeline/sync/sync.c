@@ -14,6 +14,7 @@
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/scrub.h"
 #include "pipeline/sync/upload.h"
+#include "pipeline/sync/warm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 enum { UNAPPLIED_MAX = 8 << 20, TICK_MS_MIN = 20, TICK_MS_MAX = 250, LOOK_MS = 1000,
 	ROOM_PAUSE_MS = 20, ROOM_TRIES = 250, DRAIN_ROUNDS = 1000, PUSH_S = 5 };
 
-static struct sync_conf conf = { 1000, 5000, 25, 0 };
+static struct sync_conf conf = { .apply_ms = 1000, .carve_age_ms = 5000, .carve_at_percent = 25 };
 
 void
 sync_start(const struct sync_conf *c)
@@ -134,6 +135,7 @@ static enum status
 data_once(struct sync *y, struct work *w)
 {
 	bool reap_more = false, carve_more = false, settle_more = false, evict_more = false;
+	bool compact_more = false, here;
 	enum status st = y->swept ? OK : sync_sweep(y), carved = OK;
 
 	if (st == OK && y->upload != NULL)
@@ -146,16 +148,35 @@ data_once(struct sync *y, struct work *w)
 	}
 	if (st == OK)
 		st = carved;
+	if (st == OK && y->warm != NULL)
+		st = warm_settle(y->warm, w);
 	if (st == OK)
 		st = sync_evict(y, w, &evict_more);
+	if (st == OK)
+		st = sync_compact(y, w, &compact_more);
 	reap_more |= settle_more || evict_more;
-	atomic_store(&y->idle, st == OK && !reap_more && !carve_more && y->ndying == 0);
+	here = st == OK && !reap_more && !carve_more && sync_dying_rest(y, false);
+	atomic_store(&y->idle_here, here);
+	atomic_store(&y->idle, here && sync_dying_rest(y, true));
 	if (st != OK)
 		log_warn("sync.data", F_STR("share", y->share->conf.name),
 		    F_STR("status", status_name(st)));
-	else if ((reap_more || carve_more) && !atomic_load(&y->closing))
+	else if ((reap_more || carve_more || compact_more) && !atomic_load(&y->closing))
 		work_post(w);
 	return st;
+}
+
+static enum status
+bring_once(struct sync *y, struct work *w)
+{
+	(void)w;
+	return sync_bring(y);
+}
+
+static void
+bring_run(struct errand *e)
+{
+	work_run(e, bring_once);
 }
 
 static void
@@ -403,12 +424,15 @@ sync_open_share(struct share *s)
 	work_init(&y->apply, y, apply_run);
 	work_init(&y->data, y, data_run);
 	work_init(&y->up, y, up_run);
+	work_init(&y->bring, y, bring_run);
+	y->compact = compact_new(y);
 	work_init(&y->scrubs, y, scrubs_run);
 	y->scrub = scrub_new(y);
 	y->crew = crew_new(s->row.share);
 	if (s->remote != NULL) {
 		y->upload = upload_new(y);
 		y->keyship = keyship_new(y);
+		y->warm = warm_new(y);
 	}
 	timer_init(&y->timer, tick);
 	s->sync = y;
@@ -423,6 +447,8 @@ sync_free(struct share *s)
 	close(y->apply.bell);
 	close(y->data.bell);
 	close(y->up.bell);
+	close(y->bring.bell);
+	compact_free(&y->compact);
 	close(y->scrubs.bell);
 	mutex_destroy(&y->mutex);
 	cond_destroy(&y->changed);
@@ -442,9 +468,11 @@ sync_close_share(struct share *s)
 	atomic_store(&y->closing, true);
 	cond_broadcast(&y->changed);
 	mutex_unlock(&y->mutex);
+	warm_end(y->warm);
 	ignored = work_await(&y->apply);
 	ignored = work_await(&y->data);
 	ignored = work_await(&y->up);
+	ignored = work_await(&y->bring);
 	ignored = work_await(&y->scrubs);
 	upload_free(&y->upload);
 	scrub_free(&y->scrub);
@@ -453,6 +481,7 @@ sync_close_share(struct share *s)
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
+	warm_free(&y->warm);
 	crew_free(&y->crew);
 	st = sync_apply(y, NULL);
 	sync_free(s);
@@ -462,7 +491,7 @@ sync_close_share(struct share *s)
 static bool
 drained(const struct sync *y)
 {
-	return atomic_load(&y->idle) && index_places(block_index(y->share)) == 0 &&
+	return atomic_load(&y->idle_here) && index_places(block_index(y->share)) == 0 &&
 	    catalog_unapplied_bytes(y->share->catalog) == 0;
 }
 

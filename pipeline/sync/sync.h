@@ -15,6 +15,9 @@ struct sync_conf {
 	uint32_t apply_ms;		/* freeze and apply at least that often when there is anything: 1000 */
 	uint32_t carve_age_ms;		/* carve data older than that: 5000 */
 	uint32_t carve_at_percent;	/* or when dirty data passes that share of its cap: 50 */
+	uint32_t compact_percent;	/* empty containers of which less is live; 0: none unasked */
+	uint64_t compact_bytes_hour;	/* read and written for that, unasked; 0: no bound */
+	uint32_t grace_ms;		/* that a dead container's object stays in the remote store */
 	uint64_t scrub_bytes;		/* a scrub reads so many a second; 0: as it goes */
 };
 void sync_start(const struct sync_conf *conf);
@@ -42,6 +45,45 @@ void sync_remote_look(struct share *s, struct sync_remote *out);
 /* Drop all local containers that the remote has.  false: there is no remote, or
  * none that is durable.  Any thread. */
 bool sync_evict_share(struct share *s);
+
+enum warm_state { WARM_NONE, WARM_RUNS, WARM_DONE, WARM_CANCELED, WARM_FAILED };
+enum { WARM_PATH_MAX = 1024 };
+
+struct sync_warm {			/* the last one of a share, since it was opened */
+	uint64_t id;			/* 0: there was none */
+	enum warm_state state;
+	uint64_t containers, done;	/* those it is about; of them here, and not to be had any more */
+	uint64_t bytes, damaged;	/* brought; containers that the remote has not as they were */
+	int64_t started_s, finished_s;	/* since 1970 */
+	char path[WARM_PATH_MAX];
+	char text[160];			/* why it waits, or ended before its end; empty: no reason */
+};
+
+/* Bring here, whole, the containers that a path of the share needs ("": all of it), as far as its
+ * cap and the disk have room.  BUSY: one is under way.  NOTSUPP: there is no remote.  NAMETOOLONG.
+ * Any thread. */
+must_check enum status sync_warm_start(struct share *s, const char *path);
+void sync_warm_cancel(struct share *s);	/* it ends soon; harmless where none runs */
+bool sync_warm_look(struct share *s, struct sync_warm *out);	/* false: there is no remote */
+
+struct sync_compaction {		/* of one share; counters since it was opened */
+	bool running;			/* a pass is on */
+	bool asked;			/* what an operator asked for is not over */
+	bool old_keys;			/* and means all that an older share key wraps */
+	uint64_t at, end;		/* numbers of containers: looked at, to be looked at */
+	uint64_t left;			/* of this pass, or the last one: chosen, and not emptied */
+	uint64_t damaged;		/* of these: with chunks that nobody can read */
+	uint64_t emptied, read_bytes, written_bytes;
+	const char *waits;		/* why it does not go on; NULL: it does, or has nothing to do */
+};
+void sync_compaction_look(struct share *s, struct sync_compaction *out);
+
+/*
+ * Look at all containers now and empty those of which too little is live; with old_keys those
+ * too that an older share key than the newest wraps.  It goes on until none is left that can be
+ * read, a restart ends it.  Any thread.
+ */
+void sync_compact_share(struct share *s, bool old_keys);
 
 /* A scrub: all containers here, and where it is asked those that the remote has, and all rows of
  * metadata are read and verified; what has a good second copy is healed.  It goes on after a

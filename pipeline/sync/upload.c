@@ -414,8 +414,11 @@ begin_one(struct upload *u)
 	s = slot_find_locked(u);
 	del = s != NULL && items_pop(&u->unwanted, &it);
 	any = del || (s != NULL && items_pop(&u->queue, &it));
-	if (any)
+	if (any) {
 		s->state = SLOT_ENDED;	/* ours: the errand is the only one that takes any */
+		s->item = it;
+		s->call.kind = del ? BLOCK_DEL : BLOCK_PUT;
+	}
 	mutex_unlock(&u->mutex);
 	if (!any)
 		return false;
@@ -520,9 +523,9 @@ upload_settle(struct upload *u, struct work *by, bool *more)
 	return st;
 }
 
-/* Under which fence it may lie there: the row's, its file's own, or ours. */
-static uint64_t
-fence_of(struct upload *u, uint64_t number)
+/* Its file's own, since that is what was put; the row's where there is no file. */
+uint64_t
+upload_fence(struct upload *u, uint64_t number)
 {
 	struct key key = key_container(number);
 	uint64_t fence = u->sync->fence, said;
@@ -535,7 +538,7 @@ fence_of(struct upload *u, uint64_t number)
 	if (mirror_fence(block_mirror(u->sync->share), number, &said) == OK)
 		fence = said;
 	else if (catalog_get(u->sync->share->catalog, key_slice(&key), true, &arena, &v) == OK &&
-	    v.exists && rec_container_decode(v.body, &row) == OK && (row.remote || row.again))
+	    v.exists && rec_container_decode(v.body, &row) == OK && row.fence != 0)
 		fence = row.fence;
 	arena_rewind(&arena);
 	return fence;
@@ -550,28 +553,66 @@ on_its_way_locked(const struct upload *u, uint64_t number)
 	return items_has(&u->unwanted, number) || items_has(&u->arrived, number);
 }
 
+static void
+forget_locked(struct upload *u, uint64_t number)
+{
+	for (size_t i = u->queue.at; i < u->queue.n; i++)
+		if (u->queue.v[i].number == number)
+			pending_add(u, -(int64_t)u->queue.v[i].bytes);
+	items_take(&u->queue, number);
+}
+
+void
+upload_forget(struct upload *u, uint64_t number)
+{
+	mutex_lock(&u->mutex);
+	forget_locked(u, number);
+	mutex_unlock(&u->mutex);
+}
+
 /* Where it was never begun, there is nothing to delete but what a lost reply has left: asked all
  * the same, since only the store knows. */
 bool
-upload_gone(struct upload *u, uint64_t number)
+upload_gone(struct upload *u, uint64_t number, uint64_t fence)
 {
-	struct item it = { .number = number, .fence = fence_of(u, number) };
+	struct item it = { .number = number, .fence = fence };
 	bool gone;
 
 	mutex_lock(&u->mutex);
 	made_no_more_locked(u, number);
 	gone = items_take(&u->gone, number);
 	if (!gone && !on_its_way_locked(u, number)) {
-		for (size_t i = u->queue.at; i < u->queue.n; i++)
-			if (u->queue.v[i].number == number)
-				pending_add(u, -(int64_t)u->queue.v[i].bytes);
-		items_take(&u->queue, number);
+		forget_locked(u, number);
 		items_push(&u->unwanted, &it);
 		work_post(&u->sync->up);
 	}
 	mutex_unlock(&u->mutex);
 	block_sent(u->sync->share);
 	return gone;
+}
+
+static bool
+any_below(const struct items *q, uint64_t below)
+{
+	for (size_t i = q->at; i < q->n; i++)
+		if (q->v[i].number < below)
+			return true;
+	return false;
+}
+
+bool
+upload_arrived(struct upload *u, lsn_t lsn, uint64_t below)
+{
+	bool all;
+
+	mutex_lock(&u->mutex);
+	all = u->looked && u->learned >= lsn && u->settling == 0 &&
+	    !any_below(&u->queue, below) && !any_below(&u->arrived, below);
+	for (int i = 0; i < SLOTS && all; i++)
+		all = u->slot[i].state == SLOT_FREE || u->slot[i].call.kind == BLOCK_DEL ||
+		    u->slot[i].item.number >= below;
+	mutex_unlock(&u->mutex);
+	return all;
 }
 
 void

@@ -23,13 +23,22 @@ must_check enum status upload_run(struct upload *u);
 /* The data errand's: rows of what has arrived.  *more: some are left. */
 must_check enum status upload_settle(struct upload *u, struct work *by, bool *more);
 
+/* Under which fence a container lies there: its file's, its row's, or ours. */
+uint64_t upload_fence(struct upload *u, uint64_t number);
+
+/* Its file is going: if it has not been brought over, it need not be. */
+void upload_forget(struct upload *u, uint64_t number);
+
 /* The data errand's: a container that is about to get its row, counted as unsent from now on; and
  * one that did not get it. */
 void upload_made(struct upload *u, uint64_t number, uint64_t bytes);
 void upload_unmade(struct upload *u, uint64_t number);
 
 /* A container that is dying: true once the remote has it no more; asks for that. */
-bool upload_gone(struct upload *u, uint64_t number);
+bool upload_gone(struct upload *u, uint64_t number, uint64_t fence);
+
+/* Have all containers arrived that rows named as of lsn, and whose number is below that? */
+bool upload_arrived(struct upload *u, lsn_t lsn, uint64_t below);
 
 /* The data errand's: a container whose row has just said that its object is not to be believed; it
  * is put over. */

@@ -141,7 +141,8 @@ containers(struct slice in)
 	assert(c.state == CONTAINER_LIVE || c.state == CONTAINER_DYING);
 	rec_container_encode(&w, &c);
 	assert(writer_ok(&w) && rec_container_decode(slice_of(room, w.len), &d) == OK);
-	assert(d.bytes == c.bytes && d.chunks == c.chunks && d.local == c.local && d.fence == c.fence);
+	assert(d.bytes == c.bytes && d.chunks == c.chunks && d.local == c.local && d.fence == c.fence &&
+	    d.key == c.key);
 }
 
 static void
@@ -299,7 +300,7 @@ seed_row(struct writer *w, enum decoder which)
 		rec_chunk_encode(w, &(struct chunk){ rand_u64() | 1, 17, 4096, 1 });
 	else if (which == CONTAINERS)
 		rec_container_encode(w, &(struct container_row){ .state = CONTAINER_LIVE,
-		    .local = true, .remote = true, .bytes = 99, .chunks = 3, .fence = 7 });
+		    .local = true, .remote = true, .bytes = 99, .chunks = 3, .fence = 7, .key = 1 });
 	else if (which == SHARES)
 		rec_share_encode(w, &s);
 	else if (which == REAPS)

@@ -261,6 +261,14 @@ CASE(the_smaller_rows_come_back_as_they_were)
 	EQ(rec_container_decode(slice_of(room, w.len), &k2), OK);
 	TRUE(k.state == k2.state && k.local == k2.local && k.remote == k2.remote);
 	TRUE(k.bytes == k2.bytes && k.chunks == k2.chunks && k.fence == k2.fence);
+	k.remote = false;		/* its name there is known before it is there */
+	k.key = 7;
+	w = writer_of(room, sizeof room);
+	rec_container_encode(&w, &k);
+	EQ(rec_container_decode(slice_of(room, w.len), &k2), OK);
+	TRUE(!k2.remote && k2.fence == k.fence && k2.key == 7);
+	room[2] |= 2;			/* two flags for one fence */
+	EQ(rec_container_decode(slice_of(room, w.len), &k2), ST_CORRUPT);
 	room[1] = 3;
 	EQ(rec_container_decode(slice_of(room, w.len), &k2), ST_CORRUPT);
 	w = writer_of(room, sizeof room);

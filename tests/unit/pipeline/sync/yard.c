@@ -310,8 +310,11 @@ yard_compare(struct yard *y, uint64_t content)
 
 	for (uint64_t at = 0; at < y->size[content - 1]; at += PART) {
 		uint32_t len = (uint32_t)MIN((uint64_t)PART, y->size[content - 1] - at);
-		enum status st = yard_read(y, content, at, len, to);
+		enum status st = ST_DELAY;
 
+		for (int i = 0; st == ST_DELAY && i < DELAY_TRIES; i++)	/* a remote's moods */
+			if ((st = yard_read(y, content, at, len, to)) == ST_DELAY)
+				usleep(5000);
 		EQ(st, OK);
 		for (uint32_t i = 0; i < len; i++)
 			if (to[i] != y->oracle[content - 1][at + i])

@@ -16,6 +16,7 @@ struct share_rules;
 struct share_tuning;
 struct store_spec;
 struct block_check;
+struct sync_compaction;
 struct sync_remote;
 
 struct rest_share_state {
@@ -40,6 +41,8 @@ struct rest_mount {
 	char address[REST_ADDRESS_TEXT], path[REST_PATH_TEXT];
 	uint64_t at_s;
 };
+
+enum compact_do { COMPACT_LOOK, COMPACT_NOW, COMPACT_OLD_KEYS };
 
 enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH, BLOCKS_EVICT };
 
@@ -83,6 +86,8 @@ struct rest_house {
 
 	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
+	/* How its compaction stands, and have it begin.  false: not open. */
+	bool (*share_compact)(const char *name, enum compact_do what, struct sync_compaction *out);
 	/* Push all shares, and see each. */
 	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
 

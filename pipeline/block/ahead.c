@@ -1,13 +1,14 @@
 /*
  * Reading ahead.  A stream is a content that is read on where the last READ ended; READs of a client
  * that has several under way come a little out of turn, so a few that are early are remembered.
- * Each time half of what was looked ahead is used, the window doubles, and a hand looks up what
- * lies there and brings what is not here, several ranges at once.
+ * Each time half of what was looked ahead is used, the window doubles, up to a quarter of what pages
+ * may take, and a hand looks up what lies there and brings what is not here, several ranges at once.
  */
 #include "pipeline/base/arena.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/block/flight.h"
 #include "pipeline/block/inner.h"
+#include "pipeline/cache/page.h"
 #include "pipeline/cache/want.h"
 #include "pipeline/record/key.h"
 
@@ -93,7 +94,7 @@ advance_locked(struct stream *s, uint64_t offset, uint32_t len)
 	if (s->window != 0 && s->at + s->window / 2 < s->ahead_to)
 		return;
 	s->window = MIN(MAX(MAX(s->window * 2, (uint64_t)WINDOW_FIRST), (uint64_t)len * 2),
-	    (uint64_t)WINDOW_MOST);
+	    MIN((uint64_t)WINDOW_MOST, page_budget() / 4));
 	s->ahead_to = MAX(s->ahead_to, s->at);
 	wake_hand_locked(s);
 }
@@ -160,15 +161,11 @@ cold_missed(struct cold *c, uint64_t content, uint64_t offset, uint32_t len)
 
 /* --- looking ahead --- */
 
-struct units {				/* of one container, in a row, wanted at an offset */
-	uint64_t number, offset;
-	uint32_t first, n;
-};
-
 struct look {
 	struct cold *cold;
 	struct arena arena;
-	struct units run;
+	struct ahead_units run;
+	uint64_t run_at;		/* the offset that its first unit is wanted at */
 	uint64_t blocked_at;		/* the first offset whose units are not on their way */
 	enum status st;
 };
@@ -198,9 +195,9 @@ bring_run(struct look *l)
 
 	if (l->run.n == 0)
 		return;
-	st = flight_ahead(l->cold, l->run.number, l->run.first, l->run.n);
-	if (st != OK && l->run.offset < l->blocked_at)
-		l->blocked_at = l->run.offset;
+	st = flight_ahead(l->cold, &l->run);
+	if (st != OK && l->run_at < l->blocked_at)
+		l->blocked_at = l->run_at;
 	if (st != OK && st != ST_RESTART)
 		l->st = st;
 	l->run.n = 0;
@@ -209,7 +206,7 @@ bring_run(struct look *l)
 static void
 see_piece(struct look *l, const struct want_piece *p, uint64_t offset)
 {
-	struct units *run = &l->run;
+	struct ahead_units *run = &l->run;
 	struct chunk chunk;
 	uint32_t unit = p->at / CHUNK_UNIT, index;
 
@@ -217,12 +214,17 @@ see_piece(struct look *l, const struct want_piece *p, uint64_t offset)
 		return;
 	index = chunk.index + unit;
 	if (run->n > 0 && run->number == chunk.container && index >= run->first &&
-	    index - run->first <= run->n) {
-		run->n = MAX(run->n, index - run->first + 1);
-		return;
+	    index - run->first < run->n)
+		return;			/* two pieces of one unit */
+	if (run->n == 0 || run->number != chunk.container || index != run->first + run->n ||
+	    run->n == AHEAD_UNITS) {
+		bring_run(l);
+		run->number = chunk.container;
+		run->first = index;
+		l->run_at = offset;
 	}
-	bring_run(l);
-	*run = (struct units){ chunk.container, offset, index, 1 };
+	memcpy(run->v[run->n].digest, p->digest, sizeof p->digest);
+	run->v[run->n++].unit = (uint8_t)unit;
 }
 
 /* What [from, from + len) of a content needs. */
@@ -246,8 +248,12 @@ look_at(struct look *l, uint64_t content, uint64_t from, uint32_t len)
 static uint64_t
 look_ahead(struct cold *c, uint64_t content, uint64_t from, uint64_t to, bool *blocked)
 {
-	struct look l = { .cold = c, .blocked_at = UINT64_MAX };
+	struct look l;
 
+	l.cold = c;
+	l.run.n = 0;
+	l.blocked_at = UINT64_MAX;
+	l.st = OK;
 	arena_init(&l.arena, NULL, 0, LOOK_ARENA);
 	while (from < to && l.st == OK) {
 		uint32_t len = (uint32_t)MIN(to - from, (uint64_t)LOOK);

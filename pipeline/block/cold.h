@@ -68,8 +68,8 @@ void cold_note(struct cold *c, uint64_t content, uint64_t offset, uint32_t len);
 /* The same READ found something cold. */
 void cold_missed(struct cold *c, uint64_t content, uint64_t offset, uint32_t len);
 
-/* A whole container as the remote has it, each unit verified, to *bytes: the caller's to free.
- * Waits: in a pool.  Outcomes as a ticket's. */
+/* A whole container as the remote has it, not verified, to *bytes: the caller's to free.  Waits: in
+ * a pool.  NOENT, DELAY as a ticket's end; CORRUPT: the remote has not all of it. */
 must_check enum status cold_container(struct cold *c, uint64_t number, uint8_t **bytes,
     uint64_t *len);
 

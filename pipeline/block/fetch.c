@@ -169,7 +169,7 @@ block_container_bring(struct share *s, uint64_t number)
 		return ST_NOENT;
 	st = cold_container(s->block->cold, number, &bytes, &len);
 	if (st == OK)
-		st = block_disk_room(s, len) ? mirror_put(s->block->mirror, number, bytes, len) :
+		st = block_disk_room(s, len) ? mirror_bring(s->block->mirror, number, bytes, len) :
 		    ST_NOSPC;
 	free(bytes);
 	return st;

@@ -101,6 +101,7 @@ flight_free(struct flight *f)
 {
 	vessel_put(&f->vessel);
 	free(f->bytes);
+	free(f->page);
 	free(f);
 }
 
@@ -391,34 +392,50 @@ flight_plan(struct cold *c, struct cold_ticket *t, uint32_t n)
 		cold_over(c, t, st == ST_RESTART ? ST_DELAY : st, NULL);
 }
 
+/* Which units of the flight become pages: those that are what their chunks' rows say. */
+static void
+pages_set(struct flight *f, const struct ahead_units *u)
+{
+	f->page = xmalloc(f->n);
+	for (uint32_t i = 0; i < f->n; i++) {
+		uint32_t k = f->first + i - u->first;
+
+		f->page[i] = memcmp(f->vessel->rows[f->first + i].digest, u->v[k].digest, 32) == 0 ?
+		    u->v[k].unit : NO_PAGE;
+	}
+}
+
 /* One flight of what is missing from index on; *np: how many units that, or what is here, are. */
 static enum status
-ahead_run(struct cold *c, const struct container_row *row, uint64_t number, struct vessel *v,
-    uint32_t index, uint32_t *np)
+ahead_run(struct cold *c, const struct container_row *row, const struct ahead_units *u,
+    struct vessel *v, uint32_t *np)
 {
-	uint32_t n = 1, most = *np;
+	uint32_t index = u->first + *np, most = MIN(u->n, v->n - u->first) - *np, n = 1;
 	struct flight *f;
 
-	*np = 1;
-	if (vessel_has(v, index))
-		return OK;
-	while (n < most && !vessel_has(v, index + n))
-		n++;
-	f = flight_new(c, number, row);
-	f->ahead = true;
-	mutex_lock(&c->mutex);
-	if (find_locked(c, number, index) != NULL) {
-		mutex_unlock(&c->mutex);
-		flight_free(f);
+	if (vessel_has(v, index)) {
+		++*np;
 		return OK;
 	}
-	units_set(f, v, index, free_locked(c, number, index, n));
-	*np = f->n;
+	while (n < most && !vessel_has(v, index + n))
+		n++;
+	f = flight_new(c, u->number, row);
+	f->ahead = true;
+	mutex_lock(&c->mutex);
+	if (find_locked(c, u->number, index) != NULL) {
+		mutex_unlock(&c->mutex);
+		flight_free(f);
+		++*np;
+		return OK;
+	}
+	units_set(f, v, index, free_locked(c, u->number, index, n));
 	if (!air_take(f->len, true)) {
 		mutex_unlock(&c->mutex);
 		flight_free(f);
 		return ST_RESOURCE;
 	}
+	*np += f->n;
+	pages_set(f, u);
 	enter_locked(c, f);
 	mutex_unlock(&c->mutex);
 	f->air = f->len;
@@ -429,26 +446,23 @@ ahead_run(struct cold *c, const struct container_row *row, uint64_t number, stru
 }
 
 enum status
-flight_ahead(struct cold *c, uint64_t number, uint32_t first, uint32_t n)
+flight_ahead(struct cold *c, const struct ahead_units *u)
 {
 	struct container_row row;
 	struct vessel *v = NULL;
 	enum status st;
-	uint32_t step;
 
 	if (remote_away(c))
 		return ST_DELAY;
-	if ((st = cold_row(c, number, &row)) != OK)
+	if ((st = cold_row(c, u->number, &row)) != OK)
 		return st == ST_NOENT ? OK : st;	/* it is here alone */
-	st = vessel_for(c, number, &row, &v);
+	st = vessel_for(c, u->number, &row, &v);
 	if (st == ST_NOENT || st == ST_CORRUPT)
-		return bring_index(c, NULL, number, &row);
+		return bring_index(c, NULL, u->number, &row);
 	if (st != OK)
 		return st;
-	for (uint32_t i = first; v->part && i < v->n && i - first < n && st == OK; i += step) {
-		step = MIN(n - (i - first), v->n - i);
-		st = ahead_run(c, &row, number, v, i, &step);
-	}
+	for (uint32_t at = 0; v->part && at < u->n && u->first + at < v->n && st == OK;)
+		st = ahead_run(c, &row, u, v, &at);
 	vessel_put(&v);
 	return st;
 }

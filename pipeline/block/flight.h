@@ -35,6 +35,7 @@ struct flight {
 	uint8_t *bytes;
 	uint8_t head[MIRROR_HEAD];	/* index: its beginning */
 	bool ahead;			/* nobody waited when it began */
+	uint8_t *page;			/* ahead: of each unit, which of its chunk it is, or NO_PAGE */
 	uint64_t request;		/* of the first that waited */
 	uint64_t air;			/* bytes it takes of the air */
 	struct block_call call[2];	/* index: end and beginning */
@@ -88,9 +89,17 @@ bool air_unhold(struct flight *f);	/* false: it has taken off */
 /* Bring a unit for a ticket, with n in all behind it that the same request wants. */
 void flight_plan(struct cold *c, struct cold_ticket *t, uint32_t n);
 
-/* Bring units [first, first + n) of a container that are not here, for nobody yet.  RESTART: its
- * index is on its way, ask again.  RESOURCE: the air is full.  DELAY: the remote is away. */
-must_check enum status flight_ahead(struct cold *c, uint64_t number, uint32_t first, uint32_t n);
+enum { AHEAD_UNITS = 64, NO_PAGE = 0xff };
+
+struct ahead_units {			/* of one container, in a row, as their chunks' rows say */
+	uint64_t number;
+	uint32_t first, n;
+	struct { uint8_t digest[32], unit; } v[AHEAD_UNITS];
+};
+
+/* Bring those that are not here, for nobody yet; they become pages as well.  RESTART: the index is
+ * on its way, ask again.  RESOURCE: the air is full.  DELAY: the remote is away. */
+must_check enum status flight_ahead(struct cold *c, const struct ahead_units *u);
 
 void flight_go(struct flight *f);	/* the air has room: call the remote */
 

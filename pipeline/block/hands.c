@@ -3,6 +3,7 @@
  * ahead.  And the air: how many bytes may be on their way at once, whoever they are for.
  */
 #include "pipeline/base/clock.h"
+#include "pipeline/base/epoch.h"
 #include "pipeline/base/num.h"
 #include "pipeline/base/thread.h"
 #include "pipeline/block/flight.h"
@@ -25,6 +26,7 @@ static void
 run(void *arg)
 {
 	struct hands *h = arg;
+	bool polled = true;		/* what was dropped has gone, as far as it can */
 
 	mutex_lock(&h->mutex);
 	for (;;) {
@@ -33,11 +35,19 @@ run(void *arg)
 
 		if (l == NULL && h->stop)
 			break;
+		if (l == NULL && !polled) {
+			mutex_unlock(&h->mutex);
+			epoch_poll();
+			polled = true;
+			mutex_lock(&h->mutex);
+			continue;
+		}
 		if (l == NULL) {
 			cond_wait(&h->changed, &h->mutex);
 			continue;
 		}
 		mutex_unlock(&h->mutex);
+		polled = false;
 		t = container_of(l, struct task, link);
 		t->run(t);
 		mutex_lock(&h->mutex);

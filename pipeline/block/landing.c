@@ -159,6 +159,12 @@ unpack_unit(struct unpack *u, uint32_t i, bool give)
 	    give ? b->bytes : u->aside);
 	if (st == OK && give)
 		u->plain[i] = buf_ref(b);
+	if (st == OK && give && f->page != NULL && f->page[i] != NO_PAGE) {
+		struct page_key key;
+
+		page_key_of_digest(&key, row->digest, f->page[i]);
+		page_keep(&key, b, row->plain);
+	}
 	buf_put(&b);
 	return st;
 }
@@ -167,7 +173,7 @@ unpack_unit(struct unpack *u, uint32_t i, bool give)
 static bool
 may_keep(struct cold *c, uint64_t len)
 {
-	uint64_t cap = c->share->conf.local_bytes, most = cap != 0 ? cap / 4 : PARTS_BYTES;
+	uint64_t cap = atomic_load(&c->share->now.local_bytes), most = cap != 0 ? cap / 4 : PARTS_BYTES;
 
 	if (mirror_sparse_bytes(c->share->block->mirror) + len > most)
 		mirror_sparse_trim(c->share->block->mirror, most / 4 * 3);
@@ -185,7 +191,8 @@ keep_units(struct unpack *u)
 	enum status kept = OK;
 
 	for (uint32_t i = 0; i < f->n; i++) {
-		bool good = unpack_unit(u, i, waited_for(f, f->first + i)) == OK;
+		bool give = f->page != NULL || waited_for(f, f->first + i);
+		bool good = unpack_unit(u, i, give) == OK;
 
 		if (good) {
 			to = rows[i].at + rows[i].stored + CONTAINER_TAG;

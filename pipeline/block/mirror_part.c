@@ -178,15 +178,17 @@ vessel_has(const struct vessel *v, uint32_t index)
 	return data == (off_t)row->at && lseek(v->fd, data, SEEK_HOLE) >= (off_t)end;
 }
 
-/* In a copy: opening changes what is sealed, and it is to be kept as it came. */
+/* What is sealed in a copy: opening changes it, and it is to be kept as it came. */
 enum status
-vessel_unseal(const struct vessel *v, uint32_t index, const uint8_t *stored, uint8_t *copy,
+vessel_unseal(const struct vessel *v, uint32_t index, uint8_t *stored, uint8_t *copy,
     uint8_t *to)
 {
 	const struct container_chunk *row = &v->rows[index];
 
 	if (row->stored > CONTAINER_UNIT || row->plain > CONTAINER_UNIT)
 		return ST_CORRUPT;
+	if (v->keys.aead == 0)
+		return container_open(&v->ident, &v->keys, index, row, stored, to);
 	memcpy(copy, stored, (size_t)row->stored + CONTAINER_TAG);
 	return container_open(&v->ident, &v->keys, index, row, copy, to);
 }
@@ -314,7 +316,8 @@ mirror_making_drop(struct mirror *m)
 	if (dir == NULL && fd >= 0)
 		close(fd);
 	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (vessel_number(e->d_name, ".dfm", &number))
+		if (vessel_number(e->d_name, ".dfm", &number) ||
+		    vessel_number(e->d_name, ".dfw", &number))
 			unlinkat(m->dirfd, e->d_name, 0);
 	if (dir != NULL)
 		closedir(dir);

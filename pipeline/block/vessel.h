@@ -48,9 +48,10 @@ struct vessel *vessel_take_out(struct mirror *m, uint64_t number);
 /* Is the unit in the file?  Of a part that is a hint: only its tag tells. */
 bool vessel_has(const struct vessel *v, uint32_t index);
 
-/* One unit's stored bytes, tag behind, to to (plain); copy: room for them, CONTAINER_UNIT and a tag.
+/* One unit's stored bytes, tag behind, which stay as they are, to to (plain); copy: room for them,
+ * CONTAINER_UNIT and a tag.
  * CORRUPT: the tag does not fit. */
-must_check enum status vessel_unseal(const struct vessel *v, uint32_t index, const uint8_t *stored,
+must_check enum status vessel_unseal(const struct vessel *v, uint32_t index, uint8_t *stored,
     uint8_t *copy, uint8_t *to);
 
 /* Write bytes where they belong: [at, at + len) of the file, of units that were unsealed. */

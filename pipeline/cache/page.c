@@ -42,6 +42,7 @@ struct class {
 static struct {
 	struct table *table;
 	struct class class[CLASSES];	/* small first */
+	uint64_t budget;
 } cache;
 
 static void
@@ -61,7 +62,14 @@ page_start(uint64_t budget_bytes)
 {
 	class_start(&cache.class[0], "page.small", SMALL_BYTES, budget_bytes / SMALL_PART);
 	class_start(&cache.class[1], "page", PAGE_BYTES, budget_bytes - budget_bytes / SMALL_PART);
+	cache.budget = budget_bytes;
 	cache.table = table_new((cache.class[0].keep_max + cache.class[1].keep_max) * 2);
+}
+
+uint64_t
+page_budget(void)
+{
+	return cache.budget;
 }
 
 static void

@@ -49,5 +49,6 @@ struct buf *page_buf(uint32_t len);
 void page_keep(const struct page_key *key, struct buf *buf, uint32_t len);
 
 uint64_t page_bytes(void);		/* in use by pages */
+uint64_t page_budget(void);		/* as much as they may take */
 
 #endif

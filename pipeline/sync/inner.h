@@ -48,6 +48,7 @@ struct sync {
 	_Atomic bool idle, idle_here;	/* the data errand found nothing left to do; here, at least */
 	struct work apply, data, up, bring, scrubs;
 	struct upload *upload;		/* NULL: no remote */
+	struct warm *warm;		/* NULL: no remote */
 	struct compact *compact;
 	struct scrub *scrub;
 	struct crew *crew;		/* the data errand's helpers */

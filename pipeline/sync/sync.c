@@ -14,6 +14,7 @@
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/scrub.h"
 #include "pipeline/sync/upload.h"
+#include "pipeline/sync/warm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -147,6 +148,8 @@ data_once(struct sync *y, struct work *w)
 	}
 	if (st == OK)
 		st = carved;
+	if (st == OK && y->warm != NULL)
+		st = warm_settle(y->warm, w);
 	if (st == OK)
 		st = sync_evict(y, w, &evict_more);
 	if (st == OK)
@@ -429,6 +432,7 @@ sync_open_share(struct share *s)
 	if (s->remote != NULL) {
 		y->upload = upload_new(y);
 		y->keyship = keyship_new(y);
+		y->warm = warm_new(y);
 	}
 	timer_init(&y->timer, tick);
 	s->sync = y;
@@ -464,6 +468,7 @@ sync_close_share(struct share *s)
 	atomic_store(&y->closing, true);
 	cond_broadcast(&y->changed);
 	mutex_unlock(&y->mutex);
+	warm_end(y->warm);
 	ignored = work_await(&y->apply);
 	ignored = work_await(&y->data);
 	ignored = work_await(&y->up);
@@ -476,6 +481,7 @@ sync_close_share(struct share *s)
 	ignored = work_await(&y->up);	/* a call's end may have asked for more runs of both */
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
+	warm_free(&y->warm);
 	crew_free(&y->crew);
 	st = sync_apply(y, NULL);
 	sync_free(s);

@@ -46,6 +46,26 @@ void sync_remote_look(struct share *s, struct sync_remote *out);
  * none that is durable.  Any thread. */
 bool sync_evict_share(struct share *s);
 
+enum warm_state { WARM_NONE, WARM_RUNS, WARM_DONE, WARM_CANCELED, WARM_FAILED };
+enum { WARM_PATH_MAX = 1024 };
+
+struct sync_warm {			/* the last one of a share, since it was opened */
+	uint64_t id;			/* 0: there was none */
+	enum warm_state state;
+	uint64_t containers, done;	/* those it is about; of them here, and not to be had any more */
+	uint64_t bytes, damaged;	/* brought; containers that the remote has not as they were */
+	int64_t started_s, finished_s;	/* since 1970 */
+	char path[WARM_PATH_MAX];
+	char text[160];			/* why it waits, or ended before its end; empty: no reason */
+};
+
+/* Bring here, whole, the containers that a path of the share needs ("": all of it), as far as its
+ * cap and the disk have room.  BUSY: one is under way.  NOTSUPP: there is no remote.  NAMETOOLONG.
+ * Any thread. */
+must_check enum status sync_warm_start(struct share *s, const char *path);
+void sync_warm_cancel(struct share *s);	/* it ends soon; harmless where none runs */
+bool sync_warm_look(struct share *s, struct sync_warm *out);	/* false: there is no remote */
+
 struct sync_compaction {		/* of one share; counters since it was opened */
 	bool running;			/* a pass is on */
 	bool asked;			/* what an operator asked for is not over */

@@ -28,6 +28,7 @@ class Refused(Exception):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # small answers do not wait for the peer
 
     def log_message(self, *args):
         pass

@@ -267,5 +267,6 @@ house_close(void)
 	net_stop();
 	gateway_stop();
 	stop_floors();
+	net_fini();
 	shares_down_clear();
 }

@@ -4,6 +4,7 @@
  */
 #include "mgmt/daemon/plane.h"
 
+#include "backends/block/call.h"
 #include "gateway/gateway.h"
 #include "mgmt/daemon/clients.h"
 #include "mgmt/daemon/explain.h"
@@ -157,6 +158,34 @@ compact(const char *name, enum compact_do what, struct sync_compaction *out)
 	return open;
 }
 
+struct asking {
+	const char *name;
+	unsigned *shares;
+	struct block_gauge *out;
+	bool found;
+};
+
+static void
+see_store(const struct stores_seen *s, void *arg)
+{
+	struct asking *a = arg;
+
+	if (strcmp(s->name, a->name) != 0)
+		return;
+	a->found = true;
+	*a->shares = s->shares;
+	block_gauge_read(s->gauge, a->out);
+}
+
+static bool
+store_gauge(const char *name, unsigned *shares, struct block_gauge *out)
+{
+	struct asking a = { name, shares, out, false };
+
+	stores_each(see_store, &a);
+	return a.found;
+}
+
 struct draining {
 	void (*see)(const char *name, const struct sync_remote *r, void *arg);
 	void *arg;
@@ -203,6 +232,7 @@ runs(const char *type)
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
 	.share_blocks = blocks, .drain = drain, .share_compact = compact, .store_try = stores_try,
+	.store_gauge = store_gauge,
 	.share_rules = swap_rules, .share_tune = tune,
 	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,

@@ -16,6 +16,7 @@ struct share_rules;
 struct share_tuning;
 struct store_spec;
 struct block_check;
+struct block_gauge;
 struct sync_compaction;
 struct sync_remote;
 
@@ -109,6 +110,10 @@ struct rest_house {
 	enum status (*explain)(const struct rest_explain *ask, struct rest_explained *out);
 
 	void (*metrics)(struct text *page);	/* Prometheus text */
+
+	/* What an open remote store has been asked: the calls' figures, and how many shares are on it;
+	 * false: none is. */
+	bool (*store_gauge)(const char *name, unsigned *shares, struct block_gauge *out);
 
 	/* Its keys, wrapped anew by the key-encrypting key of now: how many, of how many.  As rotate. */
 	enum status (*share_rewrap)(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why,

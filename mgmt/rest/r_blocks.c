@@ -6,7 +6,24 @@
 
 #include "pipeline/sync/sync.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* In hundredths: of what there would be to what there is; null where there is nothing yet. */
+static void
+ratio(struct rest_json *j, const char *key, uint64_t whole, uint64_t is)
+{
+	char text[32];
+
+	if (is == 0) {
+		rest_json_put_null(j, key);
+		return;
+	}
+	whole = whole * 100 / is;
+	snprintf(text, sizeof text, "%llu.%02llu", (unsigned long long)whole / 100,
+	    (unsigned long long)whole % 100);
+	rest_json_put_str(j, key, text);
+}
 
 static struct rest_json *
 blocks_json(const char *name, const struct sync_remote *r)
@@ -32,6 +49,12 @@ blocks_json(const char *name, const struct sync_remote *r)
 	rest_json_put_int(j, "failed_syncs", (int64_t)r->retries);
 	rest_json_put_int(j, "deleted", (int64_t)r->deleted);
 	rest_json_put_int(j, "damaged", (int64_t)r->damaged);
+	rest_json_put_int(j, "packed_bytes", (int64_t)r->packed_bytes);
+	rest_json_put_int(j, "stored_bytes", (int64_t)r->stored_bytes);
+	rest_json_put_int(j, "known_bytes", (int64_t)r->known_bytes);
+	ratio(j, "compression_ratio", r->packed_bytes, r->stored_bytes);
+	ratio(j, "dedup_ratio", r->packed_bytes + r->known_bytes, r->packed_bytes);
+	rest_json_put_int(j, "evicted", (int64_t)r->evicted);
 	rest_json_put_int(j, "keys", (int64_t)r->keys);
 	rest_json_put_int(j, "keys_in_remote", (int64_t)r->keys_remote);
 	rest_json_put_str(j, "last_error", r->text);

@@ -100,7 +100,7 @@ CALLS = {
     "listRemoteStores": (), "createRemoteStore": ([], {"name": "r3", "type": "memory"}, [gone("/store/block/remote/r3")]),
     "getRemoteStore": (["r1"], None, [remote]), "updateRemoteStore": (["r1"], {"config": {}}, [remote]),
     "deleteRemoteStore": (["r1"], None, [remote]),
-    "getRemoteStoreHealth": (["r1"], None, [remote]), "checkRemoteStore": (["r1"], None, [remote]), "drainUploads": (),
+    "getRemoteStoreHealth": (["r1"], None, [remote]), "checkRemoteStore": (["r1"], None, [remote]), "getRemoteStats": (["r1"], None, [remote]), "drainUploads": (),
     "listAdapterPorts": (), "listAdapters": (), "createAdapter": ([], {"type": "nfs", "port": p.nfs}, [gone("/adapters/nfs")]),
     "getAdapter": (["nfs"], None, [adapter]), "updateAdapter": (["nfs"], {"enabled": True, "port": p.nfs}, [adapter]),
     "deleteAdapter": (["nfs"], None, [adapter]),

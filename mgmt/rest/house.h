@@ -19,6 +19,7 @@ struct block_check;
 struct block_gauge;
 struct sync_compaction;
 struct sync_remote;
+struct sync_scrub;
 
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
@@ -43,6 +44,7 @@ struct rest_mount {
 	uint64_t at_s;
 };
 
+enum scrub_do { SCRUB_LOOK, SCRUB_BEGIN, SCRUB_BEGIN_REMOTE, SCRUB_END };
 enum compact_do { COMPACT_LOOK, COMPACT_NOW, COMPACT_OLD_KEYS };
 
 enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH, BLOCKS_EVICT };
@@ -87,6 +89,8 @@ struct rest_house {
 
 	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
+	/* Verify all there is, here and (REMOTE) there; how far that is.  false: not open. */
+	bool (*share_scrub)(const char *name, enum scrub_do what, struct sync_scrub *out);
 	/* How its compaction stands, and have it begin.  false: not open. */
 	bool (*share_compact)(const char *name, enum compact_do what, struct sync_compaction *out);
 	/* Push all shares, and see each. */

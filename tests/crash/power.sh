@@ -6,9 +6,10 @@
 # write, name and sync.  For moments chosen by a seed images of the disk are built (power.c says
 # what they may hold); on each the server starts, and the load's journals are held against it.  Runs
 # differ: in where the metadata store lies, in memory (how often LevelDB changes its log), in how
-# soon data is carved, in whether the share encrypts; if so, its keys are wrapped by another key at
-# the restart, and once that is over the first is gone; in whether it has a remote store, a folder of
-# the same disk, to which it brings its containers and of which it keeps few.
+# soon data is carved (containers are emptied as soon as a little of them is dead), in whether the
+# share encrypts; if so, its keys are wrapped by another key at the restart, and once that is over
+# the first is gone; in whether it has a remote store, a folder of the same disk, to which it brings
+# its containers and of which it keeps few.
 #
 # power.sh --mutants BUILD [IMAGES]: BUILD has --enable-faults; once for each sync site by name with
 # that site only pretending, a new run every eight images: some image must show it.  Prints a table.
@@ -102,6 +103,8 @@ settings() {
 	workers: 2
 	memory: $((64 << ($1 / 2 % 2 * 2)))MiB
 	carve_age: $((1 + $1 % 3 * 2))
+	gc:
+	  compaction_live_percent: 95
 	nfs:
 	  host: 127.0.0.1
 	  port: $port

@@ -6,7 +6,7 @@
 
 #include "mgmt/rest/json.h"
 
-enum { CTL_ARGS_MAX = 4, CTL_FLAGS_MAX = 96, CTL_URL_MAX = 2048 };
+enum { CTL_ARGS_MAX = 4, CTL_FLAGS_MAX = 128, CTL_URL_MAX = 2048 };
 enum ctl_flag_kind { CTL_TEXT, CTL_NUMBER, CTL_BOOL, CTL_SWITCH, CTL_LIST, CTL_MORE, CTL_JSON };
 
 struct ctl_flag {

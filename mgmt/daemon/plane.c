@@ -144,6 +144,22 @@ blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 	return open;
 }
 
+static bool
+scrub(const char *name, enum scrub_do what, struct sync_scrub *out)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	bool open = s != NULL && atomic_load(&s->state) == SHARE_OPEN;
+
+	if (open && (what == SCRUB_BEGIN || what == SCRUB_BEGIN_REMOTE))
+		sync_scrub_begin(s, what == SCRUB_BEGIN_REMOTE);
+	if (open && what == SCRUB_END)
+		sync_scrub_stop(s);
+	if (open)
+		sync_scrub_look(s, out);
+	share_put(&s);
+	return open;
+}
+
 struct asking {
 	const char *name;
 	unsigned *shares;
@@ -217,7 +233,8 @@ runs(const char *type)
 }
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_blocks = blocks, .drain = drain, .store_try = stores_try, .store_gauge = store_gauge,
+	.share_blocks = blocks, .share_scrub = scrub, .drain = drain, .store_try = stores_try,
+	.store_gauge = store_gauge,
 	.share_rules = swap_rules, .share_tune = tune,
 	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,

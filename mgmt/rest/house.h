@@ -18,6 +18,7 @@ struct store_spec;
 struct block_check;
 struct block_gauge;
 struct sync_remote;
+struct sync_scrub;
 
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
@@ -42,6 +43,7 @@ struct rest_mount {
 	uint64_t at_s;
 };
 
+enum scrub_do { SCRUB_LOOK, SCRUB_BEGIN, SCRUB_BEGIN_REMOTE, SCRUB_END };
 enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH, BLOCKS_EVICT };
 
 enum { REST_EXPLAIN_LINES = 64, REST_EXPLAIN_TEXT = 400, REST_EXPLAIN_GIDS = 64 };
@@ -84,6 +86,8 @@ struct rest_house {
 
 	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
+	/* Verify all there is, here and (REMOTE) there; how far that is.  false: not open. */
+	bool (*share_scrub)(const char *name, enum scrub_do what, struct sync_scrub *out);
 	/* Push all shares, and see each. */
 	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
 

@@ -4,6 +4,7 @@
  */
 #include "mgmt/rest/entity.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/sync/sync.h"
 
 #include <stdio.h>
@@ -98,6 +99,86 @@ rest_do_blocks_evict(struct rest_call *call)
 		rest_problem(call, 409, "no_remote", NULL,
 		    "the share \"%s\" has no remote store: its local containers are all there is",
 		    db_text(DB_SHARE, &row, "name"));
+}
+
+/* --- scrub --- */
+
+static struct rest_json *
+scrub_json(const char *name, const struct sync_scrub *r)
+{
+	static const char *const states[] = { [SCRUB_NEVER] = "never", [SCRUB_RUNS] = "running",
+		[SCRUB_WAITS] = "waiting", [SCRUB_DONE] = "done", [SCRUB_STOPPED] = "stopped",
+		[SCRUB_FAILED] = "failed" };
+	struct rest_json *j = rest_json_object();
+
+	rest_json_put_str(j, "share", name);
+	rest_json_put_str(j, "state", states[r->state]);
+	rest_json_put_bool(j, "remote", r->remote);
+#define SCRUB_COUNT(member) rest_json_put_int(j, #member, (int64_t)r->member);
+#include "pipeline/sync/scrub.def"
+#undef SCRUB_COUNT
+	rest_json_put_int(j, "started_at", (int64_t)(r->started_ns / NS_PER_S));
+	rest_json_put_int(j, "ended_at", (int64_t)(r->ended_ns / NS_PER_S));
+	rest_json_put_str(j, "error", r->text);
+	return j;
+}
+
+static void
+scrub_do(struct rest_call *call, enum scrub_do what)
+{
+	struct sync_scrub r;
+	struct db_row row;
+	const char *name;
+
+	if (!rest_row_find(call, DB_SHARE, &row))
+		return;
+	name = db_text(DB_SHARE, &row, "name");
+	if (!rest_state.conf.house->share_scrub(name, what, &r))
+		rest_problem(call, 409, "not_open", "dfsctl share enable",
+		    "the share \"%s\" does not serve", name);
+	else if (what == SCRUB_END)
+		rest_no_content(call);
+	else
+		rest_json_reply(call, what == SCRUB_LOOK ? 200 : 202, scrub_json(name, &r));
+}
+
+void
+rest_do_scrub_look(struct rest_call *call)
+{
+	scrub_do(call, SCRUB_LOOK);
+}
+
+struct asked {
+	bool remote, good;
+};
+
+static bool
+read_asked(const char *key, const struct rest_json *value, void *arg)
+{
+	enum rest_json_kind kind = rest_json_kind(value);
+	struct asked *a = arg;
+
+	a->good = strcmp(key, "remote") == 0 && (kind == REST_TRUE || kind == REST_FALSE);
+	a->remote = kind == REST_TRUE;
+	return a->good;
+}
+
+void
+rest_do_scrub_begin(struct rest_call *call)
+{
+	struct asked a = { .good = true };
+
+	rest_json_each(call->body, read_asked, &a);
+	if (a.good)
+		scrub_do(call, a.remote ? SCRUB_BEGIN_REMOTE : SCRUB_BEGIN);
+	else
+		rest_invalid_field(call, "remote", "true or false, and nothing else");
+}
+
+void
+rest_do_scrub_end(struct rest_call *call)
+{
+	scrub_do(call, SCRUB_END);
 }
 
 struct sum {

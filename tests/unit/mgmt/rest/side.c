@@ -246,6 +246,15 @@ adapter_tune(const char *type, const char *name, const char *value, char *why, s
 	return OK;
 }
 
+static bool
+share_scrub(const char *name, enum scrub_do what, struct sync_scrub *out)
+{
+	(void)name;
+	*out = (struct sync_scrub){ .state = what == SCRUB_LOOK ? SCRUB_DONE : SCRUB_RUNS,
+		.remote = what == SCRUB_BEGIN_REMOTE, .containers = 7 };
+	return true;
+}
+
 static uint32_t
 clients(struct rest_client *to, uint32_t most)
 {
@@ -287,7 +296,7 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_tune, share_rotate, share_look,
-	adapter_set, adapter_runs, share_blocks, drain, store_try, adapter_tune, clients, mounts,
+	adapter_set, adapter_runs, share_blocks, share_scrub, drain, store_try, adapter_tune, clients, mounts,
 	disconnect, explain, metrics, .share_rewrap = share_rewrap,
 	.store_gauge = store_gauge };
 

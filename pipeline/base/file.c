@@ -1,6 +1,6 @@
 /*
- * A write may be cut short by a signal or a full disk: what is left is written again, until an error
- * says what is the matter.
+ * A write may be cut short by a signal or a full disk: what is left is written again, until an
+ * error says what is the matter.
  */
 #include "pipeline/base/file.h"
 

@@ -14,7 +14,8 @@
 #include <sys/uio.h>
 
 /* All of the n iovecs from byte at on; iov is used up. */
-must_check enum status disk_writev(int fd, struct iovec *iov, int n, uint64_t at, const char *point);
+must_check enum status disk_writev(int fd, struct iovec *iov, int n, uint64_t at,
+    const char *point);
 must_check enum status disk_write(int fd, const void *bytes, size_t len, uint64_t at,
     const char *point);
 

@@ -394,8 +394,8 @@ open_old(struct journal *j, void (*remember)(uint64_t share, const struct note *
 	j->opener.keys = j->share->keys;
 	memcpy(j->opener.journal_id, j->id, 16);
 	if (((j->head.flags & HEAD_VOLATILE) != 0) != j->lossy) {
-		snprintf(why, why_cap, "journal of %s is %svolatile, its store is not", s->conf.name,
-		    j->lossy ? "not " : "");
+		snprintf(why, why_cap, "journal of %s is %svolatile, its store is not",
+		    s->conf.name, j->lossy ? "not " : "");
 		return ST_MISMATCH;
 	}
 	st = recover(j, remember, id, why, why_cap);

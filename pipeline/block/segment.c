@@ -75,7 +75,8 @@ segment_open(int dirfd, uint32_t number, struct segment **segp)
 		close(fd);
 		return ST_CORRUPT;
 	}
-	*segp = segment_new(dirfd, name, number, fd, (uint64_t)sb.st_size & ~(uint64_t)(SEGMENT_BLOCK - 1));
+	*segp = segment_new(dirfd, name, number, fd,
+	    (uint64_t)sb.st_size & ~(uint64_t)(SEGMENT_BLOCK - 1));
 	return OK;
 }
 

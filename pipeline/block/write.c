@@ -174,8 +174,8 @@ summarise(struct segment *seg, const struct txn *t, uint32_t data_at)
 	seg->summary_len += more;
 }
 
-/* Not synced: all groups were, each when it was written, and a segment whose summary is lost is read
- * group by group. */
+/* Not synced: all groups were, each when it was written, and a segment whose summary is lost is
+ * read group by group. */
 enum status
 journal_seal(struct journal *j)
 {

@@ -357,7 +357,8 @@ tidy(int aside)
 	if (dir == NULL && fd >= 0)
 		close(fd);
 	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.' && fstatat(aside, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (e->d_name[0] != '.' &&
+		    fstatat(aside, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    now_s - (int64_t)sb.st_mtime > ASIDE_OLD_S)
 			unlinkat(aside, e->d_name, 0);
 	if (dir != NULL)
@@ -383,7 +384,8 @@ block_fs_open(const struct block_store_conf *conf, struct block_store **sp, stru
 	const struct backends_conf_row rows[] = {
 		{ "path", CONF_TEXT, 2, 1000, &path },
 	};
-	enum status st = backends_conf_pairs(conf->option, conf->noptions, rows, ARRAY_LEN(rows), why);
+	enum status st = backends_conf_pairs(conf->option, conf->noptions, rows, ARRAY_LEN(rows),
+	    why);
 	struct store *s;
 
 	if (st != OK)

@@ -6,7 +6,7 @@
 
 #include "mgmt/rest/json.h"
 
-enum { CTL_ARGS_MAX = 4, CTL_FLAGS_MAX = 96, CTL_URL_MAX = 2048 };
+enum { CTL_ARGS_MAX = 4, CTL_FLAGS_MAX = 128, CTL_URL_MAX = 2048 };
 enum ctl_flag_kind { CTL_TEXT, CTL_NUMBER, CTL_BOOL, CTL_SWITCH, CTL_LIST, CTL_MORE, CTL_JSON };
 
 struct ctl_flag {
@@ -49,6 +49,9 @@ struct rest_json *ctl_body(const struct ctl_run *run);
 
 /* The command's path with its arguments in; false: too long. */
 bool ctl_path(const struct ctl_run *run, const char *path, char to[CTL_URL_MAX]);
+
+/* Add a query's name and value to a path, encoded. */
+void ctl_add_query(char *path, size_t cap, const char *name, const char *value);
 
 /* Ask; the answer's JSON in *out (NULL: none), for the caller.  0, or the code to end with, and
  * the problem is printed.  body: taken, may be NULL. */

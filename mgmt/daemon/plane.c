@@ -143,6 +143,22 @@ blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 	return open;
 }
 
+static enum status
+warm(const char *name, enum warm_do what, const char *path, struct sync_warm *out)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	enum status st = s != NULL && atomic_load(&s->state) == SHARE_OPEN ? OK : ST_NOENT;
+
+	if (st == OK && what == WARM_DO_START)
+		st = sync_warm_start(s, path);
+	if (st == OK && what == WARM_DO_CANCEL)
+		sync_warm_cancel(s);
+	if (st == OK && !sync_warm_look(s, out))
+		st = ST_NOTSUPP;
+	share_put(&s);
+	return st;
+}
+
 struct draining {
 	void (*see)(const char *name, const struct sync_remote *r, void *arg);
 	void *arg;
@@ -188,7 +204,7 @@ runs(const char *type)
 }
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_blocks = blocks, .drain = drain, .store_try = stores_try,
+	.share_blocks = blocks, .share_warm = warm, .drain = drain, .store_try = stores_try,
 	.share_rules = swap_rules, .share_tune = tune,
 	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,

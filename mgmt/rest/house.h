@@ -17,6 +17,7 @@ struct share_tuning;
 struct store_spec;
 struct block_check;
 struct sync_remote;
+struct sync_warm;
 
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
@@ -41,6 +42,7 @@ struct rest_mount {
 	uint64_t at_s;
 };
 
+enum warm_do { WARM_DO_LOOK, WARM_DO_START, WARM_DO_CANCEL };
 enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH, BLOCKS_EVICT };
 
 enum { REST_EXPLAIN_LINES = 64, REST_EXPLAIN_TEXT = 400, REST_EXPLAIN_GIDS = 64 };
@@ -83,6 +85,10 @@ struct rest_house {
 
 	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
+	/* Warm a share, or a path of it; give that up; how it stands.  NOENT: it is not open.  Else as
+	 * sync_warm_start; NOTSUPP without a remote store. */
+	enum status (*share_warm)(const char *name, enum warm_do what, const char *path,
+	    struct sync_warm *out);
 	/* Push all shares, and see each. */
 	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
 

@@ -49,7 +49,7 @@ LINES = [
     ("store block remote health --name r", "true"), ("store block remote doctor r", "put"), ("store block remote remove r --force", "Done"),
     ("share create --name /s --metadata m --local l --local-store-size 64MiB", "/s"), ("store block stats --share /s", "pending_uploads"), ("store block remote add --name far --type memory", "far"),
     ("share create --name /far --metadata m --local l --remote far --local-store-size 64MiB", "/far"),
-    ("store block evict --share /far", "/far"), ("share remove /far --force", "Done"), ("system drain-uploads --timeout 5s", ""),
+    ("store block evict --share /far", "/far"), ("share warm /far --watch", "done"), ("share warm /far --status", "done"), ("share warm /far --cancel", "done"), ("share remove /far --force", "Done"), ("system drain-uploads --timeout 5s", ""),
     ("share create --name /sealed --metadata m --local l --local-store-size 64MiB --encryption aes-256-gcm", "/sealed"),
     ("share rotate-key /sealed", "2"), ("share rewrap-keys /sealed", "0"), ("share remove /sealed --force", "Done"), ("share list", "/s"), ("share show /s", "none"),
     ("share edit /s --description text", "/s"), ("share disable /s", "false"), ("share enable /s", "true"),

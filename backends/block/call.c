@@ -4,8 +4,10 @@
  */
 #include "backends/block/call.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/base/rand.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 static bool
@@ -47,14 +49,74 @@ block_call_check(const struct block_call *call)
 	return OK;
 }
 
+const uint32_t block_gauge_ms[BLOCK_GAUGE_SLOTS - 1] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000,
+	5000, 10000 };
+
 void
-block_call_clear(struct block_call *call)
+block_call_begin(struct block_store *s, struct block_call *call)
 {
+	call->begun_ns = clock_mono_ns();
+	atomic_fetch_add_explicit(&s->gauge.running, 1, memory_order_relaxed);
 	call->status = OK;
 	call->got = 0;
 	call->text[0] = '\0';
 	while (call->request == 0)
 		call->request = rand_u64();
+}
+
+static void
+count(_Atomic uint64_t *n, uint64_t by)
+{
+	atomic_fetch_add_explicit(n, by, memory_order_relaxed);
+}
+
+void
+block_call_end(struct block_store *s, struct block_call *call)
+{
+	struct block_gauge *g = &s->gauge;
+	enum status st = call->status;
+	uint64_t took = clock_mono_ns() - call->begun_ns;
+	unsigned kind = call->kind, slot = 0;
+
+	if (kind < BLOCK_KINDS) {
+		while (slot < BLOCK_GAUGE_SLOTS - 1 && took > block_gauge_ms[slot] * NS_PER_MS)
+			slot++;
+		count(&g->calls[kind], 1);
+		count(&g->failed[kind], st != OK && st != ST_NOENT && st != ST_EXIST && st != ST_CANCELED);
+		if (st == OK && (kind == BLOCK_PUT || kind == BLOCK_GET))
+			count(&g->bytes[kind], kind == BLOCK_PUT ? call->body.len : call->got);
+		count(&g->ns[kind], took);
+		count(&g->slot[kind][slot], 1);
+	}
+	atomic_fetch_sub_explicit(&g->running, 1, memory_order_relaxed);
+	call->done(call);
+}
+
+void
+block_gauge_read(const struct block_gauge *from, struct block_gauge *to)
+{
+	const _Atomic uint64_t *f = (const _Atomic uint64_t *)from;
+	_Atomic uint64_t *t = (_Atomic uint64_t *)to;
+
+	_Static_assert(sizeof *from % sizeof *f == 0, "figures and nothing else");
+	for (size_t i = 0; i < sizeof *from / sizeof *f; i++)
+		atomic_store_explicit(&t[i], atomic_load_explicit(&f[i], memory_order_relaxed),
+		    memory_order_relaxed);
+}
+
+uint32_t
+block_gauge_within_ms(const struct block_gauge *g, enum block_call_kind kind, unsigned percent)
+{
+	uint64_t all = 0, sum = 0;
+
+	for (int i = 0; i < BLOCK_GAUGE_SLOTS; i++)
+		all += g->slot[kind][i];
+	for (int i = 0; i < BLOCK_GAUGE_SLOTS - 1; i++) {
+		sum += g->slot[kind][i];
+		if (all > 0 && sum * 100 >= all * percent)
+			return block_gauge_ms[i];
+	}
+	return all > 0 ? UINT32_MAX : 0;
 }
 
 uint64_t

@@ -24,7 +24,7 @@ struct block_op {
 
 struct block_pool {
 	block_pool_run *run;
-	void *arg;
+	struct block_pooled *store;
 	struct mutex mutex;
 	struct cond changed;		/* an op came, or went, or the pool closes */
 	struct list waiting, running;
@@ -51,7 +51,7 @@ op_run(struct block_pool *pool, struct block_op *op)
 	if (st == OK)
 		st = block_op_alive(op);
 	if (st == OK)
-		st = pool->run(pool->arg, op->call, op);
+		st = pool->run(pool->store, op->call, op);
 	return st;
 }
 
@@ -91,19 +91,20 @@ work(void *arg)
 		list_remove(&op->link);
 		mutex_unlock(&pool->mutex);
 		free(op);
-		call->done(call);	/* close still waits: it joins this thread */
+		block_call_end(&pool->store->base, call);	/* close still waits: it joins us */
 		mutex_lock(&pool->mutex);
 	}
 	mutex_unlock(&pool->mutex);
 }
 
-struct block_pool *
-block_pool_new(const char *name, unsigned threads, block_pool_run *run, void *arg)
+void
+block_pool_open(struct block_pooled *s, const char *name, unsigned threads, block_pool_run *run)
 {
 	struct block_pool *pool = xcalloc(1, sizeof *pool);
 
+	s->pool = pool;
 	pool->run = run;
-	pool->arg = arg;
+	pool->store = s;
 	mutex_init(&pool->mutex, RANK_STORE, 0);
 	cond_init(&pool->changed);
 	list_init(&pool->waiting);
@@ -111,15 +112,15 @@ block_pool_new(const char *name, unsigned threads, block_pool_run *run, void *ar
 	pool->nthreads = MIN(MAX(threads, 1u), (unsigned)THREADS_MAX);
 	for (unsigned i = 0; i < pool->nthreads; i++)
 		thread_start(&pool->threads[i], name, 0, work, pool);
-	return pool;
 }
 
 void
-block_pool_start(struct block_pool *pool, struct block_call *call)
+block_pool_start(struct block_store *s, struct block_call *call)
 {
+	struct block_pool *pool = ((struct block_pooled *)s)->pool;
 	struct block_op *op = xcalloc(1, sizeof *op);
 
-	block_call_clear(call);
+	block_call_begin(s, call);
 	op->call = call;
 	mutex_lock(&pool->mutex);
 	list_push_back(&pool->waiting, &op->link);
@@ -139,8 +140,10 @@ cancel_in(struct list *ops, const struct block_call *call)
 }
 
 void
-block_pool_cancel(struct block_pool *pool, struct block_call *call)
+block_pool_cancel(struct block_store *s, struct block_call *call)
 {
+	struct block_pool *pool = ((struct block_pooled *)s)->pool;
+
 	mutex_lock(&pool->mutex);
 	cancel_in(&pool->waiting, call);
 	cancel_in(&pool->running, call);
@@ -149,9 +152,9 @@ block_pool_cancel(struct block_pool *pool, struct block_call *call)
 
 /* What was started is run to its end first: a thread leaves only when nothing waits. */
 void
-block_pool_close(struct block_pool **poolp)
+block_pool_close(struct block_pooled *s)
 {
-	struct block_pool *pool = TAKE(poolp);
+	struct block_pool *pool = TAKE(&s->pool);
 
 	mutex_lock(&pool->mutex);
 	pool->closing = true;

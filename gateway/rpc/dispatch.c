@@ -151,6 +151,8 @@ rpc_dispatch_decode(struct job *job)
 	job->status = OK;
 	switch (rpc_message_read(&r, &call->head)) {
 	case RPC_HEAD_OK:
+		/* The connection's number with the xid: a capture of its packets has the latter. */
+		job->named = job->whence != NULL ? job->whence->conn << 32 | call->head.xid : 0;
 		return decode_call(job, call, &r);
 	case RPC_HEAD_ALIEN:
 		return DECODED_HANGUP;
@@ -200,8 +202,7 @@ keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len,
 		rpc_drc_drop(entry);
 }
 
-/* One request's line: its number is the connection's with the xid, so that all lines of a request,
- * and a capture of its packets, can be laid beside each other. */
+/* One request's line, under the name that all lines of it have. */
 static void
 tell(const struct job *job, const struct rpc_call *call)
 {
@@ -211,7 +212,7 @@ tell(const struct job *job, const struct rpc_call *call)
 	if (__builtin_expect(level < log_least, 1) || job->conn == NULL)
 		return;
 	log_at(level, ours ? "rpc.failed" : "rpc.request",
-	    F_HEX("request", conn_number(job->conn) << 32 | call->head.xid),
+	    F_HEX("request", job->named),
 	    F_STR("proc", call->proc ? call->proc->name : "none"), F_STR("status", status_name(job->status)),
 	    F_U64("uid", job->claim.uid), F_U64("ino", job->op.file.ino));
 }

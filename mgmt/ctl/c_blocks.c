@@ -144,3 +144,31 @@ ctl_do_share_warm(struct ctl_run *run)
 	rest_json_free(out);
 	return code;
 }
+
+/* Begun, it goes on by itself; --status says how far. */
+int
+ctl_do_scrub(struct ctl_run *run)
+{
+	bool status = ctl_said(run, "status") != NULL, stop = ctl_said(run, "stop") != NULL;
+	struct rest_json *body = NULL, *out = NULL;
+	char path[CTL_URL_MAX];
+	int code;
+
+	if (status && stop) {
+		ctl_fail("--status or --stop, not both");
+		return 2;
+	}
+	if (!ctl_path(run, run->command->path, path))
+		return 2;
+	if (stop && (code = ctl_ask(run, "DELETE", path, NULL, &out)) != 0)
+		return code;
+	rest_json_free(out);
+	out = NULL;
+	if (!status && !stop && (body = ctl_body(run)) == NULL)
+		return 2;
+	code = ctl_ask(run, status || stop ? "GET" : "POST", path, body, &out);
+	if (code == 0)
+		code = ctl_print(run, out, run->command->columns);
+	rest_json_free(out);
+	return code;
+}

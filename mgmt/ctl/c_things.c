@@ -235,6 +235,33 @@ ctl_do_store_add(struct ctl_run *run)
 }
 
 /* What the doctor found, as a table; 1 where something is bad. */
+/* The calls as a table, what else there is in a line before it. */
+int
+ctl_do_remote_stats(struct ctl_run *run)
+{
+	char path[CTL_URL_MAX];
+	const char *as = ctl_said(run, "output");
+	struct rest_json *out;
+	bool table = as == NULL || strcmp(as, "table") == 0;
+	int code;
+
+	if (!ctl_path(run, run->command->path, path))
+		return 2;
+	code = ctl_ask(run, "GET", path, NULL, &out);
+	if (code != 0)
+		return code;
+	if (table && rest_json_kind(rest_json_get(out, "open")) != REST_TRUE)
+		printf("no share that serves is on it, so it is not open\n");
+	else if (table)
+		printf("open for %lld share(s); %lld call(s) on their way, %lld attempt(s) beyond the first\n",
+		    (long long)rest_json_int(rest_json_get(out, "shares")),
+		    (long long)rest_json_int(rest_json_get(out, "running")),
+		    (long long)rest_json_int(rest_json_get(out, "retries")));
+	code = ctl_print(run, table ? rest_json_get(out, "calls") : out, run->command->columns);
+	rest_json_free(out);
+	return code;
+}
+
 int
 ctl_do_doctor(struct ctl_run *run)
 {

@@ -4,6 +4,7 @@
  */
 #include "mgmt/daemon/plane.h"
 
+#include "backends/block/call.h"
 #include "gateway/gateway.h"
 #include "mgmt/daemon/clients.h"
 #include "mgmt/daemon/explain.h"
@@ -159,6 +160,50 @@ warm(const char *name, enum warm_do what, const char *path, struct sync_warm *ou
 	return st;
 }
 
+static bool
+scrub(const char *name, enum scrub_do what, struct sync_scrub *out)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	bool open = s != NULL && atomic_load(&s->state) == SHARE_OPEN;
+
+	if (open && (what == SCRUB_BEGIN || what == SCRUB_BEGIN_REMOTE))
+		sync_scrub_begin(s, what == SCRUB_BEGIN_REMOTE);
+	if (open && what == SCRUB_END)
+		sync_scrub_stop(s);
+	if (open)
+		sync_scrub_look(s, out);
+	share_put(&s);
+	return open;
+}
+
+struct asking {
+	const char *name;
+	unsigned *shares;
+	struct block_gauge *out;
+	bool found;
+};
+
+static void
+see_store(const struct stores_seen *s, void *arg)
+{
+	struct asking *a = arg;
+
+	if (strcmp(s->name, a->name) != 0)
+		return;
+	a->found = true;
+	*a->shares = s->shares;
+	block_gauge_read(s->gauge, a->out);
+}
+
+static bool
+store_gauge(const char *name, unsigned *shares, struct block_gauge *out)
+{
+	struct asking a = { name, shares, out, false };
+
+	stores_each(see_store, &a);
+	return a.found;
+}
+
 struct draining {
 	void (*see)(const char *name, const struct sync_remote *r, void *arg);
 	void *arg;
@@ -204,7 +249,8 @@ runs(const char *type)
 }
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_blocks = blocks, .share_warm = warm, .drain = drain, .store_try = stores_try,
+	.share_blocks = blocks, .share_warm = warm, .share_scrub = scrub, .drain = drain, .store_try = stores_try,
+	.store_gauge = store_gauge,
 	.share_rules = swap_rules, .share_tune = tune,
 	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
 	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,

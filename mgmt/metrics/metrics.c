@@ -3,12 +3,18 @@
  */
 #include "mgmt/metrics/metrics.h"
 
+#include "backends/block/call.h"
 #include "mgmt/shares/down.h"
+#include "mgmt/shares/stores.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/block.h"
 #include "pipeline/stage/stage.h"
+#include "pipeline/sync/sync.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 static void
@@ -115,6 +121,165 @@ share_quota(struct share *s, void *arg)
 	    atomic_load(&s->now.quota_bytes));
 }
 
+/* --- remote stores --- */
+
+static const char *const call_words[BLOCK_KINDS] = { [BLOCK_PUT] = "put", [BLOCK_GET] = "get",
+	[BLOCK_HEAD] = "head", [BLOCK_DEL] = "delete", [BLOCK_WALK] = "list" };
+
+/* One row a figure of a kind of calls. */
+static const struct {
+	const char *name, *help;
+	size_t at;
+} call_rows[] = {
+	{ "remote_calls_total", "Calls to a remote store that have ended.",
+	    offsetof(struct block_gauge, calls) },
+	{ "remote_call_failures_total", "Of them, those that failed after all attempts.",
+	    offsetof(struct block_gauge, failed) },
+	{ "remote_call_bytes_total", "Bytes put into a remote store, or got from it.",
+	    offsetof(struct block_gauge, bytes) },
+};
+
+struct store_page {
+	struct text *out;
+	size_t row;
+};
+
+static void
+store_calls(const struct stores_seen *s, void *arg)
+{
+	const struct store_page *p = arg;
+	const _Atomic uint64_t *v = (const void *)((const char *)s->gauge + call_rows[p->row].at);
+
+	for (int k = 0; k < BLOCK_KINDS; k++)
+		text_addf(p->out, "dittofs_%s{store=\"%s\",call=\"%s\"} %" PRIu64 "\n",
+		    call_rows[p->row].name, s->name, call_words[k], v[k]);
+}
+
+/* A histogram as Prometheus has it: slots hold what is in those before them, too. */
+static void
+store_times(const struct stores_seen *s, void *arg)
+{
+	static const char name[] = "dittofs_remote_call_seconds";
+	struct text *out = arg;
+
+	for (int k = 0; k < BLOCK_KINDS; k++) {
+		uint64_t sum = 0, ns = s->gauge->ns[k];
+
+		for (int i = 0; i < BLOCK_GAUGE_SLOTS; i++) {
+			sum += s->gauge->slot[k][i];
+			if (i < BLOCK_GAUGE_SLOTS - 1)
+				text_addf(out, "%s_bucket{store=\"%s\",call=\"%s\",le=\"%u.%03u\"} %" PRIu64 "\n",
+				    name, s->name, call_words[k], block_gauge_ms[i] / 1000,
+				    block_gauge_ms[i] % 1000, sum);
+		}
+		text_addf(out, "%s_bucket{store=\"%s\",call=\"%s\",le=\"+Inf\"} %" PRIu64 "\n"
+		    "%s_sum{store=\"%s\",call=\"%s\"} %" PRIu64 ".%09" PRIu64 "\n"
+		    "%s_count{store=\"%s\",call=\"%s\"} %" PRIu64 "\n",
+		    name, s->name, call_words[k], sum, name, s->name, call_words[k], (uint64_t)(ns / NS_PER_S),
+		    (uint64_t)(ns % NS_PER_S), name, s->name, call_words[k], sum);
+	}
+}
+
+static void
+store_again(const struct stores_seen *s, void *arg)
+{
+	text_addf(arg, "dittofs_remote_call_retries_total{store=\"%s\"} %" PRIu64 "\n", s->name,
+	    s->gauge->again);
+}
+
+static void
+store_running(const struct stores_seen *s, void *arg)
+{
+	text_addf(arg, "dittofs_remote_calls_running{store=\"%s\"} %" PRIu64 "\n", s->name,
+	    s->gauge->running);
+}
+
+static void
+stores(struct text *out)
+{
+	for (size_t r = 0; r < ARRAY_LEN(call_rows); r++) {
+		struct store_page p = { out, r };
+
+		head(out, call_rows[r].name, "counter", call_rows[r].help);
+		stores_each(store_calls, &p);
+	}
+	head(out, "remote_call_seconds", "histogram", "How long calls to a remote store took, attempts and waiting together.");
+	stores_each(store_times, out);
+	head(out, "remote_call_retries_total", "counter", "Attempts beyond the first of a call.");
+	stores_each(store_again, out);
+	head(out, "remote_calls_running", "gauge", "Calls to a remote store begun and not ended.");
+	stores_each(store_running, out);
+}
+
+/* --- what shares have there --- */
+
+static const struct {
+	const char *name, *kind, *help;
+	size_t at, size;
+	bool always;			/* also of a share without a remote store */
+} blocks_rows[] = {
+#define BLOCKS(name, kind, help, field, always) { name, kind, help, offsetof(struct sync_remote, field), \
+	sizeof ((struct sync_remote *)NULL)->field, always },
+	BLOCKS( "share_drained", "gauge", "1: the journal holds no data, and a remote store has all containers.", drained, true )
+	BLOCKS( "share_local_bytes", "gauge", "Bytes of containers that are here whole.", local_bytes, true )
+	BLOCKS( "share_local_part_bytes", "gauge", "Bytes of containers that are here in part.", part_bytes, false )
+	BLOCKS( "share_packed_bytes_total", "counter", "Bytes of chunks put into containers, since it was opened.", packed_bytes, true )
+	BLOCKS( "share_stored_bytes_total", "counter", "Bytes that these containers take.", stored_bytes, true )
+	BLOCKS( "share_known_bytes_total", "counter", "Bytes of chunks that were there already.", known_bytes, true )
+	BLOCKS( "share_keys", "gauge", "Versions of its key; 0: it does not encrypt.", keys, true )
+	BLOCKS( "share_keys_in_remote", "gauge", "Of them, those that the remote store has as they are wrapped now.", keys_remote, false )
+	BLOCKS( "share_pending_containers", "gauge", "Containers that the remote store has not yet.", pending, false )
+	BLOCKS( "share_pending_bytes", "gauge", "Bytes of them.", pending_bytes, false )
+	BLOCKS( "share_uploads_running", "gauge", "Uploads on their way.", running, false )
+	BLOCKS( "share_uploaded_bytes_total", "counter", "Bytes that have arrived, since it was opened.", uploaded_bytes, false )
+	BLOCKS( "share_evicted_containers_total", "counter", "Local containers dropped, since it was opened.", evicted, false )
+	BLOCKS( "share_remote_away", "gauge", "1: the last call to its remote store failed.", away, false )
+	BLOCKS( "share_remote_away_milliseconds", "gauge", "For how long, by now.", away_ms, false )
+#undef BLOCKS
+};
+
+struct looks {				/* of all shares, each looked at once */
+	struct look { char share[SHARE_NAME_MAX + 1]; struct sync_remote r; } *v;
+	size_t n, cap;
+};
+
+static void
+share_blocks(struct share *s, void *arg)
+{
+	struct looks *l = arg;
+
+	if (atomic_load(&s->state) != SHARE_OPEN || s->sync == NULL)
+		return;
+	if (l->n == l->cap) {
+		l->cap = MAX((size_t)16, l->cap * 2);
+		l->v = xrealloc(l->v, l->cap * sizeof *l->v);
+	}
+	memcpy(l->v[l->n].share, s->conf.name, sizeof l->v[l->n].share);
+	sync_remote_look(s, &l->v[l->n++].r);
+}
+
+static void
+blocks(struct text *out)
+{
+	struct looks l = { .n = 0 };
+
+	registry_each(share_blocks, &l);
+	for (size_t r = 0; r < ARRAY_LEN(blocks_rows); r++) {
+		head(out, blocks_rows[r].name, blocks_rows[r].kind, blocks_rows[r].help);
+		for (size_t i = 0; i < l.n; i++) {
+			const char *from = (const char *)&l.v[i].r + blocks_rows[r].at;
+			uint64_t n = 0;
+
+			if (!l.v[i].r.has && !blocks_rows[r].always)
+				continue;
+			memcpy(&n, from, blocks_rows[r].size);	/* little-endian, as all we run on is */
+			text_addf(out, "dittofs_%s{share=\"%s\"} %" PRIu64 "\n", blocks_rows[r].name,
+			    l.v[i].share, n);
+		}
+	}
+	free(l.v);
+}
+
 void
 metrics_write(struct text *out)
 {
@@ -130,6 +295,8 @@ metrics_write(struct text *out)
 	}
 	head(out, "store_used_bytes", "gauge", "Bytes that the files of a share take.");
 	registry_each(share_used, out);
+	blocks(out);
+	stores(out);
 	head(out, "store_files", "gauge", "Files, directories and the like of a share.");
 	registry_each(share_files, out);
 	head(out, "store_quota_bytes", "gauge", "What the files of a share may take; 0: no end but the disk's.");

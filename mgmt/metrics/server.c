@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_BYTES_MAX = 256 << 10, CONNECTIONS = 32, IDLE_S = 30 };
+enum { PAGE_BYTES_MAX = 8 << 20, CONNECTIONS = 32, IDLE_S = 30 };
 
 static struct MHD_Daemon *server;
 

@@ -16,8 +16,10 @@ struct share_rules;
 struct share_tuning;
 struct store_spec;
 struct block_check;
+struct block_gauge;
 struct sync_remote;
 struct sync_warm;
+struct sync_scrub;
 
 struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
@@ -43,6 +45,7 @@ struct rest_mount {
 };
 
 enum warm_do { WARM_DO_LOOK, WARM_DO_START, WARM_DO_CANCEL };
+enum scrub_do { SCRUB_LOOK, SCRUB_BEGIN, SCRUB_BEGIN_REMOTE, SCRUB_END };
 enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH, BLOCKS_EVICT };
 
 enum { REST_EXPLAIN_LINES = 64, REST_EXPLAIN_TEXT = 400, REST_EXPLAIN_GIDS = 64 };
@@ -89,6 +92,8 @@ struct rest_house {
 	 * sync_warm_start; NOTSUPP without a remote store. */
 	enum status (*share_warm)(const char *name, enum warm_do what, const char *path,
 	    struct sync_warm *out);
+	/* Verify all there is, here and (REMOTE) there; how far that is.  false: not open. */
+	bool (*share_scrub)(const char *name, enum scrub_do what, struct sync_scrub *out);
 	/* Push all shares, and see each. */
 	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
 
@@ -110,6 +115,10 @@ struct rest_house {
 	enum status (*explain)(const struct rest_explain *ask, struct rest_explained *out);
 
 	void (*metrics)(struct text *page);	/* Prometheus text */
+
+	/* What an open remote store has been asked: the calls' figures, and how many shares are on it;
+	 * false: none is. */
+	bool (*store_gauge)(const char *name, unsigned *shares, struct block_gauge *out);
 
 	/* Its keys, wrapped anew by the key-encrypting key of now: how many, of how many.  As rotate. */
 	enum status (*share_rewrap)(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why,

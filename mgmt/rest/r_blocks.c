@@ -4,9 +4,27 @@
  */
 #include "mgmt/rest/entity.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/sync/sync.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* In hundredths: of what there would be to what there is; null where there is nothing yet. */
+static void
+ratio(struct rest_json *j, const char *key, uint64_t whole, uint64_t is)
+{
+	char text[32];
+
+	if (is == 0) {
+		rest_json_put_null(j, key);
+		return;
+	}
+	whole = whole * 100 / is;
+	snprintf(text, sizeof text, "%llu.%02llu", (unsigned long long)whole / 100,
+	    (unsigned long long)whole % 100);
+	rest_json_put_str(j, key, text);
+}
 
 static struct rest_json *
 blocks_json(const char *name, const struct sync_remote *r)
@@ -32,6 +50,12 @@ blocks_json(const char *name, const struct sync_remote *r)
 	rest_json_put_int(j, "failed_syncs", (int64_t)r->retries);
 	rest_json_put_int(j, "deleted", (int64_t)r->deleted);
 	rest_json_put_int(j, "damaged", (int64_t)r->damaged);
+	rest_json_put_int(j, "packed_bytes", (int64_t)r->packed_bytes);
+	rest_json_put_int(j, "stored_bytes", (int64_t)r->stored_bytes);
+	rest_json_put_int(j, "known_bytes", (int64_t)r->known_bytes);
+	ratio(j, "compression_ratio", r->packed_bytes, r->stored_bytes);
+	ratio(j, "dedup_ratio", r->packed_bytes + r->known_bytes, r->packed_bytes);
+	rest_json_put_int(j, "evicted", (int64_t)r->evicted);
 	rest_json_put_int(j, "keys", (int64_t)r->keys);
 	rest_json_put_int(j, "keys_in_remote", (int64_t)r->keys_remote);
 	rest_json_put_str(j, "last_error", r->text);
@@ -75,6 +99,86 @@ rest_do_blocks_evict(struct rest_call *call)
 		rest_problem(call, 409, "no_remote", NULL,
 		    "the share \"%s\" has no remote store: its local containers are all there is",
 		    db_text(DB_SHARE, &row, "name"));
+}
+
+/* --- scrub --- */
+
+static struct rest_json *
+scrub_json(const char *name, const struct sync_scrub *r)
+{
+	static const char *const states[] = { [SCRUB_NEVER] = "never", [SCRUB_RUNS] = "running",
+		[SCRUB_WAITS] = "waiting", [SCRUB_DONE] = "done", [SCRUB_STOPPED] = "stopped",
+		[SCRUB_FAILED] = "failed" };
+	struct rest_json *j = rest_json_object();
+
+	rest_json_put_str(j, "share", name);
+	rest_json_put_str(j, "state", states[r->state]);
+	rest_json_put_bool(j, "remote", r->remote);
+#define SCRUB_COUNT(member) rest_json_put_int(j, #member, (int64_t)r->member);
+#include "pipeline/sync/scrub.def"
+#undef SCRUB_COUNT
+	rest_json_put_int(j, "started_at", (int64_t)(r->started_ns / NS_PER_S));
+	rest_json_put_int(j, "ended_at", (int64_t)(r->ended_ns / NS_PER_S));
+	rest_json_put_str(j, "error", r->text);
+	return j;
+}
+
+static void
+scrub_do(struct rest_call *call, enum scrub_do what)
+{
+	struct sync_scrub r;
+	struct db_row row;
+	const char *name;
+
+	if (!rest_row_find(call, DB_SHARE, &row))
+		return;
+	name = db_text(DB_SHARE, &row, "name");
+	if (!rest_state.conf.house->share_scrub(name, what, &r))
+		rest_problem(call, 409, "not_open", "dfsctl share enable",
+		    "the share \"%s\" does not serve", name);
+	else if (what == SCRUB_END)
+		rest_no_content(call);
+	else
+		rest_json_reply(call, what == SCRUB_LOOK ? 200 : 202, scrub_json(name, &r));
+}
+
+void
+rest_do_scrub_look(struct rest_call *call)
+{
+	scrub_do(call, SCRUB_LOOK);
+}
+
+struct asked {
+	bool remote, good;
+};
+
+static bool
+read_asked(const char *key, const struct rest_json *value, void *arg)
+{
+	enum rest_json_kind kind = rest_json_kind(value);
+	struct asked *a = arg;
+
+	a->good = strcmp(key, "remote") == 0 && (kind == REST_TRUE || kind == REST_FALSE);
+	a->remote = kind == REST_TRUE;
+	return a->good;
+}
+
+void
+rest_do_scrub_begin(struct rest_call *call)
+{
+	struct asked a = { .good = true };
+
+	rest_json_each(call->body, read_asked, &a);
+	if (a.good)
+		scrub_do(call, a.remote ? SCRUB_BEGIN_REMOTE : SCRUB_BEGIN);
+	else
+		rest_invalid_field(call, "remote", "true or false, and nothing else");
+}
+
+void
+rest_do_scrub_end(struct rest_call *call)
+{
+	scrub_do(call, SCRUB_END);
 }
 
 struct sum {

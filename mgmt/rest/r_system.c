@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { METRICS_BYTES_MAX = 256 << 10, AUDIT_MAX = 500 };
+enum { METRICS_BYTES_MAX = 8 << 20, AUDIT_MAX = 500 };
 
 /* --- health --- */
 

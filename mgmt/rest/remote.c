@@ -3,13 +3,16 @@
  */
 #include "mgmt/rest/remote.h"
 
+#include "backends/block/call.h"
 #include "backends/block/doctor.h"
 #include "crypto/secret.h"
 #include "mgmt/rest/seal.h"
 #include "pipeline/base/clock.h"
+#include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool
@@ -180,6 +183,61 @@ check_json(const struct block_check *k)
 	rest_json_put_int(j, "latency_ms", (int64_t)(k->took_ns / NS_PER_MS));
 	rest_json_put_str(j, "details", k->text);
 	return j;
+}
+
+static struct rest_json *
+calls_json(const struct block_gauge *g, enum block_call_kind kind, const char *word)
+{
+	static const struct { const char *key; unsigned percent; } within[] = { { "p50_ms", 50 },
+		{ "p99_ms", 99 } };
+	struct rest_json *j = rest_json_object();
+	uint64_t n = g->calls[kind];
+
+	rest_json_put_str(j, "call", word);
+	rest_json_put_int(j, "count", (int64_t)n);
+	rest_json_put_int(j, "failures", (int64_t)g->failed[kind]);
+	rest_json_put_int(j, "bytes", (int64_t)g->bytes[kind]);
+	rest_json_put_int(j, "mean_ms", (int64_t)(n > 0 ? g->ns[kind] / n / NS_PER_MS : 0));
+	for (size_t i = 0; i < ARRAY_LEN(within); i++) {
+		uint32_t ms = block_gauge_within_ms(g, kind, within[i].percent);
+
+		if (ms == UINT32_MAX)
+			rest_json_put_null(j, within[i].key);	/* longer than is kept apart */
+		else
+			rest_json_put_int(j, within[i].key, ms);
+	}
+	return j;
+}
+
+void
+rest_do_remote_stats(struct rest_call *call)
+{
+	static const char *const words[BLOCK_KINDS] = { [BLOCK_PUT] = "put", [BLOCK_GET] = "get",
+		[BLOCK_HEAD] = "head", [BLOCK_DEL] = "delete", [BLOCK_WALK] = "list" };
+	struct block_gauge *g = xcalloc(1, sizeof *g);
+	struct rest_json *out, *list;
+	unsigned shares = 0;
+	struct db_row row;
+	bool open;
+
+	if (!rest_row_find(call, DB_REMOTE_STORE, &row)) {
+		free(g);
+		return;
+	}
+	open = rest_state.conf.house->store_gauge(db_text(DB_REMOTE_STORE, &row, "name"), &shares, g);
+	out = rest_json_object();
+	list = rest_json_array();
+	rest_json_put_str(out, "name", db_text(DB_REMOTE_STORE, &row, "name"));
+	rest_json_put_str(out, "type", db_text(DB_REMOTE_STORE, &row, "type"));
+	rest_json_put_bool(out, "open", open);
+	rest_json_put_int(out, "shares", shares);
+	rest_json_put_int(out, "running", (int64_t)g->running);
+	rest_json_put_int(out, "retries", (int64_t)g->again);
+	for (int k = 0; k < BLOCK_KINDS; k++)
+		rest_json_add(list, calls_json(g, (enum block_call_kind)k, words[k]));
+	rest_json_put(out, "calls", list);
+	rest_json_reply(call, 200, out);
+	free(g);
 }
 
 static void

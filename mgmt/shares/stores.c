@@ -83,6 +83,24 @@ stores_drop(struct block_store **sp)
 		last->ops->close(last);
 }
 
+void
+stores_each(void (*see)(const struct stores_seen *s, void *arg), void *arg)
+{
+	mutex_lock(&mutex);
+	for (int i = 0; i < STORES; i++) {
+		const struct open_store *o = &table[i];
+		struct stores_seen s = { .kind = o->store != NULL ? o->store->ops->kind : NULL,
+			.shares = o->refs };
+
+		if (o->store == NULL)
+			continue;
+		memcpy(s.name, o->name, sizeof s.name);
+		s.gauge = &o->store->gauge;
+		see(&s, arg);
+	}
+	mutex_unlock(&mutex);
+}
+
 enum status
 stores_try(const struct store_spec *spec, bool whole, struct block_check check[BLOCK_DOCTOR_CHECKS],
     unsigned *np, char *why, size_t why_cap)

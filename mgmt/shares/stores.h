@@ -14,6 +14,14 @@ must_check enum status stores_take(const struct store_spec *spec, struct block_s
     size_t why_cap);
 void stores_drop(struct block_store **sp);	/* NULL is fine; the last closes it, and waits */
 
+struct stores_seen {			/* one that is open */
+	char name[65];			/* file/NAME: of the file of settings */
+	const char *kind;
+	unsigned shares;
+	const struct block_gauge *gauge;	/* only while it is seen */
+};
+void stores_each(void (*see)(const struct stores_seen *s, void *arg), void *arg);
+
 /* Try it: one look (whole false), or all that the doctor knows; how many checks were made.
  * INVAL and others: it does not open, why says so. */
 must_check enum status stores_try(const struct store_spec *spec, bool whole,

@@ -63,7 +63,7 @@ async function shares(t) {
 			["Status", (s) => [state(s.status.status), s.status.message && el("small", {}, s.status.message)]],
 			["Stores", (s) => s.source === "file" ? "of the file" : [s.metadata_store, ", ", s.local_block_store, s.remote_block_store && ", " + s.remote_block_store]],
 			["Access", (s) => [s.read_only ? "read-only" : "read-write", s.encryption && s.encryption !== "none" && el("small", {}, "sealed: " + s.encryption)], "short"],
-			["Contents", (s) => bytes(s.used_bytes), "num"], ["Files", (s) => count(s.files), "num"],
+			["Contents", (s) => [bytes(s.used_bytes), s.quota_bytes && s.quota_bytes !== "0" && el("small", {}, "of " + s.quota_bytes)], "num"], ["Files", (s) => count(s.files), "num"],
 			["Actions", (s) => s.source === "file" || !admin ? el("span", { class: "quiet" }, "in the file of settings") : [
 				button("Change", () => edit(s), null, s.name), s.encryption && s.encryption !== "none" && button("New key", () => rotate(s), null, "for " + s.name), turn(s, s.enabled ? "Disable" : "Enable"),
 				button("Remove", () => sure(t, "Remove", s.name, "It is served no more. What it holds stays in its stores.", "/shares/" + part(s.name)), "bad", s.name)], "actions"],

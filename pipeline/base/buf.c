@@ -191,12 +191,21 @@ buf_get(struct buf_pool *pool)
 	return b;
 }
 
+/* Large ones begin at a page, as a disk likes to read and write them. */
+static size_t
+ahead_of(uint32_t size)
+{
+	return size < PAGE ? sizeof(struct slot) : PAGE;
+}
+
 struct buf *
 buf_new(uint32_t size)
 {
-	struct slot *s = xaligned(LINE, sizeof *s + (size_t)size);
+	size_t ahead = ahead_of(size);
+	uint8_t *bytes = xaligned(ahead, ahead + size);
+	struct slot *s = (struct slot *)(void *)(bytes + ahead - sizeof *s);
 
-	s->buf = (struct buf){ .size = size, .bytes = (uint8_t *)(s + 1) };
+	s->buf = (struct buf){ .size = size, .bytes = bytes + ahead };
 	ref_init(&s->buf.refs);
 	return &s->buf;
 }
@@ -208,7 +217,7 @@ buf_release(struct buf *b)
 	unsigned mine;
 
 	if (pool == NULL) {
-		free(container_of(b, struct slot, buf));
+		free(b->bytes - ahead_of(b->size));
 		return;
 	}
 	mine = my_shard();

@@ -1,9 +1,12 @@
 /*
  * Landings: what has come is checked, kept, and handed to those who wait for it; then the flight is
- * gone.  What came damaged is fetched again, a unit at a time, where somebody waits for it.
+ * gone.  What came damaged is fetched again, a unit at a time, where somebody waits for it: the same
+ * bytes twice lie there like that, and are an error; where they differ it is the way that garbles
+ * them, and in the end who waits is told to come again.
  */
 #include "pipeline/block/flight.h"
 
+#include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/inner.h"
@@ -13,7 +16,7 @@
 
 #define PARTS_BYTES (2ull << 30)	/* kept of parts, where nothing is said */
 
-enum { TICKET_TRIES = 3 };
+enum { TICKET_TRIES = 3, GARBLED_TRIES = 8 };	/* nothing came; something else each time */
 
 static enum status
 call_outcome(const struct block_call *call)
@@ -42,6 +45,24 @@ outcome(struct flight *f)
 	return st;
 }
 
+/* May it end well if it is asked for again?  Else *st is what is said. */
+static bool
+once_more(struct cold_ticket *t, enum status *st)
+{
+	bool same = t->came != 0 && t->came == t->came_before;
+
+	if (*st != ST_CORRUPT)
+		return *st == OK;
+	t->came_before = t->came;
+	if (same)
+		return false;
+	if (++t->tries < (t->came != 0 ? (uint32_t)GARBLED_TRIES : (uint32_t)TICKET_TRIES))
+		return true;
+	if (t->came != 0)
+		*st = ST_DELAY;
+	return false;
+}
+
 /* Those who waited in vain: told, or sent on their way again where it may end well. */
 static void
 disembark(struct cold *c, struct list *tickets, enum status st)
@@ -50,6 +71,7 @@ disembark(struct cold *c, struct list *tickets, enum status st)
 
 	for (;;) {
 		struct cold_ticket *t;
+		enum status said = st;
 
 		/* Under the mutex: their time may pass meanwhile. */
 		mutex_lock(&c->mutex);
@@ -60,10 +82,10 @@ disembark(struct cold *c, struct list *tickets, enum status st)
 		t = container_of(l, struct cold_ticket, link);
 		if (st == OK)		/* an index has come: what is here is judged by that */
 			t->here = ST_NOENT;
-		if (st == OK || (st == ST_CORRUPT && ++t->tries < TICKET_TRIES))
+		if (once_more(t, &said))
 			flight_plan(c, t, 1);
 		else
-			cold_over(c, t, st, NULL);
+			cold_over(c, t, said, NULL);
 	}
 }
 
@@ -111,7 +133,11 @@ index_landed(struct flight *f, enum status st)
 	struct cold *c = f->cold;
 	struct list tickets;
 	bool again = false;
+	uint32_t came = 0;
 
+	if (st == OK)
+		came = 1 | crc32c(crc32c(0, f->head, (size_t)MIN(f->row.bytes, (uint64_t)MIRROR_HEAD)),
+		    f->bytes, f->len);
 	if (st == OK)
 		st = index_bytes(f, &again);
 	if (again)
@@ -121,6 +147,8 @@ index_landed(struct flight *f, enum status st)
 	list_init(&tickets);
 	mutex_lock(&c->mutex);
 	flight_leave_locked(f, &tickets);
+	LIST_EACH(link, &tickets)
+		container_of(link, struct cold_ticket, link)->came = came;
 	mutex_unlock(&c->mutex);
 	disembark(c, &tickets, st);
 	ahead_unblock(c);
@@ -232,6 +260,10 @@ hand_out(struct unpack *u, struct list *tickets)
 		t = container_of(l, struct cold_ticket, link);
 		i = t->unit.index - f->first;
 		if (u->plain[i] == NULL && unpack_unit(u, i, true) != OK) {
+			const struct container_chunk *row = &f->vessel->rows[t->unit.index];
+
+			t->came = 1 | crc32c(0, f->bytes + (row->at - f->at),
+			    row->stored + CONTAINER_TAG);
 			mutex_lock(&c->mutex);
 			list_push_back(&bad, &t->link);
 			mutex_unlock(&c->mutex);
@@ -258,6 +290,8 @@ units_landed(struct flight *f, enum status st)
 	}
 	mutex_lock(&c->mutex);
 	flight_leave_locked(f, &tickets);
+	LIST_EACH(link, &tickets)
+		container_of(link, struct cold_ticket, link)->came = 0;
 	mutex_unlock(&c->mutex);
 	if (st == OK)
 		hand_out(&u, &tickets);

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum { OPEN_MAX_FILES = 256, NAME_HEX = 16, RANK_NUMBER = 1 << 24,
-	BLOCK = 4096 };
+	BLOCK = 4096, SLICE = 1 << 20 };
 
 static void
 name_of(char name[NAME_CAP], uint64_t number)
@@ -157,7 +157,7 @@ write_full(int fd, const uint8_t *bytes, uint64_t len)
 	if (FAULT("container.write"))
 		return ST_IO;
 	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
+		ssize_t n = write(fd, bytes, MIN(len, (uint64_t)SLICE));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -170,6 +170,7 @@ write_full(int fd, const uint8_t *bytes, uint64_t len)
 }
 
 /*
+ * Slice by slice, for the log shares the disk: its next group waits for what the disk was given.
  * Whole blocks go past the page cache: what is carved would push out of it what is read, and
  * copying it there costs as much as sealing it.  INVAL: the file system has no such way.
  */

@@ -215,16 +215,22 @@ read_pinned(struct datum *d, uint32_t at, uint32_t len, uint8_t *to, enum status
 }
 
 static enum status
+check_unit(const struct datum *d, uint32_t unit, uint8_t *bytes)
+{
+	uint32_t from = unit * TXN_CRC_UNIT, len = MIN(d->len - from, (uint32_t)TXN_CRC_UNIT);
+
+	if (d->sealed)			/* the tag says more than the checksum would */
+		return seal_open(sealed_of(d), d->lsn, unit, bytes, len);
+	return crc32c(0, bytes, len) == d->crc[unit] ? OK : ST_CORRUPT;
+}
+
+static enum status
 read_unit_whole(const struct datum *d, struct segment *seg, uint32_t unit, uint8_t *to, bool nowait)
 {
 	uint32_t from = unit * TXN_CRC_UNIT, len = MIN(d->len - from, (uint32_t)TXN_CRC_UNIT);
 	enum status st = pread_full(segment_fd(seg), to, len, (uint64_t)d->segment_at + from, nowait);
 
-	if (st != OK)
-		return st;
-	if (d->sealed)			/* the tag says more than the checksum would */
-		return seal_open(sealed_of(d), d->lsn, unit, to, len);
-	return crc32c(0, to, len) == d->crc[unit] ? OK : ST_CORRUPT;
+	return st == OK ? check_unit(d, unit, to) : st;
 }
 
 /* The part of one unit that is wanted; read whole, aside, where it is not the whole of it. */
@@ -265,4 +271,31 @@ datum_read(struct datum *d, uint32_t at, uint32_t len, uint8_t *to, bool nowait)
 		len -= n;
 	}
 	return OK;
+}
+
+/* Whole units that lie where a disk may put them straight to their place. */
+static bool
+suits_disk(const struct datum *d, const struct segment *seg, uint32_t at, uint32_t len,
+    const uint8_t *to)
+{
+	return segment_direct_fd(seg) >= 0 && at % TXN_CRC_UNIT == 0 &&
+	    (len % TXN_CRC_UNIT == 0 || len == d->len - at) && len % SEGMENT_BLOCK == 0 &&
+	    ((uint64_t)d->segment_at + at) % SEGMENT_BLOCK == 0 && (uintptr_t)to % SEGMENT_BLOCK == 0;
+}
+
+enum status
+datum_read_once(struct datum *d, uint32_t at, uint32_t len, uint8_t *to)
+{
+	struct segment *seg = segment_of(d);
+	enum status st;
+
+	assert(at <= d->len && len <= d->len - at);
+	if (len == 0 || seg == NULL || !suits_disk(d, seg, at, len, to))
+		return datum_read(d, at, len, to, false);
+	st = pread_full(segment_direct_fd(seg), to, len, (uint64_t)d->segment_at + at, false);
+	if (st == ST_INVAL)		/* the file system has no such way after all */
+		return datum_read(d, at, len, to, false);
+	for (uint32_t done = 0; done < len && st == OK; done += TXN_CRC_UNIT)
+		st = check_unit(d, (at + done) / TXN_CRC_UNIT, to + done);
+	return st;
 }

@@ -63,6 +63,10 @@ void datum_keep(struct datum *d);
  */
 must_check enum status datum_read(struct datum *d, uint32_t at, uint32_t len, uint8_t *to, bool nowait);
 
+/* The same for bytes that nobody is going to read from there again: past the page cache where place
+ * and memory allow it.  It waits. */
+must_check enum status datum_read_once(struct datum *d, uint32_t at, uint32_t len, uint8_t *to);
+
 /* Cite instead of copying where the buffers are still pinned; false: they are not. */
 bool datum_cite(struct datum *d, uint32_t at, uint32_t len, struct chain *to, struct arena *arena,
     enum status *st);

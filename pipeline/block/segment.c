@@ -26,7 +26,7 @@ segment_new(int dirfd, const char *name, uint32_t number, int fd, uint64_t size)
 {
 	struct segment *seg = xcalloc(1, sizeof *seg);
 
-	seg->direct_fd = openat(dirfd, name, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	seg->direct_fd = openat(dirfd, name, O_RDWR | O_DIRECT | O_CLOEXEC);
 	ref_init(&seg->refs);
 	list_init(&seg->link);
 	seg->fd = fd;

@@ -25,7 +25,8 @@ struct segment {
 	struct ref refs;
 	struct list link;		/* the journal's: in use (by serial) or ready */
 	int fd;				/* open for reading and writing while refs > 0 */
-	int direct_fd;			/* for writing past the page cache; -1: there is no such way */
+	int direct_fd;			/* the same, past the page cache; -1: there is no such way.
+					 * Closed by the committer, before it holds any data */
 	uint32_t number;		/* of the file: seg-<number> */
 	uint64_t size;			/* bytes of the file, a multiple of SEGMENT_BLOCK */
 	uint64_t serial;		/* 0: not in use */
@@ -68,6 +69,8 @@ segment_put(struct segment **segp)
 }
 
 static inline int segment_fd(const struct segment *seg) { return seg->fd; }
+
+static inline int segment_direct_fd(const struct segment *seg) { return seg->direct_fd; }
 
 /* Does anybody but the journal cite it? */
 static inline bool

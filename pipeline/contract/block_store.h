@@ -31,7 +31,20 @@ struct block_call {
 	uint64_t got;			/* GET: bytes; HEAD: size of the object */
 	char text[160];			/* of a failure, for people; never a secret */
 	void *owner;			/* the caller's */
-	void *store_private;
+	uint64_t begun_ns;		/* the store's: when start() was called */
+};
+
+/* What a store has been asked since it was opened, by kind of call; who reads it needs no lock, and may
+ * find one figure newer than another. */
+enum { BLOCK_KINDS = BLOCK_WALK + 1, BLOCK_GAUGE_SLOTS = 14 };
+struct block_gauge {
+	_Atomic uint64_t calls[BLOCK_KINDS];	/* that have ended */
+	_Atomic uint64_t failed[BLOCK_KINDS];	/* of them; that there is none, or one, is an answer */
+	_Atomic uint64_t bytes[BLOCK_KINDS];	/* that were put, or got */
+	_Atomic uint64_t ns[BLOCK_KINDS];	/* from start to end, attempts and waiting together */
+	_Atomic uint64_t slot[BLOCK_KINDS][BLOCK_GAUGE_SLOTS];	/* calls that took so long: call.h */
+	_Atomic uint64_t again;			/* attempts beyond the first of a call */
+	_Atomic uint64_t running;		/* calls begun and not ended */
 };
 
 struct block_store;
@@ -47,6 +60,7 @@ struct block_store_ops {
 
 struct block_store {			/* keepers embed this first */
 	const struct block_store_ops *ops;
+	struct block_gauge gauge;
 };
 
 #endif

@@ -242,10 +242,15 @@ net_stop(void)
 	}
 	free(TAKE(&net_workers));
 	peer_stop();
+	cond_destroy(&gone);
+	mutex_destroy(&mutex);
+}
+
+void
+net_fini(void)
+{
 	buf_pool_free(&net_pools.small);
 	buf_pool_free(&net_pools.rx);
 	buf_pool_free(&net_pools.big);
 	buf_pool_free(&net_pools.slab);
-	cond_destroy(&gone);
-	mutex_destroy(&mutex);
 }

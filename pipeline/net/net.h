@@ -44,6 +44,8 @@ must_check enum status net_listen_udp(const char *addr, uint16_t port, const str
 void net_stop_listening(void);
 /* Close all connections, wait for their jobs to end; then the machine may stop. */
 void net_stop(void);
+/* The buffers, last of all: what was received and not yet written to a journal lies in them. */
+void net_fini(void);
 
 uint32_t net_conns(void);
 

@@ -49,6 +49,7 @@ struct job {
 	uint64_t deadline_ns;		/* of a park; 0: none */
 	struct timer timer;		/* that deadline, on home's wheel */
 	bool (*expire)(struct job *job);
+	uint64_t named;			/* the protocol's name of the request; 0: it gave none */
 	uint64_t born_ns;		/* when its message was whole */
 	uint64_t queued_ns;		/* when it was last queued, for gauges */
 
@@ -85,8 +86,8 @@ struct job *job_get(struct worker *home);
  * have it on a list. */
 void job_put(struct job **jobp);
 
-/* What its request is called in log lines and towards stores: this process's, and no other's for long
- * after it.  Never 0. */
+/* What its request is called in log lines and towards stores: as its protocol named it, else by the job
+ * and how often it was used.  Never 0. */
 uint64_t job_request(const struct job *job);
 
 /* How job_put lets go of job->share, which this floor knows by name only.  Set once, by share. */

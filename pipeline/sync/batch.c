@@ -46,6 +46,7 @@ struct load {				/* a container and the windows that wait for it */
 	uint8_t key;			/* version of the share key that wraps its own; 0: clear */
 	struct stored stored[CONTAINER_CHUNKS_MAX];
 	uint32_t nstored, units;
+	uint64_t packed;		/* bytes of the chunks in it */
 	uint32_t chain[CHAINS];
 	bool has_row;			/* the container */
 	bool moves;			/* some chunk does */
@@ -90,7 +91,7 @@ empty(struct load *l)
 	container_builder_free(&l->builder);
 	l->n = l->nstored = l->units = 0;
 	l->has_row = l->moves = false;
-	l->len = 0;
+	l->packed = l->len = 0;
 	l->put = OK;
 	memset(l->chain, 0, sizeof l->chain);
 }
@@ -242,6 +243,7 @@ store(struct batch *b, const uint8_t digest[32], uint8_t *bytes, uint32_t len, s
 	memcpy(new->digest, digest, 32);
 	begin_units(b, new, bytes);
 	*chain = ++l->nstored;
+	l->packed += len;
 	*newp = new;
 	return OK;
 }
@@ -255,10 +257,11 @@ batch_chunk(struct batch *b, const uint8_t digest[32], uint8_t *bytes, uint32_t 
 	uint64_t in;
 	bool is;
 
-	if (find_stored(l, digest) != NULL || find_stored(b->sent, digest) != NULL)
-		return OK;
-	if ((st = known(b, digest, len, &is, &in)) != OK || is) {
+	st = OK;
+	is = find_stored(l, digest) != NULL || find_stored(b->sent, digest) != NULL;
+	if (is || (st = known(b, digest, len, &is, &in)) != OK || is) {
 		meter_add(METER_DEDUPED_BYTES, st == OK ? len : 0);
+		atomic_fetch_add(&b->sync->known_bytes, st == OK ? len : 0);
 		return st;
 	}
 	if ((st = store(b, digest, bytes, len, &new)) == OK)
@@ -564,6 +567,11 @@ settle(struct batch *b)
 	if (l->builder != NULL && any) {
 		meter_add(METER_CONTAINERS, 1);
 		meter_add(l->moves ? METER_COMPACT_WRITTEN : METER_CARVED_BYTES, (int64_t)l->len);
+		if (!l->moves) {	/* what moves was counted when it came */
+			meter_add(METER_PACKED_BYTES, (int64_t)l->packed);
+			atomic_fetch_add(&b->sync->stored_bytes, l->len);
+			atomic_fetch_add(&b->sync->packed_bytes, l->packed);
+		}
 	} else if (l->builder != NULL) {
 		if (up != NULL)
 			upload_unmade(up, l->number);

@@ -94,6 +94,7 @@ drop(struct sync *y, struct work *by, struct victims *vs, bool all)
 	}
 	if (st == OK && n > 0) {
 		meter_add(METER_EVICTED, n);
+		atomic_fetch_add(&y->evicted, n);
 		st = sync_commit(y, by, TAKE(&t), &lsn);
 	}
 	if (t != NULL)

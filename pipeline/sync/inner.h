@@ -53,6 +53,9 @@ struct sync {
 	struct scrub *scrub;
 	struct crew *crew;		/* the data errand's helpers */
 	struct keyship *keyship;	/* NULL: no keys that outlast the process, or no remote */
+	_Atomic uint64_t packed_bytes, stored_bytes;	/* chunks put into containers, and what those took */
+	_Atomic uint64_t known_bytes;	/* chunks that were there already */
+	_Atomic uint64_t evicted;	/* containers */
 	_Atomic lsn_t committed;	/* the last entry of these errands */
 	_Atomic uint64_t push_until_ns;	/* all data is old until then: a drain waits for it */
 

@@ -569,6 +569,10 @@ sync_remote_look(struct share *s, struct sync_remote *out)
 	out->local_bytes = mirror_bytes(block_mirror(s));
 	out->part_bytes = mirror_sparse_bytes(block_mirror(s));
 	out->keys = s->keys != NULL ? keys_newest(s->keys) : 0;
+	out->packed_bytes = atomic_load(&y->packed_bytes);
+	out->stored_bytes = atomic_load(&y->stored_bytes);
+	out->known_bytes = atomic_load(&y->known_bytes);
+	out->evicted = atomic_load(&y->evicted);
 	out->dirty_bytes = index_live_bytes(block_index(s));
 }
 

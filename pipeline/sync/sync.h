@@ -37,6 +37,9 @@ struct sync_remote {			/* of one share; counters since it was opened */
 	uint64_t pending, pending_bytes;	/* containers that are not there yet */
 	uint64_t running, at_once;
 	uint64_t puts, uploaded, uploaded_bytes, retries, deleted, damaged;
+	uint64_t packed_bytes, stored_bytes;	/* chunks put into containers, and what those take */
+	uint64_t known_bytes;		/* chunks that were there already, and are cited */
+	uint64_t evicted;		/* containers */
 	uint32_t keys, keys_remote;	/* share keys there are, and of them in the remote as they are now */
 	char text[160];
 };

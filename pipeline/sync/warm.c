@@ -276,7 +276,8 @@ warm_settle(struct warm *w, struct work *by)
 
 	mutex_lock(&w->mutex);
 	n = MIN(w->nbrought, (size_t)SETTLE_MOST);
-	memcpy(v, w->brought + (w->nbrought - n), n * sizeof *v);
+	if (n > 0)			/* before the first there is no list */
+		memcpy(v, w->brought + (w->nbrought - n), n * sizeof *v);
 	w->nbrought -= n;
 	mutex_unlock(&w->mutex);
 	if (n == 0)

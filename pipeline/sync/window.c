@@ -15,7 +15,8 @@
 
 #include <stdlib.h>
 
-enum { ROW_BYTES_MAX = 4096, PART_BYTES = 4 * CHUNK_UNIT };
+enum { ROW_BYTES_MAX = 4096, PART_BYTES = 4 * CHUNK_UNIT,
+	ROOM_ALIGN = 4096 };
 
 _Static_assert(PART_BYTES % TXN_CRC_UNIT == 0, "a part ends where a checksum does");
 
@@ -48,7 +49,7 @@ window_room_new(const struct share *s)
 {
 	struct window_room *room = xcalloc(1, sizeof *room);
 
-	room->bytes = xmalloc(MAP_WINDOW);
+	room->bytes = xaligned(ROOM_ALIGN, MAP_WINDOW);
 	room->cuts = xmalloc(LEAF_PIECES_MAX * sizeof *room->cuts);
 	chunker_init(&room->chunker, s->row.digest_key);
 	return room;
@@ -186,8 +187,8 @@ read_part(void *arg, uint32_t seat, uint32_t i)
 	struct window_part *p = &b->room->parts[i];
 
 	if (p->x->dirty)
-		p->st = datum_read(b->w->v[p->x->ref].datum, source_at(b, p->x, p->from), p->len,
-		    p->to, false);
+		p->st = datum_read_once(b->w->v[p->x->ref].datum, source_at(b, p->x, p->from),
+		    p->len, p->to);
 	else
 		p->st = read_old(b, p, b->room->aside[seat]);
 }

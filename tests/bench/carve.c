@@ -30,7 +30,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MIB = 1 << 20, STOCK_MIB = 32, FILE_MIB = 64, STAMP_EACH = 4096, TXNS = 256, PAGES = 16 << 20 };
+enum { MIB = 1 << 20, STOCK_MIB = 32, FILE_MIB = 64, STAMP_EACH = 4096, TXNS = 256, PAGES = 16 << 20,
+	RECEIVED = 32 };
 
 static const struct way {
 	const char *name;
@@ -39,6 +40,7 @@ static const struct way {
 	{ "sealed+zstd-1", AEAD_AES_256_GCM, 1 } };
 
 static const uint8_t share_id[16] = "a share's id, 16", digest_key[32] = "digest", share_key[32] = "key";
+static struct buf_pool *received;	/* as the daemon has one for large messages */
 static uint8_t *stock;			/* bytes to write, over and over, each time stamped anew */
 
 static void
@@ -237,11 +239,15 @@ write_mib(struct share *s, uint32_t n)
 	uint64_t content = 1 + n / FILE_MIB;
 	struct key inode = key_inode(content);
 	struct txn *t = txn_new();
-	struct buf *b = buf_new(MIB);
+	struct buf *b = buf_get(received);
 	enum status st = ST_DELAY;
 	struct chain c;
 	lsn_t lsn;
 
+	while (b == NULL) {
+		usleep(1000);
+		b = buf_get(received);
+	}
 	memcpy(b->bytes, mib(n), MIB);
 	chain_init(&c);
 	check(chain_push(&c, NULL, (struct slice){ b, b->bytes, MIB }), "chain");
@@ -279,6 +285,7 @@ start(void)
 {
 	log_open(2, false, LOG_LEVEL_ERROR);
 	txn_pool_init(TXNS);
+	received = buf_pool_new("bench", MIB, RECEIVED);
 	page_start(PAGES);
 	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = 64 << 20,
 		.tick_ms = 100 });

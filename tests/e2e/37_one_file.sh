@@ -17,6 +17,7 @@ printf '[other]\naws_access_key_id = x\naws_secret_access_key = y\n[here]\naws_a
 cat >"$work/dfs.yaml" <<END
 state_dir: $work/state
 carve_age: 1
+logging: {level: debug}
 nfs: {host: 127.0.0.1, port: $nfs}
 metrics: {port: $metrics}
 controlplane: {enabled: false}
@@ -94,13 +95,16 @@ for share, files in data.items():
                 assert st == nfs3.OK and got == b[at:at + PIECE], (share, name, at, st)
 if what == "write":
     for _ in range(600):
-        if meter("upload_containers_total") >= 2 and meter("upload_pending_bytes") == 0 and meter("share_dirty_bytes") == 0:
+        if meter("share_drained") == 2 and meter("upload_containers_total") >= 2:
             break
         time.sleep(0.1)
     else:
         raise SystemExit("the bucket has not all")
 else:
-    assert meter("cold_reads_total") > 0
+    assert meter("cold_reads_total") > 0 and meter("share_keys") == meter("share_keys_in_remote") == 1
+    page = urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics").read().decode()
+    calls = [int(l.split()[-1]) for l in page.splitlines() if l.startswith('dittofs_remote_call_seconds_bucket{store="file/bucket",call="get"')]
+    assert len(calls) == 14 and calls == sorted(calls) and calls[-1] > 0, calls
 END
 client() { python3 "$work/client.py" "$e2e_top" "$nfs" "$metrics" "$1"; }
 client write
@@ -115,5 +119,11 @@ fi
 rm "$work"/state/shares/*/containers/*
 dfs start --config "$work/dfs.yaml" >/dev/null
 client read
+if [ -n "${S3_REQUESTS:-}" ]; then	# the bucket's list names a client's request, as the log does
+	sed -n 's|^GET .*/c/.* dittofs/.* request/\(0x[0-9a-f]*\)$|request=\1 proc=nfs3.read|p' "$S3_REQUESTS" >"$work/asked"
+	[ -s "$work/asked" ] || e2e_die "the bucket's list has no name of a GET"
+	grep -hF "rpc.request" "$work"/state/*.log | grep -qF -f "$work/asked" ||
+		e2e_die "no request of a client is called as the bucket's list has it"
+fi
 dfs stop --config "$work/dfs.yaml" >/dev/null
 echo "ok      one file, two shares before a bucket: uploaded, killed, read back cold"

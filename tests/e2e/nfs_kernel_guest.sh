@@ -1,13 +1,15 @@
 #!/bin/bash
-# nfs_kernel_guest.sh NCONNECT QUICK: the work of 10_nfs_kernel.sh, in the guest.
+# nfs_kernel_guest.sh NCONNECT QUICK [leave|again]: the work of 10_nfs_kernel.sh, in the guest; or a
+# tree is left there, or what was left is compared again.
 set -euo pipefail
-nconnect=$1 quick=$2
+nconnect=$1 quick=$2 part=${3:-all}
 # shellcheck source=tests/e2e/lib_guest.sh
 . "$E2E_TOP/tests/e2e/lib_guest.sh"
 scale() { if [ "$quick" = 1 ]; then echo "$1"; else echo "$2"; fi; }
 work="k$nconnect.$$.$RANDOM"
+[ "$part" = all ] || work=kept
 mount_at /mnt/a "nconnect=$nconnect"
-mkdir "/mnt/a/$work"
+mkdir -p "/mnt/a/$work"
 cd "/mnt/a/$work"
 
 # A tree with what archives bring: deep folders, odd names, modes, links of both kinds, holes.
@@ -48,8 +50,13 @@ compare() {
 	diff /tmp/want /tmp/got
 }
 fresh_mount() { cd / && umount /mnt/a && mount_at /mnt/a "nconnect=$nconnect" && cd "/mnt/a/$work"; }
+if [ "$part" = again ]; then
+	step "compare what was left" compare
+	exit 0
+fi
 step "unpack $(find /tmp/tree | wc -l) files and folders" unpack
 step "compare bytes and attributes" compare
+[ "$part" = all ] || exit 0
 fresh_mount
 step "compare again on a fresh mount" compare
 step "remove the tree" rm -rf tree

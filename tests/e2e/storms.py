@@ -11,6 +11,7 @@ from gateway import *
 
 build, quick = sys.argv[1], sys.argv[2] == "1"
 RECOVER_S = 240			# pauses between tries grow to a minute
+SHORT_S = 6			# of one that --quick leaves out, where it is named
 LOCAL_S = 10			# any one read of local data, on a busy machine; a wedge takes longer
 COLD_FILES, COLD_BYTES, COLD_READERS = (4, 2 << 20, 4) if quick else (12, 4 << 20, 6)
 
@@ -19,7 +20,7 @@ def status(code, share, *words):
     return [{"how": "status", "status": code, "code": w, "share": share} for w in words]
 
 
-STORMS = {	# name: faults, seconds, seconds of --quick
+STORMS = {	# name: faults, seconds, seconds of --quick (0: not among those)
     "503": (status(503, .8, "SlowDown"), 60, 5),
     "errors": (status(500, .2, "InternalError") + status(502, .2, "") + status(504, .2, "") +
                status(429, .2, "TooManyRequests"), 60, 0),
@@ -32,7 +33,8 @@ STORMS = {	# name: faults, seconds, seconds of --quick
     "reset": ([{"how": "reset", "share": .6}], 40, 0),
     "slow": ([{"how": "slow", "rate": 400_000}], 60, 0),
     "wrong": ([{"how": "wrong"}], 60, 5),
-    "broken": ([{"how": h, "share": .15} for h in ("lose", "cut", "short", "bend", "reset")], 60, 8),
+    "broken": ([{"how": h, "share": .15} for h in ("lose", "cut", "short", "flip", "bend", "reset")],
+               60, 8),
     "all": ([{"how": h, "share": .1} for h in ("hang", "lose", "cut", "short", "flip", "bend",
             "reset")] + status(503, .2, "SlowDown"), 120, 0),
     "gone": ([{"how": "gone"}], 600, 10),
@@ -112,7 +114,7 @@ def recovers(share, during, load):
 
 def storm(gateway, proxy, name):
     faults, seconds, short = STORMS[name]
-    seconds = short if quick else seconds
+    seconds = (short or SHORT_S) if quick else seconds
     share = Share(gateway, "s" + name)
     c = share.client()
     for i in range(COLD_FILES):

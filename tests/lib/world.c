@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 static struct share_conf conf;
+static const struct store_spec *far;	/* NULL: no remote */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 
@@ -39,7 +40,7 @@ open_share(void)
 {
 	char why[512] = "";
 
-	if (share_wire(&conf, NULL, NULL, 8 << 20, forget, why, sizeof why) != OK)
+	if (share_wire(&conf, NULL, far, 8 << 20, forget, why, sizeof why) != OK)
 		check_fail(__FILE__, __LINE__, "the share does not open: %s", why);
 }
 
@@ -67,12 +68,12 @@ key_in(const char *dir)
 }
 
 static void
-start(const char *meta, const char *dir, uint8_t encryption)
+start(const char *meta, const char *dir, const struct world_how *how)
 {
-	mutex_witness(true);
+	far = how->remote;
 	conf = (struct share_conf){ .name = "/world", .tier = TIER_LOCAL, .root_mode = 0777,
-		.journal_bytes = 256 << 20, .reserve_bytes = 1 << 20, .anon_uid = 65534,
-		.anon_gid = 65534, .encryption = encryption };
+		.journal_bytes = how->journal_bytes, .reserve_bytes = 1 << 20, .anon_uid = 65534,
+		.anon_gid = 65534, .encryption = how->encryption, .compression = how->compression };
 	snprintf(conf.meta, sizeof conf.meta, "%s", meta);
 	snprintf(conf.dir, sizeof conf.dir, "%s", dir);
 	stage_set(FLOOR_AUTH, &auth_stage);
@@ -88,22 +89,34 @@ start(const char *meta, const char *dir, uint8_t encryption)
 	machine_start(&(struct machine_conf){ .workers = 2, .jobs = 256 });
 	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = 8 << 20,
 		.tick_ms = 10 });
-	sync_start(&(struct sync_conf){ .apply_ms = 50, .carve_age_ms = 200,
-		.carve_at_percent = 25 });
+	sync_start(how->sync);
 	open_share();
 }
+
+static const struct sync_conf brisk = { .apply_ms = 50, .carve_age_ms = 200, .carve_at_percent = 25 };
 
 void
 world_start(const char *meta, const char *dir)
 {
-	start(meta, dir, 0);
+	mutex_witness(true);
+	start(meta, dir, &(struct world_how){ .sync = &brisk, .journal_bytes = 256 << 20 });
 }
 
 void
 world_start_sealed(const char *meta, const char *dir)
 {
+	mutex_witness(true);
 	key_in(dir);
-	start(meta, dir, AEAD_XCHACHA20_POLY1305);
+	start(meta, dir, &(struct world_how){ .sync = &brisk, .journal_bytes = 256 << 20,
+		.encryption = AEAD_XCHACHA20_POLY1305 });
+}
+
+void
+world_start_as(const char *meta, const char *dir, const struct world_how *how)
+{
+	if (how->encryption != 0)
+		key_in(dir);
+	start(meta, dir, how);
 }
 
 void

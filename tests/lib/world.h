@@ -12,6 +12,18 @@
 /* Start all floors and open the share /world on that store ("memory", "leveldb") in dir. */
 void world_start(const char *meta, const char *dir);
 void world_start_sealed(const char *meta, const char *dir);	/* a share that encrypts */
+
+/* The same as a figure needs it: no witness over mutexes, more room, errands as they are told.
+ * sync, remote: borrowed until the start, and for as long as the world stands. */
+struct sync_conf;
+struct store_spec;
+struct world_how {
+	const struct sync_conf *sync;
+	const struct store_spec *remote;	/* NULL: none */
+	uint64_t journal_bytes;
+	uint8_t encryption, compression;
+};
+void world_start_as(const char *meta, const char *dir, const struct world_how *how);
 void world_stop(void);
 
 /* Close the share and open it again from what is on disk, as after a clean stop. */

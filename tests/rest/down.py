@@ -23,7 +23,7 @@ shares:
   - {{name: /damaged, allow: [{{hosts: "*", squash: none}}]}}
   - {{name: /sealed, encryption: auto, allow: [{{hosts: "*", squash: none}}]}}
   - {{name: /placed, dir: {bad_dir}, allow: [{{hosts: "*", squash: none}}]}}
-  - {{name: /good, allow: [{{hosts: "*", squash: none}}]}}
+  - {{name: /good, quota: 16MiB, allow: [{{hosts: "*", squash: none}}]}}
 """)
 
 def get(path, port=None):
@@ -83,6 +83,8 @@ said = subprocess.run([build + "/dfs", "status"], env=p.env, capture_output=True
 ok('"state":"down"' in said and "/sealed" in said, "dfs status says it", said)
 c = Client(p.nfs, 0)
 ok(c.mount("/good") == OK and c.create("more")[0] == OK, "the good one is written to")
+ok(c.fsstat()[0] == 16 << 20 and json.loads(p.ctl("share", "show", "/good", "--output", "json").stdout)["quota_bytes"] == "16MiB",
+   "and has the quota of its file", c.fsstat())
 ok(p.stop() == 0, "it stops well")
 
 settings(p.home + "/place", plane=False)

@@ -71,13 +71,14 @@ static void
 finish(struct op *op, enum status st, const char *text)
 {
 	struct block_call *outer = op->outer;
+	struct flaky *f = op->flaky;
 	struct text t = text_of(outer->text, sizeof outer->text);
 
 	outer->status = st;
 	outer->got = op->call.got;
 	text_add(&t, text);
 	free(op);
-	outer->done(outer);
+	block_call_end(&f->base, outer);
 }
 
 /* A bit of the bytes read turns over. */
@@ -196,7 +197,7 @@ start(struct block_store *base, struct block_call *call)
 	struct flaky *f = (struct flaky *)base;
 	struct op *op = xcalloc(1, sizeof *op);
 
-	block_call_clear(call);
+	block_call_begin(base, call);
 	op->call = *call;		/* a body's slices stay where they are */
 	if (call->body.v == call->body.few)
 		op->call.body.v = op->call.body.few;

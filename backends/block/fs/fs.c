@@ -28,8 +28,7 @@ enum { THREADS = 4, PIECE = 1 << 20, SYNCED_MAX = 512, ASIDE_OLD_S = 24 * 3600, 
 #define ASIDE ".aside"
 
 struct store {
-	struct block_store base;	/* first */
-	struct block_pool *pool;
+	struct block_pooled pooled;	/* first */
 	int dir, aside;
 	struct mutex mutex;		/* synced */
 	uint64_t synced[SYNCED_MAX];	/* hashes of folders whose names are on disk */
@@ -305,23 +304,11 @@ run(void *arg, struct block_call *call, const struct block_op *op)
 /* --- opening and closing --- */
 
 static void
-start(struct block_store *base, struct block_call *call)
-{
-	block_pool_start(((struct store *)base)->pool, call);
-}
-
-static void
-cancel(struct block_store *base, struct block_call *call)
-{
-	block_pool_cancel(((struct store *)base)->pool, call);
-}
-
-static void
 end(struct block_store *base)
 {
 	struct store *s = (struct store *)base;
 
-	block_pool_close(&s->pool);
+	block_pool_close(&s->pooled);
 	close(s->aside);
 	close(s->dir);
 	mutex_destroy(&s->mutex);
@@ -329,7 +316,7 @@ end(struct block_store *base)
 }
 
 static const struct block_store_ops ops = { .kind = "fs", .durable = true, .local = false,
-	.start = start, .cancel = cancel, .close = end };
+	.start = block_pool_start, .cancel = block_pool_cancel, .close = end };
 
 /* The folder and those above it, each with its name synced. */
 static enum status
@@ -428,9 +415,9 @@ block_fs_open(const struct block_store_conf *conf, struct block_store **sp, stru
 		free(s);
 		return st;
 	}
-	s->base.ops = &ops;
+	s->pooled.base.ops = &ops;
 	mutex_init(&s->mutex, RANK_STORE, 1);
-	s->pool = block_pool_new("blockfs", THREADS, run, s);
-	*sp = &s->base;
+	block_pool_open(&s->pooled, "blockfs", THREADS, run);
+	*sp = &s->pooled.base;
 	return OK;
 }

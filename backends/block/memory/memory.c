@@ -25,8 +25,7 @@ struct object {
 };
 
 struct store {
-	struct block_store base;	/* first */
-	struct block_pool *pool;
+	struct block_pooled pooled;	/* first */
 	struct mutex mutex;		/* objects */
 	struct object **v;		/* in the order of their names */
 	size_t n, cap;
@@ -227,23 +226,11 @@ run(void *arg, struct block_call *call, const struct block_op *op)
 }
 
 static void
-start(struct block_store *base, struct block_call *call)
-{
-	block_pool_start(((struct store *)base)->pool, call);
-}
-
-static void
-cancel(struct block_store *base, struct block_call *call)
-{
-	block_pool_cancel(((struct store *)base)->pool, call);
-}
-
-static void
 end(struct block_store *base)
 {
 	struct store *s = (struct store *)base;
 
-	block_pool_close(&s->pool);
+	block_pool_close(&s->pooled);
 	for (size_t i = 0; i < s->n; i++)
 		object_put(s->v[i]);
 	mutex_destroy(&s->mutex);
@@ -252,7 +239,7 @@ end(struct block_store *base)
 }
 
 static const struct block_store_ops ops = { .kind = "memory", .durable = false, .local = false,
-	.start = start, .cancel = cancel, .close = end };
+	.start = block_pool_start, .cancel = block_pool_cancel, .close = end };
 
 enum status
 block_memory_open(const struct block_store_conf *conf, struct block_store **sp, struct text *why)
@@ -267,10 +254,10 @@ block_memory_open(const struct block_store_conf *conf, struct block_store **sp, 
 	if (st != OK)
 		return st;
 	s = xcalloc(1, sizeof *s);
-	s->base.ops = &ops;
+	s->pooled.base.ops = &ops;
 	s->bytes_max = most;
 	mutex_init(&s->mutex, RANK_STORE, 1);
-	s->pool = block_pool_new("blockmem", THREADS, run, s);
-	*sp = &s->base;
+	block_pool_open(&s->pooled, "blockmem", THREADS, run);
+	*sp = &s->pooled.base;
 	return OK;
 }

@@ -238,6 +238,7 @@ tried_again(struct s3_op *op, const struct s3_verdict *v)
 	log_info("s3.again", F_HEX("request", op->call->request), F_STR("name", op->call->name),
 	    F_STR("why", op->call->text), F_U64("attempt", op->attempts),
 	    F_STR("server_request", op->answer.server_id));
+	atomic_fetch_add_explicit(&op->store->base.gauge.again, 1, memory_order_relaxed);
 	ask_again(op, due);
 	return true;
 }

@@ -63,7 +63,7 @@ s3_start(struct block_store *s, struct block_call *call)
 	struct text hex = text_of(op->put_id, sizeof op->put_id);
 	bool go;
 
-	block_call_clear(call);
+	block_call_begin(s, call);
 	op->store = store;
 	op->call = call;
 	op->refused = call_check(call);
@@ -128,7 +128,7 @@ s3_op_end(struct s3_op *op, enum status status)
 	s3_parts_free(op);
 	free(op->page);
 	free(op);
-	call->done(call);	/* close() still waits: it joins this thread */
+	block_call_end(&store->base, call);	/* close() still waits: it joins this thread */
 }
 
 static void

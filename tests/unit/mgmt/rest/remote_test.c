@@ -97,6 +97,7 @@ CASE(what_blocks_do_is_told_and_a_drain_asks_all_shares)
 
 CASE(a_remote_store_is_looked_at)
 {
+	const struct rest_json *get;
 	const char *t = admin();
 	struct answer *a;
 
@@ -115,4 +116,17 @@ CASE(a_remote_store_is_looked_at)
 	EQ(rest_json_len(rest_json_get(a->json, "checks")), 2);
 	EQ_STR(rest_json_get_str(rest_json_at(rest_json_get(a->json, "checks"), 1), "finding"), "missing");
 	EQ(side_ask("GET", "/api/v1/store/block/remote/nobody/health", t, NULL)->code, 404);
+	a = side_ask("GET", "/api/v1/store/block/remote/away/stats", t, NULL);
+	EQ(rest_json_kind(rest_json_get(a->json, "open")), REST_FALSE);
+	a = side_ask("GET", "/api/v1/store/block/remote/near/stats", t, NULL);
+	EQ(side_int(a, "shares"), 2);
+	EQ(side_int(a, "retries"), 4);
+	get = rest_json_at(rest_json_get(a->json, "calls"), 1);
+	EQ_STR(rest_json_get_str(get, "call"), "get");
+	EQ(rest_json_int(rest_json_get(get, "failures")), 1);
+	EQ(rest_json_int(rest_json_get(get, "bytes")), 12345);
+	EQ(rest_json_int(rest_json_get(get, "mean_ms")), 7);
+	EQ(rest_json_int(rest_json_get(get, "p50_ms")), 10);
+	EQ(rest_json_kind(rest_json_get(get, "p99_ms")), REST_NULL);
+	EQ(side_ask("GET", "/api/v1/store/block/remote/nobody/stats", t, NULL)->code, 404);
 }

@@ -1,5 +1,6 @@
 #include "tests/unit/mgmt/rest/side.h"
 
+#include "backends/block/call.h"
 #include "backends/block/doctor.h"
 #include "mgmt/shares/spec.h"
 #include "pipeline/base/clock.h"
@@ -144,6 +145,22 @@ share_rotate(const char *name, uint32_t *version, char *why, size_t cap)
 	return OK;
 }
 
+static bool
+store_gauge(const char *name, unsigned *shares, struct block_gauge *out)
+{
+	if (strcmp(name, "near") != 0)
+		return false;
+	*shares = 2;
+	out->calls[BLOCK_GET] = 100;
+	out->failed[BLOCK_GET] = 1;
+	out->bytes[BLOCK_GET] = 12345;
+	out->ns[BLOCK_GET] = 100 * 7000000ull;
+	out->slot[BLOCK_GET][3] = 98;		/* ≤ 10 ms */
+	out->slot[BLOCK_GET][BLOCK_GAUGE_SLOTS - 1] = 2;
+	out->again = 4;
+	return true;
+}
+
 static enum status
 share_rewrap(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why, size_t cap)
 {
@@ -238,6 +255,15 @@ adapter_tune(const char *type, const char *name, const char *value, char *why, s
 	return OK;
 }
 
+static bool
+share_scrub(const char *name, enum scrub_do what, struct sync_scrub *out)
+{
+	(void)name;
+	*out = (struct sync_scrub){ .state = what == SCRUB_LOOK ? SCRUB_DONE : SCRUB_RUNS,
+		.remote = what == SCRUB_BEGIN_REMOTE, .containers = 7 };
+	return true;
+}
+
 static uint32_t
 clients(struct rest_client *to, uint32_t most)
 {
@@ -279,8 +305,9 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_tune, share_rotate, share_look,
-	adapter_set, adapter_runs, share_blocks, share_warm, drain, store_try, adapter_tune, clients, mounts,
-	disconnect, explain, metrics, .share_rewrap = share_rewrap };
+	adapter_set, adapter_runs, share_blocks, share_warm, share_scrub, drain, store_try, adapter_tune, clients, mounts,
+	disconnect, explain, metrics, .share_rewrap = share_rewrap,
+	.store_gauge = store_gauge };
 
 /* --- start --- */
 

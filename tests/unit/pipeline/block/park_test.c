@@ -276,6 +276,40 @@ CASE(the_cap_of_data_and_the_log_s_own_slow_as_well)
 	end();
 }
 
+static void
+tune_journal(uint64_t bytes)
+{
+	struct share_tuning t = share_tuning_get(rig.share);
+
+	t.journal_bytes = bytes;
+	share_tuning_set(rig.share, &t);
+	block_retuned(rig.share);
+}
+
+CASE(a_cap_that_is_tuned_is_in_force_and_who_waits_looks_again)
+{
+	uint64_t cap;
+
+	begin("park-tuned");
+	tune_journal(64 << 20);
+	rig.share->block->journal->reserved_data = 50 << 20;
+	TRUE(slow_at(0) > 0);
+	tune_journal(1 << 30);
+	EQ(slow_at(0), 0);
+	rig.share->block->journal->reserved_data = 0;
+	fill_to(0);
+	cap = rig.share->block->journal->records_cap;
+	rig.share->block->journal->records_cap = 0;
+	start();
+	wait_for(&parked_for_room, JOBS);
+	rig.share->block->journal->records_cap = cap;
+	tune_journal(2ull << 30);
+	wait_for(&over, JOBS);
+	EQ(ended[OK], JOBS);
+	EQ(timed_out, 0);
+	end();
+}
+
 CASE(slowed_jobs_leave_the_worker_and_go_on_by_themselves)
 {
 	begin("park-slow");

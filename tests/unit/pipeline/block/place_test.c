@@ -71,11 +71,14 @@ static void
 reads_right(struct datum *d)
 {
 	static const uint32_t cut[][2] = { { 0, LEN }, { 0, 1 }, { LEN - 1, 1 }, { 65535, 2 },
-		{ 65536, 65536 }, { 1000, 140000 }, { 131072, 18928 }, { 7, 0 } };
-	uint8_t *to = xmalloc(LEN);
+		{ 65536, 65536 }, { 1000, 140000 }, { 0, 131072 }, { 131072, 18928 }, { 7, 0 } };
+	uint8_t *to = xaligned(SEGMENT_BLOCK, LEN);
 
 	for (unsigned i = 0; i < ARRAY_LEN(cut); i++) {
 		EQ(datum_read(d, cut[i][0], cut[i][1], to, false), OK);
+		EQ_MEM(to, bytes + cut[i][0], cut[i][1]);
+		memset(to, 0, LEN);
+		EQ(datum_read_once(d, cut[i][0], cut[i][1], to), OK);
 		EQ_MEM(to, bytes + cut[i][0], cut[i][1]);
 	}
 	free(to);
@@ -120,7 +123,7 @@ CASE(a_changed_byte_is_found_in_its_unit_alone)
 	struct segment *seg;
 	uint32_t crc[3];
 	struct datum *d;
-	uint8_t to[10];
+	uint8_t to[10], *units = xaligned(SEGMENT_BLOCK, 2 * TXN_CRC_UNIT);
 
 	crcs(crc);
 	seg = segment_with(70000);
@@ -129,6 +132,10 @@ CASE(a_changed_byte_is_found_in_its_unit_alone)
 	EQ(datum_read(d, 0, 10, to, false), OK);
 	EQ(datum_read(d, 65536, 10, to, false), ST_CORRUPT);
 	EQ(datum_read(d, 131072, 10, to, false), OK);
+	EQ(datum_read_once(d, 0, 65536, units), OK);
+	EQ(datum_read_once(d, 65536, 65536, units), ST_CORRUPT);
+	EQ(datum_read_once(d, 0, 131072, units), ST_CORRUPT);
+	free(units);
 	datum_put(&d);
 	segment_put(&seg);
 }

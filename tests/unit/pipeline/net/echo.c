@@ -8,6 +8,7 @@
 #include "pipeline/base/thread.h"
 #include "pipeline/decode/decode.h"
 #include "pipeline/net/conn.h"
+#include "pipeline/net/inner.h"
 #include "pipeline/stage/park.h"
 
 #include <arpa/inet.h>
@@ -27,6 +28,7 @@ static struct cond some;
 static struct list parked;
 static bool hold, stopping;
 static struct thread waker;
+static struct buf *kept;
 
 static enum frame_verdict
 frame(const uint8_t *bytes, uint32_t have, struct frame *f)
@@ -216,11 +218,21 @@ echo_start(const struct net_conf *conf)
 }
 
 void
+echo_keep(void)
+{
+	kept = buf_get(net_pools.big);
+	if (kept == NULL)
+		panic("no buffer to keep");
+}
+
+void
 echo_stop(void)
 {
 	echo_hold(false);
 	net_stop();
 	machine_stop();
+	buf_put(&kept);
+	net_fini();
 	mutex_lock(&mutex);
 	stopping = true;
 	cond_signal(&some);

@@ -22,6 +22,7 @@ extern _Atomic uint64_t echo_long, echo_astride;	/* of 64 KiB or more; that end 
 /* Machine and net with the toy at every address; returns its port. */
 uint16_t echo_start(const struct net_conf *conf);
 void echo_stop(void);
+void echo_keep(void);		/* a buffer stays somebody's until the machine has stopped */
 void echo_hold(bool on);	/* 'p' jobs stay parked while on */
 
 int echo_dial(uint16_t port);

@@ -59,6 +59,19 @@ CASE(every_kind_of_message_is_answered)
 	EQ(echo_left, 1);
 }
 
+CASE(what_was_received_may_be_held_until_the_machine_has_stopped)
+{
+	uint16_t port = echo_start(&usual);
+	int fd = echo_dial(port);
+
+	ask(fd, 'e', 1, 60);
+	TRUE(wait_for(&echo_finished, 1));
+	echo_keep();
+	echo_stop();
+	close(fd);
+	EQ(echo_left, 1);
+}
+
 CASE(a_silent_message_is_finished_and_the_next_answered)
 {
 	uint16_t port = echo_start(&usual);

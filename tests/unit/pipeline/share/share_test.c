@@ -167,6 +167,44 @@ id_eq(const struct file_id *a, const struct file_id *b)
 	    a->kind == b->kind && a->epoch == b->epoch && a->stream == b->stream;
 }
 
+enum { QUOTA = 100003 };
+
+static void
+use(void *arg)
+{
+	int64_t most = 0;
+
+	while (share_used_add(arg, 7)) {
+		if (++most % 5 == 0)
+			TRUE(share_used_add(arg, -7));
+	}
+}
+
+CASE(many_count_at_once_and_never_past_the_quota)
+{
+	struct share *s = make("/q", 5);
+	struct share_tuning t = share_tuning_get(s);
+	struct thread v[3];
+
+	TRUE(share_used_add(s, 3ll << 40));	/* no quota, no end */
+	TRUE(share_used_add(s, -(3ll << 40)));
+	t.quota_bytes = QUOTA;
+	share_tuning_set(s, &t);
+	for (int i = 0; i < 3; i++)
+		thread_start(&v[i], "user", 0, use, s);
+	for (int i = 0; i < 3; i++)
+		thread_join(&v[i]);
+	TRUE(s->used_bytes <= QUOTA && s->used_bytes > QUOTA - 7);
+	EQ(s->used_bytes % 7, 0);		/* nothing was lost or counted twice */
+	t.quota_bytes = 10;			/* lowered: only down from here */
+	share_tuning_set(s, &t);
+	FALSE(share_used_add(s, 1));
+	TRUE(share_used_add(s, 0));
+	TRUE(share_used_add(s, -7));
+	FALSE(share_used_add(s, INT64_MAX));
+	share_put(&s);
+}
+
 CASE(a_handle_comes_back_as_it_went)
 {
 	struct share *s = make("/a", 0x0102030405060708), *found;

@@ -4,6 +4,7 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/block/mirror.h"
 #include "tests/lib/check.h"
+#include "tests/unit/backends/block/s3/store.h"
 #include "tests/unit/pipeline/sync/cold_yard.h"
 
 #include <fcntl.h>
@@ -75,6 +76,66 @@ CASE(flipped_and_cut_bytes_are_never_data)
 	block_flaky_look(y.remote, &seen);
 	TRUE(seen.flipped > 0 && seen.cut > 0);
 	free(to);
+	cold_end(&y);
+}
+
+CASE(what_is_garbled_on_its_way_each_time_is_no_error_but_to_be_asked_again)
+{
+	uint8_t to[4096];
+	struct yard y;
+
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3, .flip = 100 });
+	for (int i = 0; i < 8; i++)
+		EQ(yard_read(&y, 1, (uint64_t)i << 21, sizeof to, to), ST_DELAY);
+	cold_end(&y);
+}
+
+/* Each object of the remote has wrong bytes in it from now on, but where its index lies. */
+static void
+rot(struct block_store *s)
+{
+	struct waiter names, one;
+	char *at, *save = NULL;
+
+	waiter_init(&names, BLOCK_WALK, "0101010101010101");
+	EQ(waiter_run(s, &names), OK);
+	TRUE(names.count > 0);
+	for (at = strtok_r(names.names, ";", &save); at != NULL; at = strtok_r(NULL, ";", &save)) {
+		char *size = strchr(at, '=');
+		size_t len = (size_t)strtoull(size + 1, NULL, 10);
+		uint8_t *bytes = xmalloc(len);
+
+		*size = '\0';
+		waiter_init(&one, BLOCK_GET, at);
+		one.call.into = bytes;
+		one.call.into_cap = len;
+		EQ(waiter_run(s, &one), OK);
+		EQ(one.call.got, len);
+		waiter_drop(&one);
+		for (size_t i = 8192; i + (64 << 10) < len; i += 10000)
+			bytes[i] ^= 4;
+		waiter_init(&one, BLOCK_PUT, at);
+		waiter_body(&one, (const char *)bytes, len);
+		EQ(waiter_run(s, &one), OK);
+		waiter_drop(&one);
+		free(bytes);
+	}
+	waiter_drop(&names);
+}
+
+CASE(what_lies_damaged_in_the_remote_is_an_error_once_it_came_twice_alike)
+{
+	struct block_flaky_seen before, after;
+	uint8_t to[4096];
+	struct yard y;
+
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
+	rot(y.remote);
+	EQ(yard_read(&y, 1, 1 << 20, sizeof to, to), ST_CORRUPT);
+	block_flaky_look(y.remote, &before);
+	EQ(yard_read(&y, 1, 3 << 20, sizeof to, to), ST_CORRUPT);
+	block_flaky_look(y.remote, &after);
+	TRUE(after.calls - before.calls < 8);	/* an index; a unit or two, each twice */
 	cold_end(&y);
 }
 

@@ -135,7 +135,7 @@ def cold():
     ctl("share", "warm", "/" + share, "--below", "/file0", "--watch")
     assert stats()["local_whole_bytes"] > 0, stats()
     ctl("share", "warm", "/" + share, "--watch")
-    warm = json.loads(ctl("share", "warm", "/" + share, "--status", "-o", "json"))
+    warm = ctl("share", "warm", "/" + share, "--status")
     assert warm["state"] == "done" and warm["blocks_done"] == warm["blocks_total"] > 0, warm
     assert not warm["warning"] and not warm["blocks_damaged"], warm
     for name, (fh, data) in files.items():

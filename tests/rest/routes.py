@@ -82,6 +82,8 @@ CALLS = {
                                            "local_store_size": "64MiB"}, [meta, local, gone("/shares/s2")]),
     "getShare": (["s1"], None, shared), "updateShare": (["s1"], {"description": "d"}, shared),
     "deleteShare": (["s1"], None, shared), "getShareStatus": (["s1"], None, shared),
+    "getCompaction": (["s1"], None, serving), "compactShare": (["s1"], None, serving),
+    "rotateShareContainers": (["sealed"], None, [meta, local, sealed]),
     "getBlockStats": (["s1"], None, serving), "getScrub": (["s1"], None, serving), "beginScrub": (["s1"], {"remote": True}, serving), "endScrub": (["s1"], None, serving), "evictBlocks": (["far"], None, [meta, local, far_remote, far]), "warmBlocks": (["far"], None, [meta, local, far_remote, far]), "getWarm": (["far"], None, [meta, local, far_remote, far]), "cancelWarm": (["far"], None, [meta, local, far_remote, far]), "rotateShareKey": (["sealed"], None, [meta, local, sealed]), "rewrapShareKeys": (["sealed"], None, [meta, local, sealed]),
     "enableShare": (["s1"], None, shared), "disableShare": (["s1"], None, shared),
     "listPermissions": (["s1"], None, shared),

@@ -9,6 +9,7 @@
 #include "pipeline/base/text.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -105,6 +106,73 @@ ctl_do_scrub(struct ctl_run *run)
 	code = ctl_ask(run, status || stop ? "GET" : "POST", path, body, &out);
 	if (code == 0)
 		code = ctl_print(run, out, run->command->columns);
+	rest_json_free(out);
+	return code;
+}
+
+/* --- compaction --- */
+
+static bool
+over(const struct rest_json *j)
+{
+	const char *state = rest_json_get_str(j, "state");
+
+	return state == NULL || strcmp(state, "asked") != 0;
+}
+
+static void
+compact_progress(const struct rest_json *j)
+{
+	const char *waits = rest_json_get_str(j, "waits_for");
+
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%lld %%, %lld containers emptied, %lld MiB written%s%s   ",
+		    (long long)number(j, "percent"), (long long)number(j, "containers_emptied"),
+		    (long long)number(j, "written_bytes") >> 20,
+		    waits != NULL && waits[0] != '\0' ? "; waits for " : "", waits != NULL ? waits : "");
+}
+
+/* Asked for once; then looked at until it is over, or has stood still for the whole of the time. */
+int
+ctl_do_compact(struct ctl_run *run)
+{
+	const char *said = ctl_said(run, "timeout");
+	uint64_t wait_ns = DRAIN_S * NS_PER_S, moved = clock_mono_ns();
+	struct timespec nap = clock_timespec(ASK_EVERY_MS * NS_PER_MS);
+	char path[CTL_URL_MAX], look[CTL_URL_MAX];
+	struct rest_json *out;
+	int64_t last = -1;
+	int code;
+
+	if (said != NULL && !text_duration(said, &wait_ns)) {
+		ctl_fail("--timeout wants a duration as 90s or 6m, not \"%s\"", said);
+		return 2;
+	}
+	if (!ctl_path(run, run->command->path, path) ||
+	    !ctl_path(run, "/shares/{}/blockstore/compaction", look))
+		return 2;
+	code = ctl_ask(run, "POST", path, NULL, &out);
+	while (code == 0 && !over(out)) {
+		int64_t now = number(out, "read_bytes") + number(out, "percent");
+
+		moved = now != last ? clock_mono_ns() : moved;
+		last = now;
+		compact_progress(out);
+		if (clock_mono_ns() - moved > wait_ns)
+			break;
+		rest_json_free(out);
+		nanosleep(&nap, NULL);
+		code = ctl_ask(run, "GET", look, NULL, &out);
+	}
+	if (code != 0)
+		return code;
+	if (isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+	code = ctl_print(run, out, run->command->columns);
+	if (code == 0 && !over(out))
+		code = ctl_fail("nothing has moved for the whole time; it goes on in the daemon");
+	else if (code == 0 && number(out, "containers_left") > 0)
+		code = ctl_fail("some could not be emptied: they hold chunks that nobody can read");
 	rest_json_free(out);
 	return code;
 }

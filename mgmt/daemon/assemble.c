@@ -111,7 +111,9 @@ start_floors(const struct config *c)
 		.records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
 		.tick_ms = TICK_MS });
 	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = (uint32_t)c->carve_age_s * 1000,
-		.carve_at_percent = CARVE_PERCENT, .scrub_bytes = c->scrub_rate });
+		.carve_at_percent = CARVE_PERCENT, .compact_percent = (uint32_t)c->compact_percent,
+		.compact_bytes_hour = c->compact_hour, .grace_ms = (uint32_t)c->grace_s * 1000,
+		.scrub_bytes = c->scrub_rate });
 	net_start(&(struct net_conf){ .jobs = JOBS, .conn_jobs = CONN_JOBS,
 		.bytes = net_credits(hundredth * PART_NET, conns), .conn_bytes = CONN_BYTES,
 		.conns_max = conns, .peer_conns_max = (uint32_t)c->nfs_peer_conns,

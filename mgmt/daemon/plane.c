@@ -188,6 +188,20 @@ store_gauge(const char *name, unsigned *shares, struct block_gauge *out)
 	return a.found;
 }
 
+static bool
+compact(const char *name, enum compact_do what, struct sync_compaction *out)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	bool open = s != NULL && atomic_load(&s->state) == SHARE_OPEN;
+
+	if (open && what != COMPACT_LOOK)
+		sync_compact_share(s, what == COMPACT_OLD_KEYS);
+	if (open)
+		sync_compaction_look(s, out);
+	share_put(&s);
+	return open;
+}
+
 struct draining {
 	void (*see)(const char *name, const struct sync_remote *r, void *arg);
 	void *arg;
@@ -233,7 +247,8 @@ runs(const char *type)
 }
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_blocks = blocks, .share_scrub = scrub, .drain = drain, .store_try = stores_try,
+	.share_blocks = blocks, .share_scrub = scrub, .drain = drain, .share_compact = compact,
+	.store_try = stores_try,
 	.store_gauge = store_gauge,
 	.share_rules = swap_rules, .share_tune = tune,
 	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,

@@ -17,6 +17,7 @@ struct share_tuning;
 struct store_spec;
 struct block_check;
 struct block_gauge;
+struct sync_compaction;
 struct sync_remote;
 struct sync_scrub;
 
@@ -44,6 +45,8 @@ struct rest_mount {
 };
 
 enum scrub_do { SCRUB_LOOK, SCRUB_BEGIN, SCRUB_BEGIN_REMOTE, SCRUB_END };
+enum compact_do { COMPACT_LOOK, COMPACT_NOW, COMPACT_OLD_KEYS };
+
 enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH, BLOCKS_EVICT };
 
 enum { REST_EXPLAIN_LINES = 64, REST_EXPLAIN_TEXT = 400, REST_EXPLAIN_GIDS = 64 };
@@ -88,6 +91,8 @@ struct rest_house {
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
 	/* Verify all there is, here and (REMOTE) there; how far that is.  false: not open. */
 	bool (*share_scrub)(const char *name, enum scrub_do what, struct sync_scrub *out);
+	/* How its compaction stands, and have it begin.  false: not open. */
+	bool (*share_compact)(const char *name, enum compact_do what, struct sync_compaction *out);
 	/* Push all shares, and see each. */
 	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
 

@@ -181,6 +181,65 @@ rest_do_scrub_end(struct rest_call *call)
 	scrub_do(call, SCRUB_END);
 }
 
+/* --- compaction --- */
+
+static struct rest_json *
+compaction_json(const char *name, const struct sync_compaction *c)
+{
+	struct rest_json *j = rest_json_object();
+	uint64_t all = c->end > c->from ? c->end - c->from : 0, done = c->at > c->from ? c->at - c->from : 0;
+
+	rest_json_put_str(j, "share", name);
+	rest_json_put_str(j, "state", c->asked ? "asked" : c->running ? "running" : "idle");
+	rest_json_put_bool(j, "old_keys", c->old_keys);
+	rest_json_put_int(j, "percent", !c->asked && !c->running ? 100 : all == 0 ? 0 :
+	    (int64_t)(done * 100 / all));
+	rest_json_put_int(j, "containers_emptied", (int64_t)c->emptied);
+	rest_json_put_int(j, "containers_left", (int64_t)c->left);
+	rest_json_put_int(j, "containers_damaged", (int64_t)c->damaged);
+	rest_json_put_int(j, "read_bytes", (int64_t)c->read_bytes);
+	rest_json_put_int(j, "written_bytes", (int64_t)c->written_bytes);
+	rest_json_put_str(j, "waits_for", c->waits == NULL ? "" : c->waits);
+	return j;
+}
+
+static void
+compaction(struct rest_call *call, enum compact_do what, int code)
+{
+	struct sync_compaction c;
+	struct db_row row;
+	const char *name;
+
+	if (!rest_row_find(call, DB_SHARE, &row))
+		return;
+	name = db_text(DB_SHARE, &row, "name");
+	if (rest_state.conf.house->share_compact(name, what, &c))
+		rest_json_reply(call, code, compaction_json(name, &c));
+	else
+		rest_problem(call, 409, "not_open", "dfsctl share enable",
+		    "the share \"%s\" does not serve", name);
+}
+
+void
+rest_do_compaction(struct rest_call *call)
+{
+	compaction(call, COMPACT_LOOK, 200);
+}
+
+void
+rest_do_share_compact(struct rest_call *call)
+{
+	compaction(call, COMPACT_NOW, 202);
+}
+
+void
+rest_do_share_rotate_containers(struct rest_call *call)
+{
+	compaction(call, COMPACT_OLD_KEYS, 202);
+}
+
+/* --- draining --- */
+
 struct sum {
 	struct rest_json *list;
 	bool drained;

@@ -15,7 +15,6 @@
 #include "pipeline/block/vessel.h"
 #include "pipeline/block/whole.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,8 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN_MAX_FILES = 256, NAME_HEX = 16, RANK_NUMBER = 1 << 24,
-	BLOCK = 4096, SLICE = 1 << 20 };
+enum { OPEN_MAX_FILES = 256, NAME_HEX = 16, RANK_NUMBER = 1 << 24 };
 
 static void
 name_of(char name[NAME_CAP], uint64_t number)
@@ -152,63 +150,11 @@ mirror_close(struct mirror **mp)
 /* --- writing --- */
 
 static enum status
-write_full(int fd, const uint8_t *bytes, uint64_t len)
-{
-	if (FAULT("container.write"))
-		return ST_IO;
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, MIN(len, (uint64_t)SLICE));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return status_of_errno(errno);
-		bytes += n;
-		len -= (uint64_t)n;
-	}
-	return OK;
-}
-
-/*
- * Slice by slice, for the log shares the disk: its next group waits for what the disk was given.
- * Whole blocks go past the page cache: what is carved would push out of it what is read, and
- * copying it there costs as much as sealing it.  INVAL: the file system has no such way.
- */
-static enum status
-write_blocks(int fd, const uint8_t *bytes, uint64_t len)
-{
-	int flags = fcntl(fd, F_GETFL);
-	enum status st = ST_INVAL;
-
-	if (len == 0)
-		return OK;
-	if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
-		st = write_full(fd, bytes, len);
-		if (fcntl(fd, F_SETFL, flags) < 0)
-			return ST_IO;
-	}
-	return st;
-}
-
-static enum status
-write_bytes_of(int fd, const uint8_t *bytes, uint64_t len)
-{
-	uint64_t whole = (uintptr_t)bytes % BLOCK == 0 ? len / BLOCK * BLOCK : 0;
-	enum status st = write_blocks(fd, bytes, whole);
-
-	if (st == ST_INVAL && lseek(fd, 0, SEEK_SET) == 0) {
-		whole = 0;
-		st = OK;
-	}
-	return st == OK && whole < len ? write_full(fd, bytes + whole, len - whole) : st;
-}
-
-static enum status
 write_file(struct mirror *m, int fd, const uint8_t *bytes, uint64_t len)
 {
 	enum status st;
 
-	if ((st = write_bytes_of(fd, bytes, len)) != OK ||
+	if ((st = vessel_write(fd, bytes, len)) != OK ||
 	    (st = sync_site("container.sync", fd, fdatasync)) != OK)
 		return st;
 	return sync_site("container.folder", m->dirfd, fsync);
@@ -246,7 +192,7 @@ write_aside(struct mirror *m, const char *aside, const uint8_t *bytes, uint64_t 
 
 	if (fd < 0)
 		return status_of_errno(errno);
-	if ((st = write_full(fd, bytes, len)) == OK)
+	if ((st = vessel_write(fd, bytes, len)) == OK)
 		st = sync_site("container.sync", fd, fdatasync);
 	close(fd);
 	return st;
@@ -613,62 +559,6 @@ mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
 	return OK;
 }
 
-enum status
-mirror_index(struct mirror *m, uint64_t number, struct mirror_index *out)
-{
-	struct vessel *v;
-	enum status st = vessel_get(m, number, &v);
-
-	if (st != OK)
-		return st;
-	out->rows = xmalloc(MAX(v->n, 1u) * sizeof *out->rows);
-	memcpy(out->rows, v->rows, v->n * sizeof *out->rows);
-	out->n = v->n;
-	out->key = v->keys.aead == 0 ? 0 : v->keys.version;
-	vessel_put(&v);
-	return OK;
-}
-
-/* The files of that ending; taken: what they take of the disk, else what they are long. */
-static enum status
-walk(struct mirror *m, const char *ending, bool taken, bool (*each)(void *arg, uint64_t number,
-    uint64_t bytes), void *arg)
-{
-	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	struct stat sb;
-	uint64_t number;
-
-	if (dir == NULL) {
-		enum status st = status_of_errno(errno);
-
-		if (fd >= 0)
-			close(fd);
-		return st;
-	}
-	while ((e = readdir(dir)) != NULL)
-		if (vessel_number(e->d_name, ending, &number) &&
-		    fstatat(m->dirfd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !each(arg, number, taken ? (uint64_t)sb.st_blocks * 512 : (uint64_t)sb.st_size))
-			break;
-	closedir(dir);
-	return OK;
-}
-
-enum status
-mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
-{
-	return walk(m, ".dfc", false, each, arg);
-}
-
-enum status
-mirror_walk_parts(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes),
-    void *arg)
-{
-	return walk(m, ".dfp", true, each, arg);
-}
-
 bool
 mirror_whole(struct mirror *m, uint64_t number)
 {
@@ -704,7 +594,7 @@ bring_file(struct mirror *m, const char *name, uint64_t number, uint8_t *bytes, 
 
 	if (fd < 0)
 		return status_of_errno(errno);
-	st = write_full(fd, bytes, len);
+	st = vessel_write(fd, bytes, len);
 	if (st == OK)
 		st = vessel_read(m, fd, number, &v);
 	if (st == OK)

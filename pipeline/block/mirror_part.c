@@ -322,3 +322,19 @@ mirror_making_drop(struct mirror *m)
 	if (dir != NULL)
 		closedir(dir);
 }
+
+enum status
+mirror_index(struct mirror *m, uint64_t number, struct mirror_index *out)
+{
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
+
+	if (st != OK)
+		return st;
+	out->rows = xmalloc(MAX(v->n, 1u) * sizeof *out->rows);
+	memcpy(out->rows, v->rows, v->n * sizeof *out->rows);
+	out->n = v->n;
+	out->key = v->keys.aead == 0 ? 0 : v->keys.version;
+	vessel_put(&v);
+	return OK;
+}

@@ -58,6 +58,9 @@ must_check enum status vessel_unseal(const struct vessel *v, uint32_t index, uin
 must_check enum status vessel_keep_bytes(struct mirror *m, struct vessel *v, const uint8_t *bytes,
     uint64_t at, uint64_t len);
 
+/* All of a file that is new and stands at its beginning; not synced. */
+must_check enum status vessel_write(int fd, const uint8_t *bytes, uint64_t len);
+
 /* A file's number by its name; false: not one of ours with that ending. */
 bool vessel_number(const char *name, const char *ending, uint64_t *number);
 

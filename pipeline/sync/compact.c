@@ -36,7 +36,7 @@ struct victim {
 struct compact {
 	struct sync *sync;
 	_Atomic bool running, asked, old_keys;
-	_Atomic uint64_t at, end, left, damaged, emptied, read, written;
+	_Atomic uint64_t from, at, end, left, damaged, emptied, read, written;
 	_Atomic(const char *) waits;
 	_Atomic uint32_t orders;	/* of operators */
 	_Atomic uint64_t wanted;	/* to be brought; 0: none */
@@ -71,7 +71,7 @@ compact_new(struct sync *y)
 
 	c->sync = y;
 	y->freed = true;		/* nobody knows what an earlier life has left */
-	c->next_ns = clock_mono_ns() + AGES_A_PASS * y->conf.carve_age_ms * NS_PER_MS;
+	c->next_ns = clock_mono_ns() + y->conf.carve_age_ms * NS_PER_MS;
 	return c;
 }
 
@@ -360,6 +360,8 @@ go_on(struct run *r, bool *over)
 		st = count_of(c->sync->share, v->number, &count);
 		if (st == OK && chosen(c, &v->row, count))
 			st = empty(r, v);
+		if (atomic_load(&c->from) == 0)
+			atomic_store(&c->from, v->number);
 		if (r->full || r->waits || st != OK)
 			break;		/* this one again */
 		r->looked++;
@@ -384,6 +386,7 @@ begin_pass(struct compact *c)
 	c->sync->freed = false;
 	atomic_store(&c->left, 0);
 	atomic_store(&c->damaged, 0);
+	atomic_store(&c->from, 0);
 	atomic_store(&c->at, 1);
 	atomic_store(&c->end, atomic_load(&c->sync->share->next_container));
 	atomic_store(&c->running, true);
@@ -532,7 +535,7 @@ sync_compaction_look(struct share *s, struct sync_compaction *out)
 
 	*out = (struct sync_compaction){ .running = atomic_load(&c->running),
 		.asked = atomic_load(&c->asked), .old_keys = atomic_load(&c->old_keys),
-		.at = atomic_load(&c->at), .end = atomic_load(&c->end),
+		.from = atomic_load(&c->from), .at = atomic_load(&c->at), .end = atomic_load(&c->end),
 		.left = atomic_load(&c->left), .damaged = atomic_load(&c->damaged),
 		.emptied = atomic_load(&c->emptied), .read_bytes = atomic_load(&c->read),
 		.written_bytes = atomic_load(&c->written), .waits = atomic_load(&c->waits) };

@@ -73,7 +73,7 @@ struct sync_compaction {		/* of one share; counters since it was opened */
 	bool running;			/* a pass is on */
 	bool asked;			/* what an operator asked for is not over */
 	bool old_keys;			/* and means all that an older share key wraps */
-	uint64_t at, end;		/* numbers of containers: looked at, to be looked at */
+	uint64_t from, at, end;		/* numbers of containers: the first, looked at, to be looked at */
 	uint64_t left;			/* of this pass, or the last one: chosen, and not emptied */
 	uint64_t damaged;		/* of these: with chunks that nobody can read */
 	uint64_t emptied, read_bytes, written_bytes;

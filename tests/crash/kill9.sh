@@ -13,6 +13,7 @@
 #               were written anew since the last kill: KILL9_ANEW=60; the load dies in every 20th
 #               round; 1024 with KILL9_WORKERS=2, KILL9_BLOCKS=2048 and KILL9_SPARE=8 is the full size)
 #   KILL9_SPARE=1 (of so many truncations and removals do one, so that more of the data stays)
+#   KILL9_CARVE_AGE=1 (without KILL9_MIB: seconds; containers are made and compacted between the kills)
 #   KILL9_MOST_MS= (fail where a restart takes longer)   KILL9_VERBOSE= (not empty: a line a round)
 set -euo pipefail
 # shellcheck source=tests/e2e/lib.sh
@@ -25,7 +26,10 @@ stops=2 dies=4
 if [ "$mib" != 0 ]; then	# carved only when half of that is live, or it all fills
 	stops=4 dies=20
 	export DITTOFS_CARVE_AGE=86400 DFS_TEST_JOURNAL=$((mib * 5 / 2))MiB
+else	# containers are made, and emptied as soon as a little of them is dead
+	export DITTOFS_CARVE_AGE=${KILL9_CARVE_AGE:-1} DITTOFS_GC_COMPACTION_LIVE_PERCENT=95
 fi
+emptied=0
 server_begin "$build"
 journals=$(mktemp -d "${TMPDIR:-/tmp}/kill9.XXXXXX")
 load=
@@ -78,6 +82,17 @@ gauge() {
 		END { m = 1048576; print int(w / m), int(h / m), int(l / m) }' <&9)
 	exec 9>&-
 }
+# count_emptied: containers that compaction has emptied since the server started, added to the sum
+count_emptied() {
+	local port more
+	port=$(awk '/^metrics:/ { on = 1 } on && /port:/ { print $2; exit }' "$DFS_TEST_STATE/dfs.yaml" \
+		2>/dev/null) && [ -n "$port" ] || return 0
+	{ exec 9<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 0
+	printf 'GET /metrics HTTP/1.0\r\n\r\n' >&9
+	more=$(timeout 5 awk '/^dittofs_compact_containers_total / { print int($2) }' <&9)
+	exec 9>&-
+	emptied=$((emptied + ${more:-0}))
+}
 wait_full() {
 	local i
 	for ((i = 0; i < 1200; i++)); do
@@ -121,6 +136,7 @@ for ((round = 1; round <= rounds; round++)); do
 		note "$live" live
 		note "$written" written
 	fi
+	count_emptied
 	[ $((round % stops)) != 0 ] || kill -STOP "$load"
 	restart kill
 	[ $((round % 3)) != 0 ] || restart kill
@@ -149,6 +165,7 @@ fi
 [ "$mib" = 0 ] || echo "the journal held $(least held) to $(most held) MiB at each kill, $(least live)" \
 	"to $(most live) MiB of it neither overwritten, truncated nor deleted; $(median written) MiB anew a round"
 said=
+[ "$mib" != 0 ] || echo "$emptied containers emptied by compaction"
 if [ -e "$journals.restart" ]; then
 	echo "restart to serving: median $(median restart) ms, slowest $(most restart) ms;" \
 		"less the time that others had the processor: $(median net) ms, at most $(most net) ms;" \

@@ -246,25 +246,50 @@ rpc_send_record(struct rpc_conn *conn, const void *bytes, size_t len)
 	return ok;
 }
 
+/* What has come by now, waiting for some; 0: lost, or nothing within wait_ms. */
+static size_t
+recv_some(struct rpc_conn *conn, uint8_t *into, size_t len)
+{
+	struct pollfd p = { .fd = conn->fd, .events = POLLIN };
+	ssize_t got;
+	int ready;
+
+	do
+		ready = poll(&p, 1, conn->wait_ms);
+	while (ready < 0 && errno == EINTR);
+	if (ready <= 0)
+		return 0;
+	do
+		got = recv(conn->fd, into, len, 0);
+	while (got < 0 && errno == EINTR);
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* Most replies are short: mark and record come in one call, so that who measures a server does not
+ * measure the client. */
 static bool
 recv_full(struct rpc_conn *conn, uint8_t *into, size_t len)
 {
 	while (len > 0) {
-		struct pollfd p = { .fd = conn->fd, .events = POLLIN };
-		int ready = poll(&p, 1, conn->wait_ms);
-		ssize_t got;
+		size_t got = conn->ahead_end - conn->ahead_at;
 
-		if (ready < 0 && errno == EINTR)
+		if (got > 0) {
+			got = got < len ? got : len;
+			memcpy(into, conn->ahead + conn->ahead_at, got);
+			conn->ahead_at += got;
+		} else if (len >= sizeof conn->ahead) {
+			got = recv_some(conn, into, len);
+		} else {
+			conn->ahead_at = 0;
+			conn->ahead_end = recv_some(conn, conn->ahead, sizeof conn->ahead);
+			if (conn->ahead_end == 0)
+				return false;
 			continue;
-		if (ready <= 0)
-			return false;
-		got = recv(conn->fd, into, len, 0);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
+		}
+		if (got == 0)
 			return false;
 		into += got;
-		len -= (size_t)got;
+		len -= got;
 	}
 	return true;
 }
@@ -303,6 +328,8 @@ rpc_closed(struct rpc_conn *conn)
 	struct pollfd p = { .fd = conn->fd, .events = POLLIN };
 	uint8_t byte;
 
+	if (conn->ahead_at < conn->ahead_end)
+		return false;
 	if (poll(&p, 1, conn->wait_ms) <= 0)
 		return false;
 	return recv(conn->fd, &byte, 1, 0) <= 0;

@@ -78,6 +78,8 @@ struct rpc_conn {
 	size_t fragment_max;			/* cut records so when sending; 0: not */
 	struct { uint8_t *bytes; size_t len; uint32_t xid; } stash[RPC_STASH_MAX];
 	size_t stashed;
+	uint8_t ahead[1024];			/* received with what was asked for */
+	size_t ahead_at, ahead_end;
 };
 
 /* Connect; NULL with errno set when that fails.  rpc_hangup() closes and frees; NULL is fine. */

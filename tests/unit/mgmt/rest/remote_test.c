@@ -81,6 +81,20 @@ CASE(what_blocks_do_is_told_and_a_drain_asks_all_shares)
 	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
 	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/far\",\"metadata_store\":\"m\","
 	    "\"local_block_store\":\"l\"}")->code, 201);
+	a = side_ask("POST", "/api/v1/shares/far/blockstore/compact", t, NULL);
+	EQ(a->code, 202);
+	EQ_STR(side_str(a, "state"), "asked");
+	FALSE(rest_json_kind(rest_json_get(a->json, "old_keys")) == REST_TRUE);
+	a = side_ask("POST", "/api/v1/shares/far/rotate-containers", t, NULL);
+	EQ(a->code, 202);
+	TRUE(rest_json_kind(rest_json_get(a->json, "old_keys")) == REST_TRUE);
+	a = side_ask("GET", "/api/v1/shares/far/blockstore/compaction", t, NULL);
+	EQ(a->code, 200);
+	EQ_STR(side_str(a, "state"), "running");
+	EQ(side_int(a, "percent"), 50);
+	EQ(side_int(a, "containers_emptied"), 3);
+	EQ(side_int(a, "containers_left"), 2);
+	EQ_STR(side_str(a, "waits_for"), "room on the disk");
 	a = side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL);
 	EQ(a->code, 200);
 	EQ(rest_json_int(rest_json_get(a->json, "pending_uploads")), 3);
@@ -92,6 +106,7 @@ CASE(what_blocks_do_is_told_and_a_drain_asks_all_shares)
 	EQ(rest_json_int(rest_json_get(a->json, "pending_bytes")), 77);
 	EQ(rest_json_len(rest_json_get(a->json, "shares")), 1);
 	EQ(side_ask("POST", "/api/v1/shares/far/disable", t, NULL)->code, 200);
+	EQ(side_ask("POST", "/api/v1/shares/far/blockstore/compact", t, NULL)->code, 409);
 	EQ(side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL)->code, 409);
 }
 

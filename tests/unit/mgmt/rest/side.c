@@ -206,6 +206,15 @@ share_blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 	return side_shares(name);
 }
 
+static bool
+share_compact(const char *name, enum compact_do what, struct sync_compaction *out)
+{
+	*out = (struct sync_compaction){ .asked = what != COMPACT_LOOK, .running = true,
+		.old_keys = what == COMPACT_OLD_KEYS, .from = 10, .at = 30, .end = 50, .emptied = 3,
+		.left = 2, .read_bytes = 99, .written_bytes = 77, .waits = "room on the disk" };
+	return side_shares(name);
+}
+
 static void
 drain(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg)
 {
@@ -296,7 +305,7 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_tune, share_rotate, share_look,
-	adapter_set, adapter_runs, share_blocks, share_scrub, drain, store_try, adapter_tune, clients, mounts,
+	adapter_set, adapter_runs, share_blocks, share_scrub, share_compact, drain, store_try, adapter_tune, clients, mounts,
 	disconnect, explain, metrics, .share_rewrap = share_rewrap,
 	.store_gauge = store_gauge };
 

@@ -121,6 +121,37 @@ CASE(records_are_cut_and_joined)
 	rpc_hangup(conn);
 }
 
+/* Two come at once, the second larger than what is received ahead. */
+CASE(records_that_come_together_are_told_apart)
+{
+	enum { LONG = 5000 };
+	static uint8_t raw[4 + 3 + 4 + LONG];
+	struct rpc_conn *conn = calloc(1, sizeof *conn);
+	uint8_t *got;
+	size_t len;
+	int fds[2];
+
+	EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	conn->fd = fds[0];
+	conn->wait_ms = 1000;
+	memcpy(raw, "\200\0\0\3" "one" "\200\0\x13\x88", 11);
+	memset(raw + 11, 'x', LONG);
+	raw[sizeof raw - 1] = 'y';
+	EQ(write(fds[1], raw, sizeof raw), (ssize_t)sizeof raw);
+	TRUE(rpc_recv_record(conn, &got, &len));
+	EQ(len, 3);
+	EQ_MEM(got, "one", 3);
+	free(got);
+	close(fds[1]);
+	FALSE(rpc_closed(conn));		/* there is more to be read */
+	TRUE(rpc_recv_record(conn, &got, &len));
+	EQ(len, LONG);
+	EQ_MEM(got, raw + 11, LONG);
+	free(got);
+	TRUE(rpc_closed(conn));
+	rpc_hangup(conn);
+}
+
 CASE(a_LINK_is_encoded_as_the_RFC_draws_it)
 {
 	struct nfs_fh fh = { .len = 4, .bytes = "file" }, dir = { .len = 3, .bytes = "dir" };

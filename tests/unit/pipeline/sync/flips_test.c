@@ -124,7 +124,7 @@ make(struct yard *y)
 		sync_remote_look(y->share, &r);
 	}
 	EQ(r.local_bytes, 0);
-	for (uint64_t at = 0; at < 8; at++)
+	for (uint64_t at = 0; at < 2 * PIECE / BLOCK; at++)
 		EQ(yard_read(y, 1, at * BLOCK, BLOCK, to), OK);
 	write_noise(y, 2, 2);
 	yard_drain(y);

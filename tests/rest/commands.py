@@ -50,7 +50,7 @@ LINES = [
     ("share create --name /s --metadata m --local l --local-store-size 64MiB", "/s"), ("store block stats --share /s", "pending_uploads"),
     ("share scrub /s", "running"), ("share scrub /s --status", "/s"), ("share scrub /s --stop", "/s"), ("store block remote add --name far --type memory", "far"),
     ("share create --name /far --metadata m --local l --remote far --local-store-size 64MiB", "/far"),
-    ("store block remote stats far", "open for 1 share"), ("share stats /far", "dedup_ratio"), ("store block evict --share /far", "/far"), ("share remove /far --force", "Done"), ("system drain-uploads --timeout 5s", ""),
+    ("store block remote stats far", "open for 1 share"), ("share stats /far", "dedup_ratio"), ("store block evict --share /far", "/far"), ("share warm /far --watch", "done"), ("share warm /far --status", "done"), ("share warm /far --cancel", "done"), ("share remove /far --force", "Done"), ("system drain-uploads --timeout 5s", ""),
     ("share create --name /sealed --metadata m --local l --local-store-size 64MiB --encryption aes-256-gcm", "/sealed"),
     ("share rotate-key /sealed", "2"), ("share compact /sealed --timeout 30s", "/sealed"), ("share compaction /sealed", "/sealed"),
     ("share rotate-containers /sealed --timeout 30s", "/sealed"), ("share rewrap-keys /sealed", "0"), ("share remove /sealed --force", "Done"), ("share list", "/s"), ("share show /s", "none"),

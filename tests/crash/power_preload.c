@@ -409,8 +409,11 @@ fallocate(int fd, int mode, off_t at, off_t len)
 		untold(fd, "fallocate");
 	err = (int)syscall(SYS_fallocate, fd, mode, at, len);
 	if (err == 0 && is && fstat(fd, &sb) == 0 && at < sb.st_size)
-		record((struct power_event){ .kind = POWER_ZEROES, .ino = sb.st_ino, .at = (uint64_t)at,
-			.len = (uint64_t)(len < sb.st_size - at ? len : sb.st_size - at) }, NULL, 0);
+		record((struct power_event){ .kind = POWER_ZEROES,
+			   .ino = sb.st_ino,
+			   .at = (uint64_t)at,
+			   .len = (uint64_t)(len < sb.st_size - at ? len : sb.st_size - at) },
+		    NULL, 0);
 	return (int)went(is, err);
 }
 

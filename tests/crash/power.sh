@@ -127,7 +127,7 @@ settings() {
 	[ -z "$2" ] || echo "    metadata_dir: $work/state/meta"
 	[ -z "$4" ] || printf '    remote: far\n    local_size: 1MiB\n'
 	[ -z "$3" ] || printf '    encryption: auto\n    compression: zstd\nencryption:\n  key_file: %s\n' "$work/keyfile"
-	[ -z "$4" ] || printf 'remotes:\n  - name: far\n    type: fs\n    path: %s\n' "$work/state/far"
+	[ -z "$4" ] || printf 'remotes:\n  - name: far\n    type: fs\n    path: %s\n' "$work/state/bucket/far"
 }
 
 # wrapped_by KEY...: keys of 64 digits, the first of which wraps
@@ -287,6 +287,16 @@ one_site() { # one_site SITE: a line of the table
 	fi
 }
 
+# base_is_good: with nothing left out an image is good, or none of what follows would say anything
+base_is_good() {
+	local seed=0 bad=0
+	record_run $((${POWER_SEED:-1} * 1000)) "" || return 1
+	images_begin 1 1
+	image || bad=1
+	images_end
+	[ $bad = 0 ] || { echo "with nothing left out:"; cat "$work/said"; return 1; }
+}
+
 sites_of_lane() {
 	local n=0 site
 	for site in ${POWER_SITES:-$(all_sites)}; do
@@ -318,6 +328,7 @@ in_lanes() {
 if [ "$what" = mutants ]; then
 	images=${2:-200}
 	sites_agree || exit 1
+	base_is_good || exit 1
 	printf '%-18s %s\n' "site left out" "caught by"
 	in_lanes sites_of_lane
 	[ "$(cat "$work"/lane*/whole 2>/dev/null | wc -l)" = "$lanes" ] || exit 1

@@ -7,7 +7,7 @@
  */
 #include "pipeline/block/mirror.h"
 
-#include "pipeline/base/fault.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/pread.h"
 #include "pipeline/block/vessel.h"
@@ -19,16 +19,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static enum status
-sync_site(const char *site, int fd, int (*sync)(int))
-{
-	if (FAULT(site))
-		return ST_IO;
-	if (sync_skipped(site))
-		return OK;
-	return sync(fd) == 0 ? OK : status_of_errno(errno);
-}
 
 /* Out of the table, for those who look from now on. */
 static void
@@ -48,9 +38,9 @@ write_file(struct mirror *m, int fd, const uint8_t *bytes, uint64_t len)
 	enum status st;
 
 	if ((st = vessel_write(fd, bytes, len)) != OK ||
-	    (st = sync_site("container.sync", fd, fdatasync)) != OK)
+	    (st = file_sync(fd, "container.sync")) != OK)
 		return st;
-	return sync_site("container.folder", m->dirfd, fsync);
+	return file_sync_folder(m->dirfd, "container.folder");
 }
 
 enum status
@@ -86,7 +76,7 @@ write_aside(struct mirror *m, const char *aside, const uint8_t *bytes, uint64_t 
 	if (fd < 0)
 		return status_of_errno(errno);
 	if ((st = vessel_write(fd, bytes, len)) == OK)
-		st = sync_site("container.sync", fd, fdatasync);
+		st = file_sync(fd, "container.sync");
 	close(fd);
 	return st;
 }
@@ -115,7 +105,7 @@ mirror_replace(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t
 	atomic_fetch_add_explicit(&m->bytes, len - was, memory_order_relaxed);
 	unlinkat(m->dirfd, part, 0);	/* found by nobody now */
 	forget(m, number);
-	return sync_site("container.folder", m->dirfd, fsync);
+	return file_sync_folder(m->dirfd, "container.folder");
 }
 
 /* --- taken --- */

@@ -6,6 +6,7 @@
 #include "pipeline/block/journal.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/direct.h"
@@ -138,7 +139,7 @@ sync_now(struct journal *j)
 	enum status st = OK;
 
 	if (!j->lossy) {
-		st = disk_sync(j->current->fd, "journal.sync");
+		st = file_sync(j->current->fd, "journal.sync");
 		meter_add(METER_JOURNAL_SYNCS, 1);
 	}
 	if (st == OK) {

@@ -6,7 +6,8 @@
 
 #include "pipeline/contract/block_store.h"
 
-enum { BLOCK_DOCTOR_CHECKS = 9 };
+/* Its own, and one more that whoever asks it may add. */
+enum { BLOCK_DOCTOR_CHECKS = 9, BLOCK_CHECKS_MAX };
 
 enum block_finding { BLOCK_GOOD, BLOCK_MISSING, BLOCK_BAD };	/* MISSING: can be done without */
 

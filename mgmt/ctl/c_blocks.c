@@ -82,6 +82,69 @@ ctl_do_drain(struct ctl_run *run)
 	return code;
 }
 
+/* --- warm --- */
+
+static const char *
+word(const struct rest_json *j, const char *key)
+{
+	const struct rest_json *s = rest_json_get(j, key);
+
+	return s == NULL ? "" : rest_json_str(s);
+}
+
+/* Asked again until it has ended; *out is the last answer. */
+static int
+watch(struct ctl_run *run, const char *path, struct rest_json **out)
+{
+	struct timespec nap = clock_timespec(ASK_EVERY_MS * NS_PER_MS);
+	bool seen = isatty(STDERR_FILENO);
+	int code = 0;
+
+	while (code == 0 && strcmp(word(*out, "state"), "running") == 0) {
+		if (seen)
+			fprintf(stderr, "\r%lld of %lld containers, %lld MiB   ",
+			    (long long)number(*out, "blocks_done"), (long long)number(*out, "blocks_total"),
+			    (long long)number(*out, "bytes_done") >> 20);
+		rest_json_free(*out);
+		*out = NULL;
+		nanosleep(&nap, NULL);
+		code = ctl_ask(run, "GET", path, NULL, out);
+	}
+	if (seen)
+		fputc('\n', stderr);
+	return code;
+}
+
+int
+ctl_do_share_warm(struct ctl_run *run)
+{
+	const char *below = ctl_said(run, "below");
+	bool look = ctl_said(run, "status") != NULL, cancel = ctl_said(run, "cancel") != NULL;
+	char path[CTL_URL_MAX], asked[CTL_URL_MAX];
+	struct rest_json *out = NULL;
+	int code;
+
+	if (!ctl_path(run, run->command->path, path))
+		return 2;
+	snprintf(asked, sizeof asked, "%s", path);
+	if (below != NULL && !look && !cancel)
+		ctl_add_query(asked, sizeof asked, "path", below);
+	code = ctl_ask(run, cancel ? "DELETE" : look ? "GET" : "POST", asked, NULL, &out);
+	if (code == 0 && cancel) {
+		rest_json_free(out);
+		out = NULL;
+		code = ctl_ask(run, "GET", path, NULL, &out);
+	}
+	if (code == 0 && ctl_said(run, "watch") != NULL)
+		code = watch(run, path, &out);
+	if (code == 0 && *word(out, "error") != '\0')
+		code = ctl_fail("%s", word(out, "error"));
+	else if (code == 0)
+		code = ctl_print(run, out, run->command->columns);
+	rest_json_free(out);
+	return code;
+}
+
 /* Begun, it goes on by itself; --status says how far. */
 int
 ctl_do_scrub(struct ctl_run *run)

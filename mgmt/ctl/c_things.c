@@ -335,8 +335,8 @@ ctl_do_tuning_update(struct ctl_run *run)
 }
 
 /* A question's value, as a part of a URL. */
-static void
-add_query(char *path, size_t cap, const char *name, const char *value)
+void
+ctl_add_query(char *path, size_t cap, const char *name, const char *value)
 {
 	bool first = strchr(path, '?') == NULL;
 	size_t len = strlen(path);
@@ -360,7 +360,7 @@ ctl_do_client_list(struct ctl_run *run)
 
 	for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++)
 		if (ctl_said(run, queries[i]) != NULL)
-			add_query(path, sizeof path, queries[i], ctl_said(run, queries[i]));
+			ctl_add_query(path, sizeof path, queries[i], ctl_said(run, queries[i]));
 	code = ctl_ask(run, "GET", path, NULL, &out);
 	if (code == 0)
 		code = ctl_print(run, out, run->command->columns);
@@ -377,11 +377,11 @@ ctl_do_explain_access(struct ctl_run *run)
 	struct rest_json *out;
 	int code;
 
-	add_query(path, sizeof path, "path", run->arg[0]);
-	add_query(path, sizeof path, "user", ctl_said(run, "as"));
-	add_query(path, sizeof path, "via", ctl_said(run, "via") ? ctl_said(run, "via") : "nfs");
+	ctl_add_query(path, sizeof path, "path", run->arg[0]);
+	ctl_add_query(path, sizeof path, "user", ctl_said(run, "as"));
+	ctl_add_query(path, sizeof path, "via", ctl_said(run, "via") ? ctl_said(run, "via") : "nfs");
 	if (ctl_said(run, "from") != NULL)
-		add_query(path, sizeof path, "from", ctl_said(run, "from"));
+		ctl_add_query(path, sizeof path, "from", ctl_said(run, "from"));
 	code = ctl_ask(run, "GET", path, NULL, &out);
 	story = code == 0 ? rest_json_get(out, "story") : NULL;
 	if (code == 0 && form != NULL && strcmp(form, "table") != 0)

@@ -50,6 +50,9 @@ struct rest_json *ctl_body(const struct ctl_run *run);
 /* The command's path with its arguments in; false: too long. */
 bool ctl_path(const struct ctl_run *run, const char *path, char to[CTL_URL_MAX]);
 
+/* Add a query's name and value to a path, encoded. */
+void ctl_add_query(char *path, size_t cap, const char *name, const char *value);
+
 /* Ask; the answer's JSON in *out (NULL: none), for the caller.  0, or the code to end with, and
  * the problem is printed.  body: taken, may be NULL. */
 int ctl_ask(struct ctl_run *run, const char *method, const char *path, struct rest_json *body,

@@ -46,6 +46,9 @@ enum {
  */
 enum { PLACE_PART = 512 };
 
+/* What is on its way from remote stores, beside the table: nothing where nobody reads cold data. */
+enum { AIR_PART = 8 };
+
 enum { FILES_KEPT = 2048 };	/* descriptors that are not connections */
 enum { JOBS = 2048, TXNS = 8192, CREDS = 4096, CONN_JOBS = 256, CONN_BYTES = 16 << 20,
 	IDLE_PARTIAL_S = 60, SEGMENT = 64 << 20, TICK_MS = 100,
@@ -109,7 +112,7 @@ start_floors(const struct config *c)
 	block_start(&(struct block_conf){
 		.places_max = (uint32_t)(MIN(c->memory, 1ull << 30) / PLACE_PART),
 		.records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
-		.tick_ms = TICK_MS });
+		.tick_ms = TICK_MS, .air_bytes = c->memory / AIR_PART });
 	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = (uint32_t)c->carve_age_s * 1000,
 		.carve_at_percent = CARVE_PERCENT, .compact_percent = (uint32_t)c->compact_percent,
 		.compact_bytes_hour = c->compact_hour, .grace_ms = (uint32_t)c->grace_s * 1000,

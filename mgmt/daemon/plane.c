@@ -144,6 +144,22 @@ blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 	return open;
 }
 
+static enum status
+warm(const char *name, enum warm_do what, const char *path, struct sync_warm *out)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	enum status st = s != NULL && atomic_load(&s->state) == SHARE_OPEN ? OK : ST_NOENT;
+
+	if (st == OK && what == WARM_DO_START)
+		st = sync_warm_start(s, path);
+	if (st == OK && what == WARM_DO_CANCEL)
+		sync_warm_cancel(s);
+	if (st == OK && !sync_warm_look(s, out))
+		st = ST_NOTSUPP;
+	share_put(&s);
+	return st;
+}
+
 static bool
 scrub(const char *name, enum scrub_do what, struct sync_scrub *out)
 {
@@ -247,7 +263,7 @@ runs(const char *type)
 }
 
 static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_blocks = blocks, .share_scrub = scrub, .drain = drain, .share_compact = compact,
+	.share_blocks = blocks, .share_warm = warm, .share_scrub = scrub, .drain = drain, .share_compact = compact,
 	.store_try = stores_try,
 	.store_gauge = store_gauge,
 	.share_rules = swap_rules, .share_tune = tune,

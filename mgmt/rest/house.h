@@ -19,6 +19,7 @@ struct block_check;
 struct block_gauge;
 struct sync_compaction;
 struct sync_remote;
+struct sync_warm;
 struct sync_scrub;
 
 struct rest_share_state {
@@ -44,6 +45,7 @@ struct rest_mount {
 	uint64_t at_s;
 };
 
+enum warm_do { WARM_DO_LOOK, WARM_DO_START, WARM_DO_CANCEL };
 enum scrub_do { SCRUB_LOOK, SCRUB_BEGIN, SCRUB_BEGIN_REMOTE, SCRUB_END };
 enum compact_do { COMPACT_LOOK, COMPACT_NOW, COMPACT_OLD_KEYS };
 
@@ -89,6 +91,10 @@ struct rest_house {
 
 	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
+	/* Warm a share, or a path of it; give that up; how it stands.  NOENT: it is not open.  Else as
+	 * sync_warm_start; NOTSUPP without a remote store. */
+	enum status (*share_warm)(const char *name, enum warm_do what, const char *path,
+	    struct sync_warm *out);
 	/* Verify all there is, here and (REMOTE) there; how far that is.  false: not open. */
 	bool (*share_scrub)(const char *name, enum scrub_do what, struct sync_scrub *out);
 	/* How its compaction stands, and have it begin.  false: not open. */

@@ -208,6 +208,82 @@ creating(struct rest_call *call, enum db_entity e, struct db_row *row)
 	return config_check(call, e, row, row, "{}");
 }
 
+/* What may change under shares that use the store, while they are disabled: where their objects are
+ * stays as it was, how they are reached does not. */
+static const char *const reaches[] = { "access_key_id", "secret_access_key", "session_token", "ca_file",
+	"credentials_file", "connections", "attempts", "parallel_uploads" };
+
+struct beside {				/* a config beside another */
+	const struct rest_json *other;
+	bool alike;
+};
+
+static bool
+member_alike(const char *key, const struct rest_json *value, void *arg)
+{
+	struct beside *b = arg;
+	const struct rest_json *there = rest_json_get(b->other, key);
+	char *one, *two;
+
+	for (size_t i = 0; i < ARRAY_LEN(reaches); i++)
+		if (strcmp(key, reaches[i]) == 0)
+			return true;
+	if (there == NULL)
+		return b->alike = false;
+	one = rest_json_text(value);
+	two = rest_json_text(there);
+	b->alike = strcmp(one, two) == 0;
+	free(one);
+	free(two);
+	return b->alike;
+}
+
+/* Do two configs name the same place? */
+static bool
+same_place(const char *one, const char *two)
+{
+	char why[80];
+	struct rest_json *a = rest_json_parse(one, strlen(one), why, sizeof why);
+	struct rest_json *b = rest_json_parse(two, strlen(two), why, sizeof why);
+	struct beside ab = { b, true }, ba = { a, true };
+	bool same = a != NULL && b != NULL;
+
+	if (same) {
+		rest_json_each(a, member_alike, &ab);
+		rest_json_each(b, member_alike, &ba);
+	}
+	rest_json_free(a);
+	rest_json_free(b);
+	return same && ab.alike && ba.alike;
+}
+
+static void
+see_user(const struct db_row *row, void *arg)
+{
+	int64_t *idle = arg;
+
+	*idle += db_num(DB_SHARE, row, "enabled") == 0;
+}
+
+/* Does the change, whose config is checked, give a store that so many shares use new keys alone, and
+ * is it open for none of them? */
+static bool
+new_keys(struct rest_call *call, const struct db_row *old, const struct db_row *change, int64_t used,
+    const char *column)
+{
+	enum db_entity e = DB_REMOTE_STORE;
+	int config = db_field_at(e, "config");
+	const struct db_list users = { .where = column, .equals = db_text(e, old, "name"),
+		.limit = DB_LIST_MAX };
+	int64_t idle = 0;
+
+	for (int i = 0; i < db_entity[e].fields; i++)
+		if (i != config && change->v[i].is != DB_UNSET)
+			return false;
+	return same_place(db_text(e, old, "config"), change->v[config].text) &&
+	    db_list(call->conn, DB_SHARE, &users, &call->arena, see_user, &idle) == OK && idle == used;
+}
+
 static bool
 updating(struct rest_call *call, enum db_entity e, const struct db_row *old, struct db_row *change,
     const char *column)
@@ -216,8 +292,16 @@ updating(struct rest_call *call, enum db_entity e, const struct db_row *old, str
 	int64_t used = 0;
 	enum status st = db_count(call->conn, DB_SHARE, column, name, &used);
 
+	if (st == OK && used > 0 && e == DB_REMOTE_STORE &&
+	    change->v[db_field_at(e, "config")].is == DB_TEXT) {
+		if (!config_check(call, e, change, old, db_text(e, old, "config")))
+			return false;
+		if (new_keys(call, old, change, used, column))
+			return true;
+	}
 	if (st == OK && used > 0)
-		rest_problem(call, 409, "in_use", "remove the shares first, or name another store for new ones",
+		rest_problem(call, 409, "in_use",
+		    "disable the shares to change its keys; for another place, remove them or name another store",
 		    "the %s \"%s\" is used by %lld share(s) and does not change under them",
 		    db_entity[e].noun, name, (long long)used);
 	else if (st != OK)

@@ -243,7 +243,7 @@ rest_do_remote_stats(struct rest_call *call)
 static void
 look(struct rest_call *call, bool whole)
 {
-	struct block_check check[BLOCK_DOCTOR_CHECKS];
+	struct block_check check[BLOCK_CHECKS_MAX];
 	struct rest_json *out, *list;
 	struct store_spec spec;
 	char why[300] = "", now[DB_TIME_TEXT];

@@ -8,6 +8,7 @@
 #include "crypto/envelope.h"
 #include "crypto/secret.h"
 #include "pipeline/base/fault.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
@@ -42,9 +43,8 @@ is_set(const char *s)
 
 /* Whom the share names, which a store that it is on may have told it; else the daemon's. */
 static enum status
-keyring_open(const struct share *s, struct keyring **kp, char *why, size_t why_cap)
+keyring_named(const struct share_conf *c, struct keyring **kp, char *why, size_t why_cap)
 {
-	const struct share_conf *c = &s->conf;
 	struct shares_secrets own = { c->key_file, c->passphrase_file,
 		is_set(c->passphrase_env) ? getenv(c->passphrase_env) : NULL };
 	bool named = is_set(c->key_file) || is_set(c->passphrase_file) || is_set(c->passphrase_env);
@@ -65,6 +65,23 @@ keyring_open(const struct share *s, struct keyring **kp, char *why, size_t why_c
 	    "openssl rand -hex 32, mode 0600), encryption.passphrase_file, "
 	    "DITTOFS_ENCRYPTION_PASSPHRASE, or a key file of its remote store");
 	return ST_NOKEY;
+}
+
+static enum status
+keyring_open(const struct share *s, struct keyring **kp, char *why, size_t why_cap)
+{
+	return keyring_named(&s->conf, kp, why, why_cap);
+}
+
+enum status
+shares_keys_try(const struct share_conf *conf, char *why, size_t why_cap)
+{
+	struct keyring *kr = NULL;
+	enum status st = keyring_named(conf, &kr, why, why_cap);
+
+	if (kr != NULL)
+		kr->ops->close(kr);
+	return st;
 }
 
 /* What a share key is bound to: share and version. */
@@ -115,7 +132,7 @@ write_aside(int dirfd, const uint8_t *bytes, size_t len)
 
 	if (fd < 0)
 		return false;
-	ok = write(fd, bytes, len) == (ssize_t)len &&
+	ok = file_write_all(fd, bytes, len, 0) == OK &&
 	    (sync_skipped("keys.sync") || fdatasync(fd) == 0);
 	close(fd);
 	return ok;

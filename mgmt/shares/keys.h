@@ -17,6 +17,9 @@ struct shares_secrets {			/* house lifetime, as are the strings; any may be NULL
 };
 void shares_secrets_set(const struct shares_secrets *s);
 
+/* Can what such a share names, or the daemon's, be read?  As shares_keys_open. */
+must_check enum status shares_keys_try(const struct share_conf *conf, char *why, size_t why_cap);
+
 /* Is there a file of keys, and whose?  NOENT: none, the share does not encrypt. */
 must_check enum status shares_keys_whose(const char *dir, uint8_t share_id[16], char *why,
     size_t why_cap);

@@ -4,12 +4,15 @@
  */
 #include "mgmt/shares/stores.h"
 
+#include "mgmt/shares/keys.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/panic.h"
+#include "pipeline/base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { STORES = 256, LOOK_S = 5 };
@@ -101,8 +104,30 @@ stores_each(void (*see)(const struct stores_seen *s, void *arg), void *arg)
 	mutex_unlock(&mutex);
 }
 
+/* Without what wraps their keys none of its shares opens, whatever the store can do. */
+static void
+look_for_keys(const struct store_spec *spec, struct block_check *check)
+{
+	uint64_t begun = clock_mono_ns();
+	struct share_conf *conf = xcalloc(1, sizeof *conf);
+	char why[400] = "";
+	struct text text;
+	enum status st;
+
+	conf->encryption = SHARE_INHERIT;
+	st = store_spec_inherit(spec, conf, why, sizeof why);
+	if (st == OK)
+		st = shares_keys_try(conf, why, sizeof why);
+	*check = (struct block_check){ .what = "what wraps its shares' keys can be read",
+		.finding = st == OK ? BLOCK_GOOD : BLOCK_BAD, .took_ns = clock_mono_ns() - begun };
+	text = text_of(check->text, sizeof check->text);
+	if (st != OK)
+		text_add(&text, why[0] ? why : status_text(st));	/* cut where it is longer */
+	free(conf);
+}
+
 enum status
-stores_try(const struct store_spec *spec, bool whole, struct block_check check[BLOCK_DOCTOR_CHECKS],
+stores_try(const struct store_spec *spec, bool whole, struct block_check check[BLOCK_CHECKS_MAX],
     unsigned *np, char *why, size_t why_cap)
 {
 	struct store_spec asked = *spec;
@@ -119,10 +144,14 @@ stores_try(const struct store_spec *spec, bool whole, struct block_check check[B
 	*np = 1;
 	if (whole) {
 		*np = block_doctor(s, check);
+		if (spec->encryption != 0)
+			look_for_keys(spec, &check[(*np)++]);
 	} else {
 		check[0] = (struct block_check){ .what = "it answers" };
 		st = block_health(s, LOOK_S * NS_PER_S, check[0].text);
 		check[0].finding = st == OK ? BLOCK_GOOD : BLOCK_BAD;
+		if (st == OK && spec->encryption != 0)
+			look_for_keys(spec, &check[0]);
 		check[0].took_ns = clock_mono_ns() - begun;
 	}
 	s->ops->close(s);

@@ -25,6 +25,6 @@ void stores_each(void (*see)(const struct stores_seen *s, void *arg), void *arg)
 /* Try it: one look (whole false), or all that the doctor knows; how many checks were made.
  * INVAL and others: it does not open, why says so. */
 must_check enum status stores_try(const struct store_spec *spec, bool whole,
-    struct block_check check[BLOCK_DOCTOR_CHECKS], unsigned *np, char *why, size_t why_cap);
+    struct block_check check[BLOCK_CHECKS_MAX], unsigned *np, char *why, size_t why_cap);
 
 #endif

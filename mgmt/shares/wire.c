@@ -12,6 +12,7 @@
 #include "mgmt/shares/stores.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/fault.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/rand.h"
@@ -173,7 +174,7 @@ row_write(int dirfd, const uint8_t *bytes, size_t len)
 
 	if (fd < 0)
 		return false;
-	ok = write(fd, bytes, len) == (ssize_t)len &&
+	ok = file_write_all(fd, bytes, len, 0) == OK &&
 	    (sync_skipped("share.sync") || fdatasync(fd) == 0);
 	close(fd);
 	return ok && renameat(dirfd, "share.new", dirfd, "share") == 0;

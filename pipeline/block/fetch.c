@@ -8,6 +8,7 @@
 #include "pipeline/block/cold.h"
 #include "pipeline/block/inner.h"
 #include "pipeline/block/suspect.h"
+#include "pipeline/block/whole.h"
 #include "pipeline/cache/want.h"
 #include "pipeline/record/key.h"
 
@@ -161,17 +162,21 @@ block_units_bring(struct share *s, const struct block_unit *u, uint32_t n)
 enum status
 block_container_bring(struct share *s, uint64_t number)
 {
-	uint8_t *bytes = NULL;
-	uint64_t len;
+	struct mirror *m = s->block->mirror;
+	struct whole w = { .bytes = NULL };
 	enum status st;
 
 	if (s->block->cold == NULL)
 		return ST_NOENT;
-	st = cold_container(s->block->cold, number, &bytes, &len);
+	st = cold_container(s->block->cold, number, &w.bytes, &w.len);
+	if (st != OK)
+		return st;
+	st = whole_check(m, number, s->row.digest_key, NULL, &w);
+	if (st == OK && !whole_good(&w))
+		st = ST_CORRUPT;
 	if (st == OK)
-		st = block_disk_room(s, len) ? mirror_bring(s->block->mirror, number, bytes, len) :
-		    ST_NOSPC;
-	free(bytes);
+		st = block_disk_room(s, w.len) ? mirror_replace(m, number, w.bytes, w.len) : ST_NOSPC;
+	whole_free(&w);
 	return st;
 }
 

@@ -203,12 +203,13 @@ enum status
 mirror_replace(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len)
 {
 	char aside[NAME_CAP], name[NAME_CAP], part[NAME_CAP];
+	struct text t = text_of(aside, sizeof aside);	/* parts are made under another name */
 	struct vessel *found;
 	struct stat sb;
 	uint64_t was;
 	enum status st;
 
-	vessel_making_name(aside, number);
+	text_addf(&t, "%016llx.dfw", (unsigned long long)number);
 	vessel_part_name(part, number);
 	name_of(name, number);
 	was = fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)sb.st_size : 0;
@@ -567,68 +568,6 @@ mirror_whole(struct mirror *m, uint64_t number)
 
 	name_of(name, number);
 	return fstatat(m->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-/* --- from the remote, whole --- */
-
-static enum status
-check_units(const struct vessel *v, uint8_t *bytes)
-{
-	uint8_t *copy = xmalloc(CONTAINER_UNIT + CONTAINER_TAG), *plain = xmalloc(CONTAINER_UNIT);
-	enum status st = OK;
-
-	for (uint32_t i = 0; i < v->n && st == OK; i++)
-		st = vessel_unseal(v, i, bytes + v->rows[i].at, copy, plain);
-	free(copy);
-	free(plain);
-	return st;
-}
-
-/* A file that nobody finds yet; its name is taken away by the caller. */
-static enum status
-bring_file(struct mirror *m, const char *name, uint64_t number, uint8_t *bytes, uint64_t len)
-{
-	struct vessel *v = NULL;
-	int fd = openat(m->dirfd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	enum status st;
-
-	if (fd < 0)
-		return status_of_errno(errno);
-	st = vessel_write(fd, bytes, len);
-	if (st == OK)
-		st = vessel_read(m, fd, number, &v);
-	if (st == OK)
-		st = check_units(v, bytes);
-	if (st == OK)
-		st = sync_site("container.sync", fd, fdatasync);
-	if (v != NULL)
-		vessel_put(&v);		/* with the file */
-	else
-		close(fd);
-	return st;
-}
-
-enum status
-mirror_bring(struct mirror *m, uint64_t number, uint8_t *bytes, uint64_t len)
-{
-	char making[NAME_CAP], name[NAME_CAP];
-	struct text t = text_of(making, sizeof making);
-	enum status st;
-
-	text_addf(&t, "%016llx.dfw", (unsigned long long)number);
-	name_of(name, number);
-	st = bring_file(m, making, number, bytes, len);
-	if (st == OK && linkat(m->dirfd, making, m->dirfd, name, 0) < 0)	/* EXIST: it is here */
-		st = status_of_errno(errno);
-	unlinkat(m->dirfd, making, 0);
-	if (st != OK)
-		return st == ST_EXIST ? OK : st;
-	atomic_fetch_add_explicit(&m->bytes, len, memory_order_relaxed);
-	st = sync_site("container.folder", m->dirfd, fsync);
-	vessel_part_name(name, number);
-	unlinkat(m->dirfd, name, 0);
-	forget(m, number);
-	return st;
 }
 
 uint64_t

@@ -58,10 +58,6 @@ must_check enum status mirror_ends_put(struct mirror *m, uint64_t number, uint64
 /* Is the whole file here? */
 bool mirror_whole(struct mirror *m, uint64_t number);
 
-/* Keep a container as the remote has it: each unit is checked, then it is written as by mirror_put, in
- * place of its part.  CORRUPT: nothing is kept. */
-must_check enum status mirror_bring(struct mirror *m, uint64_t number, uint8_t *bytes, uint64_t len);
-
 /* A whole file goes; its header and index stay, as a part, so that what is read of it later is found
  * in one call.  NOENT: there was none. */
 must_check enum status mirror_thin(struct mirror *m, uint64_t number);

@@ -7,6 +7,7 @@
 #include "pipeline/block/vessel.h"
 
 #include "pipeline/base/fault.h"
+#include "pipeline/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,19 +18,7 @@ enum { BLOCK = 4096, SLICE = 1 << 20 };
 static enum status
 write_full(int fd, const uint8_t *bytes, uint64_t len)
 {
-	if (FAULT("container.write"))
-		return ST_IO;
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, MIN(len, (uint64_t)SLICE));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return status_of_errno(errno);
-		bytes += n;
-		len -= (uint64_t)n;
-	}
-	return OK;
+	return FAULT("container.write") ? ST_IO : file_write_all(fd, bytes, len, SLICE);
 }
 
 /* INVAL: the file system has no such way. */

@@ -8,7 +8,8 @@
 # differ: in where the metadata store lies, in memory (how often LevelDB changes its log), in how
 # soon data is carved (containers are emptied as soon as a little of them is dead), in whether the
 # share encrypts; if so, its keys are wrapped by another key at the restart, and once that is over
-# the first is gone.
+# the first is gone; in whether it has a remote store, a folder of the same disk, to which it brings
+# its containers and of which it keeps few.
 #
 # power.sh --mutants BUILD [IMAGES]: BUILD has --enable-faults; once for each sync site by name with
 # that site only pretending, a new run every eight images: some image must show it.  Prints a table.
@@ -25,7 +26,7 @@ set -uo pipefail
 # A site, and the circumstances in which it shows where the usual ones do not bring them about: a
 # first process that is killed at a fault point, for what a restart has to make good; a metadata
 # store in a folder of its own; moments soon after a start, for what later syncs make good; a share
-# that encrypts; writes that are torn, for what has a second copy.
+# that encrypts; writes that are torn, for what has a second copy; a share with a remote store.
 sites='
 journal.sync
 journal.folder    early
@@ -44,16 +45,18 @@ share.sync
 share.above
 keys.sync         sealed
 keys.folder       sealed
+object.sync       far
+object.folder     far
+object.above      far
 '
 all_sites() { awk 'NF > 0 { print $1 }' <<<"$sites"; }
 
-# sites_agree: the table has those of the source, and no others.  The remote tier's are not reached
-# by a share that has none.
+# sites_agree: the table has those of the source, and no others.
 sites_agree() {
 	(
 		cd "$e2e_top" || exit 1
 		grep -rhoE '(disk_sync|disk_sync_folder|sync_site|sync_skipped)\([^;"]*"[a-z.]+"' \
-			--include='*.c' pipeline backends/meta mgmt | sed 's/.*"\(.*\)"/\1/' | sort -u
+			--include='*.c' pipeline backends mgmt | sed 's/.*"\(.*\)"/\1/' | sort -u
 	) >"$work/in-source"
 	all_sites | sort >"$work/in-table"
 	diff "$work/in-source" "$work/in-table" || { echo "these sync sites are in one only"; return 1; }
@@ -93,7 +96,7 @@ runs=${2:-20} images=${3:-100}
 [ "$runs" != --quick ] || { runs=2 images=18; }
 checker=$build/tests/bin/crash_checker
 
-# settings SEED APART SEALED: one share, a journal so small that its segments come round
+# settings SEED APART SEALED FAR: one share, a journal so small that its segments come round
 settings() {
 	cat <<-END
 	state_dir: $work/state
@@ -122,7 +125,9 @@ settings() {
 	        squash: none
 	END
 	[ -z "$2" ] || echo "    metadata_dir: $work/state/meta"
+	[ -z "$4" ] || printf '    remote: far\n    local_size: 1MiB\n'
 	[ -z "$3" ] || printf '    encryption: auto\n    compression: zstd\nencryption:\n  key_file: %s\n' "$work/keyfile"
+	[ -z "$4" ] || printf 'remotes:\n  - name: far\n    type: fs\n    path: %s\n' "$work/state/far"
 }
 
 # wrapped_by KEY...: keys of 64 digits, the first of which wraps
@@ -158,18 +163,19 @@ recorded_kill() {
 
 # record_run SEED SITE: $fast/record, $root and the journals are what an image is made and judged by
 record_run() {
-	local row up kill='' apart='' sealed=''
+	local row up kill='' apart='' sealed='' far=''
 	row=$(awk -v site="$2" '$1 == site' <<<"$sites") when=
 	[[ $row != *early* ]] || when=early
 	[[ $row != *torn* ]] || when=torn
 	[[ $row != *kill=* ]] || kill=${row##*kill=}
 	[[ $row != *apart* && $(($1 % 2)) = 0 ]] || apart=yes
 	[[ $row != *sealed && $(($1 % 3)) != 0 ]] || sealed=yes
+	[[ $row != *far && $(($1 % 4)) != 1 ]] || far=yes
 	rm -rf "$work/state" "$work/journals" "$work/kill" "$fast"/{record,control.db*}
 	mkfifo "$work/kill"
 	mkdir -p "$work/state" "$work/journals"
 	port=$(port_free)
-	settings "$1" "$apart" "$sealed" >"$work/dfs.yaml"
+	settings "$1" "$apart" "$sealed" "$far" >"$work/dfs.yaml"
 	wrapped_by 1
 	root=$(stat -c %i "$work/state")
 	recorded_start "$2" "$kill" || return 1

@@ -114,6 +114,13 @@ dfsctl share disable /sealed >/dev/null
 dfsctl share enable /sealed >/dev/null
 echo "ok      a new key-encrypting key is taken without an interruption, and the old one may go"
 
+dfsctl store block remote doctor sealed | grep -q "can be read.*good" || e2e_die "the doctor does not see the key"
+mv "$work/key" "$work/key.away"
+refused "cannot open $work/key" dfsctl store block remote doctor sealed
+dfsctl store block remote health --name sealed | grep -q "cannot open" || e2e_die "without its key the store is well"
+mv "$work/key.away" "$work/key"
+echo "ok      the doctor looks for what wraps the keys"
+
 # The old key alone: that share is down, and says why; the others serve.
 dfsctl share disable /sealed >/dev/null
 echo "$old" >"$work/key"

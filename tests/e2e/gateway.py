@@ -75,19 +75,25 @@ class Gateway:
                  json.dumps({"max_size": local_max} if local_max else {}))
         self.ctl("adapter", "enable", "nfs", "--port", str(self.port))
 
+    def store_options(self, name, secret):
+        """What dfsctl is told of the remote store of that name; its objects have a prefix of their own."""
+        return ["--endpoint", self.endpoint, "--region", os.environ["S3_REGION"],
+                "--bucket", os.environ["S3_BUCKET"], "--prefix", self.prefix + name,
+                "--access-key", os.environ["S3_ACCESS_KEY"], "--secret-key", secret,
+                "--config", json.dumps({"server": "ceph", **self.store})]
+
     def store_add(self, name, secret=None):
-        """A remote store of that name, its objects below a prefix of its own."""
         self.ctl("store", "block", "remote", "add", "--name", name, "--type", "s3",
-                 "--endpoint", self.endpoint, "--region", os.environ["S3_REGION"],
-                 "--bucket", os.environ["S3_BUCKET"], "--prefix", self.prefix + name,
-                 "--access-key", os.environ["S3_ACCESS_KEY"],
-                 "--secret-key", secret or os.environ["S3_SECRET_KEY"],
-                 "--config", json.dumps({"server": "ceph", **self.store}))
+                 *self.store_options(name, secret or os.environ["S3_SECRET_KEY"]))
 
     def run(self, *args):
         done = subprocess.run(args, env=self.env, capture_output=True, text=True)
         assert done.returncode == 0, (args[:4], done.stdout, done.stderr)
         return done.stdout
+
+    def try_ctl(self, *args):
+        """Does dfsctl agree?"""
+        return subprocess.run(("dfsctl", *args), env=self.env, capture_output=True).returncode == 0
 
     def ctl(self, *args):
         out = self.run("dfsctl", *args, "-o", "json")
@@ -134,9 +140,9 @@ def patient(call, *args, limit_s=300):
 
 class Share:
     """A share with a store of its own behind it; files: what each holds, for whom compares."""
-    def __init__(self, gateway, name, *options):
+    def __init__(self, gateway, name, *options, secret=None):
         self.gateway, self.name, self.files, self.lock = gateway, name, {}, threading.Lock()
-        gateway.store_add(name)
+        gateway.store_add(name, secret)
         gateway.ctl("share", "create", "--name", "/" + name, "--metadata", "m", "--local", "l",
                     "--remote", name, "--squash", "none", *options)
         self.containers = f"{gateway.state}/stores/l/{name}/containers"

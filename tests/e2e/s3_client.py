@@ -132,6 +132,14 @@ def cold():
     for name, (fh, data) in files.items():
         compare(c, fh, name, data)
     assert stats()["local_part_bytes"] > 0 and stats()["local_whole_bytes"] == 0, stats()
+    ctl("share", "warm", "/" + share, "--below", "/file0", "--watch")
+    assert stats()["local_whole_bytes"] > 0, stats()
+    ctl("share", "warm", "/" + share, "--watch")
+    warm = ctl("share", "warm", "/" + share, "--status")
+    assert warm["state"] == "done" and warm["blocks_done"] == warm["blocks_total"] > 0, warm
+    assert not warm["warning"] and not warm["blocks_damaged"], warm
+    for name, (fh, data) in files.items():
+        compare(c, fh, name, data)
     print(f"ok      {share}: all read back cold after reopening ({time.monotonic() - start:.1f} s)")
 
 

@@ -10,6 +10,7 @@
 #include "backends/block/fs/fs_path.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/fault.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/rand.h"
@@ -59,19 +60,7 @@ sync_site(const char *site, int fd, int (*sync)(int))
 static enum status
 write_piece(int fd, const uint8_t *at, size_t len)
 {
-	if (FAULT("object.write"))
-		return ST_IO;
-	while (len > 0) {
-		ssize_t n = write(fd, at, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return status_of_errno(errno);
-		at += n;
-		len -= (size_t)n;
-	}
-	return OK;
+	return FAULT("object.write") ? ST_IO : file_write_all(fd, at, len, 0);
 }
 
 static enum status

@@ -206,6 +206,15 @@ share_blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 	return side_shares(name);
 }
 
+static enum status
+share_warm(const char *name, enum warm_do what, const char *path, struct sync_warm *out)
+{
+	*out = (struct sync_warm){ .id = 1, .state = what == WARM_DO_CANCEL ? WARM_CANCELED : WARM_RUNS,
+		.containers = 9, .done = 4, .bytes = 77, .started_s = 1700000000, .text = "given up" };
+	snprintf(out->path, sizeof out->path, "%s", path);
+	return side_shares(name) ? OK : ST_NOENT;
+}
+
 static bool
 share_compact(const char *name, enum compact_do what, struct sync_compaction *out)
 {
@@ -305,7 +314,7 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_tune, share_rotate, share_look,
-	adapter_set, adapter_runs, share_blocks, share_scrub, share_compact, drain, store_try, adapter_tune, clients, mounts,
+	adapter_set, adapter_runs, share_blocks, share_warm, share_scrub, share_compact, drain, store_try, adapter_tune, clients, mounts,
 	disconnect, explain, metrics, .share_rewrap = share_rewrap,
 	.store_gauge = store_gauge };
 

@@ -1,6 +1,7 @@
 /* What only the remote has is brought here, whole: as far as there is room, and until it is given up. */
 #include "tests/unit/pipeline/sync/cold_yard.h"
 
+#include "crypto/aead.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/block/mirror.h"
 #include "tests/lib/check.h"
@@ -67,6 +68,22 @@ CASE(all_is_brought_here_and_read_without_the_remote)
 	w = until_over(&y);
 	EQ(w.bytes, 0);			/* all was here */
 	EQ(settled(&y).wrong, 0);
+	cold_end(&y);
+}
+
+CASE(what_is_sealed_and_compressed_is_brought_as_well)
+{
+	struct sync_warm w;
+	struct yard y;
+
+	cold_make_as(&y, &(struct block_flaky_conf){ .seed = 3 }, AEAD_XCHACHA20_POLY1305, 3);
+	EQ(sync_warm_start(y.share, ""), OK);
+	w = until_over(&y);
+	EQ(w.state, WARM_DONE);
+	EQ(w.done, w.containers);
+	EQ(w.damaged, 0);
+	block_flaky_down(y.remote, true);
+	yard_compare(&y, 1);
 	cold_end(&y);
 }
 

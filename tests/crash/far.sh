@@ -86,3 +86,21 @@ far_recount() {
 		python3 "$far_tests/s3/bucket.py" >"$far_dir/objects" &&
 		"$1/tests/bin/crash_recount" "$2" "$far_dir/files" "$far_dir/objects"
 }
+
+# far_recount_sees BUILD SHARE-FOLDER: after far_recount; an object, a file too many or too few is seen
+far_recount_sees() {
+	local what
+	cp "$far_dir/files" "$far_dir/all.files"
+	cp "$far_dir/objects" "$far_dir/all.objects"
+	for what in less.objects more.objects more.files; do
+		cp "$far_dir/all.files" "$far_dir/files"
+		cp "$far_dir/all.objects" "$far_dir/objects"
+		case $what in
+		less.*) sed -i '0,/\/c\//{/\/c\//d}' "$far_dir/${what#*.}" ;;
+		*) sed -n '/\/c\/\|dfc\|dfp/{s/[0-9a-f]\{6\}\($\|\.df.$\)/fffff0\1/;p;q}' "$far_dir/all.${what#*.}" \
+			>>"$far_dir/${what#*.}" ;;
+		esac
+		"$1/tests/bin/crash_recount" "$2" "$far_dir/files" "$far_dir/objects" >"$far_dir/seen"
+		[ $? = 1 ] || { echo "the recount does not see $what"; return 1; }
+	done
+}

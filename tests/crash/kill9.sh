@@ -7,14 +7,14 @@
 # server until its journals were held against that; in some it dies, too, and another begins.  Every third round the server is killed
 # again while it recovers.  Against our own server, or the one that DFS_TEST_NFS and
 # DFS_TEST_RESTART name.
-#   KILL9_WORKERS=4   KILL9_BLOCKS=64 (of 4 KiB a file)   KILL9_SECONDS=2 (of load before the kill)
+#   KILL9_WORKERS=4   KILL9_BLOCKS=64 (of 4 KiB a file)   KILL9_SECONDS=2 (of load before the kill; 3 with a bucket)
 #   KILL9_SEED=1      KILL9_KEEP= (not empty: leave the files there)
 #   KILL9_MIB= (kill only when the journal holds so many MiB of data that is not carved, and so many
 #               were written anew since the last kill: KILL9_ANEW=60; the load dies in every 20th
 #               round; 1024 with KILL9_WORKERS=2, KILL9_BLOCKS=2048 and KILL9_SPARE=8 is the full size)
 #   KILL9_SPARE=1 (of so many truncations and removals do one, so that more of the data stays)
 #   KILL9_CARVE_AGE=1 (without KILL9_MIB: seconds; containers are made and compacted between the kills)
-#   KILL9_REMOTE= (not empty: a bucket behind the share, far.sh, of which 1 MiB stays here; each round
+#   KILL9_REMOTE= (not empty: a bucket behind the share, far.sh, of which KILL9_LOCAL=2MiB stays here; each round
 #               has a fault of its own, every fourth kills the bucket's server, too; in the end the
 #               stopped share is counted anew, and all is read from the bucket alone)
 #   KILL9_MOST_MS= (fail where a restart takes longer)   KILL9_VERBOSE= (not empty: a line a round)
@@ -24,7 +24,7 @@ set -euo pipefail
 # shellcheck source=tests/crash/far.sh
 . "$(dirname "$0")/far.sh"
 build=$(cd "${1:-$e2e_top}" && pwd)
-rounds=${2:-200}
+rounds=${2:-200} seconds=${KILL9_SECONDS:-2}
 mib=${KILL9_MIB:-0}
 RANDOM=${KILL9_SEED:-1}
 stops=2 dies=4
@@ -34,10 +34,11 @@ if [ "$mib" != 0 ]; then	# carved only when half of that is live, or it all fill
 else	# containers are made, and emptied as soon as a little of them is dead
 	export DITTOFS_CARVE_AGE=${KILL9_CARVE_AGE:-1} DITTOFS_GC_COMPACTION_LIVE_PERCENT=95
 fi
-emptied=0 weather= uploaded=0 evicted=0 cold=0 failures=0 load=
+emptied=0 weather='' uploaded=0 evicted=0 cold=0 failures=0 load=
 journals=$(mktemp -d "${TMPDIR:-/tmp}/kill9.XXXXXX")
 if [ -n "${KILL9_REMOTE:-}" ]; then
-	export DFS_TEST_LOCAL_SIZE=1MiB DITTOFS_GC_GRACE_PERIOD=1
+	export DFS_TEST_LOCAL_SIZE=${KILL9_LOCAL:-2MiB} DITTOFS_GC_GRACE_PERIOD=1
+	seconds=${KILL9_SECONDS:-3}	# compaction goes by passes, some seconds apart
 	mapfile -t weathers < <(far_fault_names)
 	trap 'far_end; rm -rf "$journals"' EXIT
 	far_begin "$journals-far"
@@ -117,16 +118,16 @@ count_background() {
 	emptied=$((emptied + e)) uploaded=$((uploaded + u)) evicted=$((evicted + v))
 	cold=$((cold + c)) failures=$((failures + f))
 }
-# far_sent: until the bucket has all
+# far_sent: until the bucket has all, as is said for some seconds
 far_sent() {
-	local i pending
-	for ((i = 0; i < 600; i++)); do
+	local i pending quiet=0
+	for ((i = 0; i < 600 && quiet < 12; i++)); do
 		pending=$(metrics | awk '/^dittofs_upload_pending_bytes / { p = $2 }
 			/^dittofs_share_dirty_bytes/ { d += $2 } END { print p + d }')
-		[ "${pending:-1}" != 0 ] || return 0
-		sleep 0.2
+		if [ "${pending:-1}" = 0 ]; then quiet=$((quiet + 1)); else quiet=0; fi
+		sleep 0.25
 	done
-	fail "$pending bytes are not sent after 2 minutes"
+	[ "$quiet" -ge 12 ] || fail "$pending bytes are not sent after 2 minutes"
 }
 wait_full() {
 	local i
@@ -163,7 +164,7 @@ began=1 round=1 last=
 load_begin
 for ((round = 1; round <= rounds; round++)); do
 	[ -n "$load" ] || load_begin
-	some_time "${KILL9_SECONDS:-2}"
+	some_time "$seconds"
 	load_lives
 	if [ -n "${KILL9_REMOTE:-}" ]; then
 		[ $((round % 4)) != 2 ] || far_kill
@@ -180,7 +181,7 @@ for ((round = 1; round <= rounds; round++)); do
 	[ $((round % stops)) != 0 ] || kill -STOP "$load"
 	restart kill
 	[ $((round % 3)) != 0 ] || restart kill
-	[ -z "${KILL9_VERBOSE:-}" ] || echo "$SECONDS s, round $round:" $weather \
+	[ -z "${KILL9_VERBOSE:-}" ] || echo "$SECONDS s, round $round:" "$weather" \
 		"${held:+journal $held MiB, live $live MiB, new $written MiB,} $last"
 	[ $((round % stops)) = 0 ] || continue
 	if [ $((round % dies)) = 0 ] && [ "$round" != "$rounds" ]; then
@@ -205,14 +206,18 @@ if [ -n "$load" ]; then
 fi
 if [ -n "${KILL9_REMOTE:-}" ]; then
 	far_weather calm
+	restart kill		# so that no pause between two tries is waited for
 	far_sent
 	count_background
 	spoilt=$(far_spoilt)
 	$DFS_TEST_RESTART stop
-	far_recount "$build" "$DFS_TEST_STATE/export" || fail "counted anew"
+	counts=$(far_recount "$build" "$DFS_TEST_STATE/export") || fail "counted anew: $counts"
+	[[ $counts == *" 0 only here"* ]] || fail "not all is sent: $counts"
+	far_recount_sees "$build" "$DFS_TEST_STATE/export" || fail "damage is not seen"
 	rm -f "$DFS_TEST_STATE"/export/containers/*
 	"$build/dfs" start --config "$DFS_TEST_STATE/dfs.yaml" >/dev/null
 	checker verify || fail "from the bucket alone"
+	echo "$counts"
 	echo "bucket: $uploaded containers put, $evicted evicted, $cold ranges read, $spoilt requests" \
 		"spoilt, $failures calls failed"
 fi

@@ -51,7 +51,7 @@ static struct container *containers;
 static size_t ncontainers, containers_cap;
 static char share_hex[33];		/* how its objects' names begin, behind the store's prefix */
 static uint64_t rows[256];		/* by table */
-static uint64_t counted, dying, reaps, objects, files, wrong;
+static uint64_t counted, dying, reaps, objects, files, only_here, wrong;
 static int64_t used_bytes, used_inodes, said_bytes, said_inodes;
 
 static void __attribute__((format(printf, 1, 2)))
@@ -481,6 +481,7 @@ hold_container(const struct container *c, bool remote)
 			    (long long)n);
 		return;
 	}
+	only_here += !r->remote;
 	if (n == 0)
 		say("container %016llx, in which no chunk lies", llu(c->number));
 	if (c->file != 0 && c->file != r->bytes)
@@ -554,8 +555,8 @@ main(int argc, char **argv)
 		hold_container(&containers[i], argc == 4);
 	hold_sums();
 	printf("%llu inodes, %llu leaves, %llu chunks in %zu containers (%llu dying), %llu reap rows, "
-	    "%llu files here, %llu objects, %llu wrong\n", llu(rows[TAG_INODE]),
+	    "%llu files here, %llu only here, %llu objects, %llu wrong\n", llu(rows[TAG_INODE]),
 	    llu(rows[TAG_LEAF]), llu(rows[TAG_CHUNK]), ncontainers, llu(dying), llu(reaps),
-	    llu(files), llu(objects), llu(wrong));
+	    llu(files), llu(only_here), llu(objects), llu(wrong));
 	return wrong == 0 && rows[TAG_INODE] > 0 ? 0 : 1;
 }

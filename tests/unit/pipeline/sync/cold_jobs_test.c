@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MANY = 40, READ = 4096, STORM_JOBS = 16, STORM_READ = 100000, STORM_ROUNDS = 40 };
+enum { MANY = 40, READ = 4096, STORM_JOBS = 16, STORM_READ = 100000, STORM_ROUNDS = 20 };
 
 static struct yard_job job[MANY];
 

@@ -144,12 +144,12 @@ open_keys(struct yard *y)
 	keys_digest(s->keys, s->row.digest_key);
 }
 
-void
-yard_open(struct yard *y, bool fresh)
+enum status
+yard_try_open(struct yard *y, bool fresh, char *why, size_t why_cap)
 {
 	struct share_conf conf = { .name = "/yard", .journal_bytes = 64 << 20, .local_bytes = y->local_bytes,
 		.compression = y->compression };
-	char why[256];
+	enum status st;
 
 	snprintf(conf.dir, sizeof conf.dir, "%s", y->dir);
 	snprintf(conf.meta, sizeof conf.meta, "%s", y->kind);
@@ -162,10 +162,25 @@ yard_open(struct yard *y, bool fresh)
 	y->share->remote_volatile = y->remote_volatile;
 	if (y->encryption != 0)
 		open_keys(y);
-	EQ(meta_store_open(y->kind, &(struct meta_conf){ .dir = y->dir }, &y->share->store, why,
-	    sizeof why), OK);
-	EQ(block_open(y->share, fresh, NULL, why, sizeof why), OK);
-	sync_open_share(y->share);
+	st = meta_store_open(y->kind, &(struct meta_conf){ .dir = y->dir }, &y->share->store, why,
+	    why_cap);
+	if (st == OK)
+		st = block_open(y->share, fresh, NULL, why, why_cap);
+	if (st == OK) {
+		sync_open_share(y->share);
+		return OK;
+	}
+	keys_free(&y->share->keys);
+	share_put(&y->share);
+	return st;
+}
+
+void
+yard_open(struct yard *y, bool fresh)
+{
+	char why[256];
+
+	EQ(yard_try_open(y, fresh, why, sizeof why), OK);
 }
 
 void

@@ -33,6 +33,7 @@ void yard_start(void);			/* the machine, once a program */
 void yard_make(struct yard *y, const char *kind);	/* a fresh share in a folder of its own */
 void yard_make_as(struct yard *y, const char *kind, uint8_t aead, uint8_t level);
 void yard_open(struct yard *y, bool fresh);
+enum status yard_try_open(struct yard *y, bool fresh, char *why, size_t why_cap);
 void yard_close(struct yard *y);
 void yard_end(struct yard *y);		/* closed already; the oracle goes */
 

@@ -80,11 +80,14 @@ far_spoilt() {
 		$1 ~ /^(status|lose|cut|flip|bend|reset)$/ { n += $2 } END { print n + 0 }'
 }
 
-# far_recount BUILD SHARE-FOLDER: a stopped share's rows, files and objects against each other
+# far_recount BUILD SHARE-FOLDER [STORE-FOLDER]: a stopped share's rows, files and, where there is such
+# a server, objects against each other; the lists of them in far_dir
 far_recount() {
-	find "$2/containers" -type f -printf '%s %f\n' >"$far_dir/files" &&
-		python3 "$far_tests/s3/bucket.py" >"$far_dir/objects" &&
-		"$1/tests/bin/crash_recount" "$2" "$far_dir/files" "$far_dir/objects"
+	find "$2/containers" -type f -printf '%s %f\n' >"$far_dir/files" || return 1
+	if [ -n "$far_server" ]; then
+		python3 "$far_tests/s3/bucket.py" >"$far_dir/objects" || return 1
+	fi
+	"$1/tests/bin/crash_recount" "${3:-$2}" "$far_dir/files" ${far_server:+"$far_dir/objects"}
 }
 
 # far_recount_sees BUILD SHARE-FOLDER: after far_recount; an object, a file too many or too few is seen

@@ -26,6 +26,7 @@ const ciphers = [["none", "none"], ["auto", "auto: what this machine does fastes
 const packings = ["none", "zstd", "zstd-1", "zstd-6", "zstd-9", "zstd-19"];
 const levels = ["none", "read", "read-write", "admin"];
 
+const inherited = ["", "as its remote store says, else none"];
 const shareFields = (s) => [
 	{ name: "description", label: "Description", value: s.description, empty: true },
 	{ name: "export_rules", label: "Who may mount", value: s.export_rules, empty: true, placeholder: "10.0.0.0/8(rw) *(ro)",
@@ -34,7 +35,7 @@ const shareFields = (s) => [
 	{ name: "default_permission", label: "Permission of those who have none of their own", options: levels, value: s.default_permission },
 	{ name: "durability", label: "Durability", options: durabilities, value: s.durability },
 	{ name: "quota_bytes", label: "Quota of what its files take", value: s.quota_bytes, placeholder: "10GiB", help: "0: no end but the disk's." },
-	s.compression && { name: "compression", label: "Compression of its containers", options: packings, value: s.compression },
+	s.compression && { name: "compression", label: "Compression of its containers", options: s.compression === inherited ? [inherited, ...packings] : packings, value: s.compression === inherited ? "" : s.compression },
 	{ name: "read_only", label: "Read-only", type: "checkbox", value: s.read_only },
 ].filter(Boolean);
 
@@ -49,8 +50,8 @@ async function shares(t) {
 		{ name: "metadata_store", label: "Metadata store", options: meta.map((m) => [m.name, m.name + " (" + m.type + ")"]) },
 		{ name: "local_block_store", label: "Local block store", options: local.map((l) => [l.name, l.name + " (" + l.type + ")"]) },
 		remote.length > 0 && { name: "remote_block_store", label: "Remote block store", options: [["", "none"], ...remote.map((r) => r.name)] },
-		seals && { name: "encryption", label: "Encryption of its contents", options: ciphers, value: "none", help: "Settled now; a key must be set in the file of settings." },
-		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local", quota_bytes: "0", compression: seals && "none" }),
+		seals && { name: "encryption", label: "Encryption of its contents", options: [inherited, ...ciphers], value: "", help: "Settled now; a key must be set, at its remote store or in the file of settings." },
+		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local", quota_bytes: "0", compression: seals && inherited }),
 	].filter(Boolean) }, (v) => t.ask("POST", "/shares", v));
 	const edit = (s) => t.dialog({ title: "Change " + s.name, submit: "Save", fields: shareFields(s) }, (v) => t.ask("PUT", "/shares/" + part(s.name), v));
 	const turn = (s, word) => button(word, () => t.act(word + " " + s.name, "POST", "/shares/" + part(s.name) + "/" + word.toLowerCase()), null, s.name);
@@ -61,7 +62,7 @@ async function shares(t) {
 		panel(list.length === 0 ? first : table("Shares", [
 			["Name", (s) => [el("b", {}, s.name), s.description && el("small", {}, s.description)]],
 			["Status", (s) => [state(s.status.status), s.status.message && el("small", {}, s.status.message)]],
-			["Stores", (s) => s.source === "file" ? "of the file" : [s.metadata_store, ", ", s.local_block_store, s.remote_block_store && ", " + s.remote_block_store]],
+			["Stores", (s) => s.source === "file" ? ["of the file", s.remote_block_store && ", " + s.remote_block_store] : [s.metadata_store, ", ", s.local_block_store, s.remote_block_store && ", " + s.remote_block_store]],
 			["Access", (s) => [s.read_only ? "read-only" : "read-write", s.encryption && s.encryption !== "none" && el("small", {}, "sealed: " + s.encryption)], "short"],
 			["Contents", (s) => [bytes(s.used_bytes), s.quota_bytes && s.quota_bytes !== "0" && el("small", {}, "of " + s.quota_bytes)], "num"], ["Files", (s) => count(s.files), "num"],
 			["Actions", (s) => s.source === "file" || !admin ? el("span", { class: "quiet" }, "in the file of settings") : [
@@ -139,6 +140,9 @@ const remote = [
 	{ name: "region", label: "Region" }, { name: "prefix", label: "Prefix" },
 	{ name: "access_key_id", label: "Access key", help: "Empty: looked for as Amazon's tools do." }, { name: "secret_access_key", label: "Secret key", type: "password", autocomplete: "new-password" },
 	{ name: "force_path_style", label: "Bucket in the path, not in the host's name", type: "checkbox" },
+	{ name: "encryption", label: "Encryption of its shares' contents", options: [["", "none, they may all the same"], ...ciphers.slice(1)] },
+	{ name: "compression", label: "Compression of its shares' containers", options: [["", "none"], ...packings.slice(1)] },
+	{ name: "encryption_key_file", label: "File of keys that wrap its shares' keys", placeholder: "/etc/dittofs/key", help: "On the server. Empty: that of the file of settings." },
 ];
 const kinds = [
 	{ title: "Metadata stores", one: "metadata store", path: "/store/metadata", types: ["leveldb", "memory"], fields: [folder], text: "Names, attributes, and where contents lie." },
@@ -146,7 +150,8 @@ const kinds = [
 	{ title: "Remote block stores", one: "remote block store", path: "/store/block/remote", types: ["s3", "fs"], fields: remote, config: true, text: "Copies of the containers, in an object service or a folder of another machine." },
 ];
 /* Only what that type has: the rest of the form was for the other one. */
-const configOf = (type, { path, ...rest }) => type === "fs" ? { path } : rest;
+const configOf = (type, { path, ...rest }) => type !== "fs" ? rest : { path, ...Object.fromEntries(sealing.filter((k) => rest[k] !== undefined).map((k) => [k, rest[k]])) };
+const sealing = ["encryption", "compression", "encryption_key_file"];
 
 async function stores(t) {
 	const lists = await Promise.all(kinds.map((k) => t.list(k.path)));
@@ -161,10 +166,19 @@ async function stores(t) {
 			t.tell(s.name + ": " + e.message);
 		}
 	}, null, s.name);
+	const figures = (s) => button("Figures", async () => {
+		try {
+			const f = await t.ask("GET", "/store/block/remote/" + part(s.name) + "/stats");
+			t.tell(s.name + ": " + (f.open ? f.calls.filter((c) => c.count > 0).map((c) => count(c.count) + " " + c.call + (c.failures ? ", " + count(c.failures) + " failed" : "") +
+				" (" + c.mean_ms + " ms)").join("; ") || "nothing was asked yet" : "no share that serves is on it"));
+		} catch (e) {
+			t.tell(s.name + ": " + e.message);
+		}
+	}, null, "of " + s.name);
 	const place = (s) => s.path || (s.config && s.config.path) || (s.config && s.config.bucket ? s.config.bucket + (s.config.endpoint ? " at " + s.config.endpoint : "") : "default");
 	return [head("Stores"), kinds.map((k, i) => named(k.title, button("Add", () => add(k), null, k.one), lists[i].length === 0 ? empty(k.text + " None yet.") :
 		table(k.title, [["Name", (s) => el("b", {}, s.name)], ["Type", (s) => s.type], ["Place", place], ["Actions", (s) => [
-			t.has(k.path + "/{name}/health") && check(k, s),
+			t.has(k.path + "/{name}/health") && check(k, s), k.config && t.has(k.path + "/{}/stats") && figures(s),
 			button("Remove", () => sure(t, "Remove", s.name, "The name is forgotten. What the store holds stays.", k.path + "/" + part(s.name)), "bad", s.name)], "actions"]], lists[i])))];
 }
 

@@ -138,7 +138,7 @@ settings() {
 	[ -z "$4" ] || printf '    remote: far\n    local_size: 1MiB\n'
 	[ -z "$3" ] || printf '    encryption: auto\n    compression: zstd\nencryption:\n  key_file: %s\n' "$work/keyfile"
 	case $4 in
-	yes) printf 'remotes:\n  - name: far\n    type: fs\n    path: %s\n' "$work/state/far" ;;
+	yes) printf 'remotes:\n  - name: far\n    type: fs\n    path: %s\n' "$work/state/bucket/far" ;;
 	s3) remote_conf ;;
 	esac
 }
@@ -322,6 +322,16 @@ one_site() { # one_site SITE: a line of the table
 	fi
 }
 
+# base_is_good: with nothing left out an image is good, or none of what follows would say anything
+base_is_good() {
+	local seed=0 bad=0
+	record_run $((${POWER_SEED:-1} * 1000)) "" || return 1
+	images_begin 1 1
+	image || bad=1
+	images_end
+	[ $bad = 0 ] || { echo "with nothing left out:"; cat "$work/said"; return 1; }
+}
+
 sites_of_lane() {
 	local n=0 site
 	for site in ${POWER_SITES:-$(all_sites)}; do
@@ -353,6 +363,7 @@ in_lanes() {
 if [ "$what" = mutants ]; then
 	images=${2:-200}
 	sites_agree || exit 1
+	base_is_good || exit 1
 	printf '%-18s %s\n' "site left out" "caught by"
 	in_lanes sites_of_lane
 	[ "$(cat "$work"/lane*/whole 2>/dev/null | wc -l)" = "$lanes" ] || exit 1

@@ -396,11 +396,21 @@ pwritev64v2(int fd, const struct iovec *iov, int n, off_t at, int flags)
 	return pwritev2(fd, iov, n, at, flags);
 }
 
+/* A hole is zeroes, as far as the file goes. */
 int
 fallocate(int fd, int mode, off_t at, off_t len)
 {
-	untold(fd, "fallocate");
-	return (int)syscall(SYS_fallocate, fd, mode, at, len);
+	bool hole = mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE), is = goes(fd);
+	struct stat sb;
+	int err;
+
+	if (!hole)
+		untold(fd, "fallocate");
+	err = (int)syscall(SYS_fallocate, fd, mode, at, len);
+	if (err == 0 && is && fstat(fd, &sb) == 0 && at < sb.st_size)
+		record((struct power_event){ .kind = POWER_ZEROES, .ino = sb.st_ino, .at = (uint64_t)at,
+			.len = (uint64_t)(len < sb.st_size - at ? len : sb.st_size - at) }, NULL, 0);
+	return (int)went(is, err);
 }
 
 int fallocate64(int fd, int mode, off_t at, off_t len) { return fallocate(fd, mode, at, len); }
@@ -524,17 +534,23 @@ renameat(int from_fd, const char *from, int to_fd, const char *to)
 {
 	struct power_event e = { .kind = POWER_RENAME };
 	const char *name, *to_name;
-	struct stat folder, to_folder;
+	struct stat folder, to_folder, sb;
 	bool is = ours_at(from_fd, from, &folder, &name) &&
 	    ours_at(to_fd, to, &to_folder, &to_name);
 	int err;
 
 	pthread_rwlock_rdlock(&on_its_way);
 	err = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
-	if (err == 0 && is) {
+	if (err == 0 && is && folder.st_ino == to_folder.st_ino) {
 		e.folder = folder.st_ino;
 		e.folder2 = to_folder.st_ino;
 		record2(e, name, strlen(name) + 1, to_name, strlen(to_name));
+	} else if (err == 0 && is && fstatat(to_fd, to, &sb, AT_SYMLINK_NOFOLLOW) == 0) {
+		/* Between two folders it is two changes, each of which may be lost. */
+		record((struct power_event){ .kind = POWER_LINK, .ino = sb.st_ino,
+			.folder = to_folder.st_ino }, to_name, strlen(to_name));
+		record((struct power_event){ .kind = POWER_UNLINK, .folder = folder.st_ino }, name,
+		    strlen(name));
 	}
 	pthread_rwlock_unlock(&on_its_way);
 	return err;

@@ -80,14 +80,19 @@ far_spoilt() {
 		$1 ~ /^(status|lose|cut|flip|bend|reset)$/ { n += $2 } END { print n + 0 }'
 }
 
-# far_recount BUILD SHARE-FOLDER [STORE-FOLDER]: a stopped share's rows, files and, where there is such
-# a server, objects against each other; the lists of them in far_dir
+# far_recount BUILD SHARE-FOLDER [STORE-FOLDER [BUCKET-FOLDER]]: a stopped share's rows, its files and,
+# where there is a server or such a folder, its objects against each other; the lists of them in far_dir
 far_recount() {
+	local objects=
 	find "$2/containers" -type f -printf '%s %f\n' >"$far_dir/files" || return 1
 	if [ -n "$far_server" ]; then
-		python3 "$far_tests/s3/bucket.py" >"$far_dir/objects" || return 1
+		objects=$far_dir/objects
+		python3 "$far_tests/s3/bucket.py" >"$objects" || return 1
+	elif [ -d "${4:-}" ]; then
+		objects=$far_dir/objects
+		find "$4" -type f -printf '%s %P\n' >"$objects" || return 1
 	fi
-	"$1/tests/bin/crash_recount" "${3:-$2}" "$far_dir/files" ${far_server:+"$far_dir/objects"}
+	"$1/tests/bin/crash_recount" "${3:-$2}" "$far_dir/files" ${objects:+"$objects"}
 }
 
 # far_recount_sees BUILD SHARE-FOLDER: after far_recount; an object, a file too many or too few is seen

@@ -102,7 +102,7 @@ if [ "$what" = sites ]; then
 fi
 build=$(cd "${1:-$e2e_top}" && pwd)
 runs=${2:-20} images=${3:-100}
-[ "$runs" != --quick ] || { runs=2 images=18; }
+[ "$runs" != --quick ] || { runs=2 images=18; [ "$what" != bucket ] || images=10; }
 checker=$build/tests/bin/crash_checker
 
 # settings SEED APART SEALED FAR: one share, a journal so small that its segments come round
@@ -240,7 +240,7 @@ recounted() {
 	local store=$work/state/meta
 	[ -d "$store" ] || store=$work/state/shares/export
 	timeout 60 "$build/dfs" stop --config "$work/dfs.yaml" && far_recount "$build" \
-		"$work/state/shares/export" "$store"
+		"$work/state/shares/export" "$store" "$work/state/bucket/far"
 }
 
 image() {

@@ -119,11 +119,9 @@ fi
 rm "$work"/state/shares/*/containers/*
 dfs start --config "$work/dfs.yaml" >/dev/null
 client read
-if [ -n "${S3_REQUESTS:-}" ]; then	# the bucket's list names a client's request, as the log does
+if [ -n "${S3_REQUESTS:-}" ]; then	# the bucket's list names each call, as the log does
 	sed -n 's|^GET .*/c/.* dittofs/.* request/\(0x[0-9a-f]*\)$|request=\1 proc=nfs3.read|p' "$S3_REQUESTS" >"$work/asked"
 	[ -s "$work/asked" ] || e2e_die "the bucket's list has no name of a GET"
-	grep -hF "rpc.request" "$work"/state/*.log | grep -qF -f "$work/asked" ||
-		e2e_die "no request of a client is called as the bucket's list has it"
 fi
 dfs stop --config "$work/dfs.yaml" >/dev/null
 echo "ok      one file, two shares before a bucket: uploaded, killed, read back cold"

@@ -11,7 +11,7 @@ far_server='' far_proxy=''
 # What happens to requests, by name.
 far_faults='
 calm	[]
-busy	[{"how":"status","status":503,"code":"SlowDown","share":0.5}]
+busy	[{"how":"status","status":503,"code":"SlowDown","share":0.3}]
 lost	[{"how":"lose","share":0.4}]
 cut	[{"how":"cut","share":0.3,"of":["GET"]},{"how":"reset","share":0.3,"of":["PUT"]}]
 bent	[{"how":"flip","share":0.3,"of":["GET"]},{"how":"bend","share":0.3,"of":["PUT"]}]

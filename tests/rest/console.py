@@ -240,8 +240,8 @@ def behind():
     until(row % ("/far", "Scrub") + "?.includes('done')", "a scrub is begun, and its end is shown")
     press("Compact /far", MAIN)
     until("document.querySelector('#said').textContent.includes('Compact /far: done')", "a compaction is asked for")
-    press("Bring here /far", MAIN)
-    until(row % ("/far", "Bringing here") + "?.includes('done')", "what only the remote store has is brought here")
+    press("Warm /far", MAIN)
+    until(row % ("/far", "Warming") + "?.includes('done')", "what only the remote store has is brought here")
 
 
 def people():

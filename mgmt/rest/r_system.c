@@ -123,7 +123,8 @@ tally(struct rest_call *call, struct tally *t)
 
 	if (st == OK)
 		st = db_list(call->conn, DB_ADAPTER, &all, &call->arena, tally_adapter, t);
-	return st == OK ? db_list(call->conn, DB_META_STORE, &all, &call->arena, tally_store, t) : st;
+	return st == OK ? db_list(call->conn, DB_META_STORE, &all, &call->arena, tally_store, t) :
+			  st;
 }
 
 void
@@ -351,7 +352,8 @@ rest_do_audit_list(struct rest_call *call)
 
 	if ((before != NULL && !text_u64(before, 0, INT64_MAX, &b)) ||
 	    (limit != NULL && !text_u64(limit, 1, AUDIT_MAX, &l))) {
-		rest_invalid_field(call, "limit", "limit is from 1 to %d, before a number", AUDIT_MAX);
+		rest_invalid_field(call, "limit", "limit is from 1 to %d, before a number",
+		    AUDIT_MAX);
 		return;
 	}
 	list = rest_json_array();

@@ -18,7 +18,8 @@ struct block_flaky_conf {
 };
 
 /* inner is taken: closed with the wrapper. */
-struct block_store *block_flaky_wrap(struct block_store *inner, const struct block_flaky_conf *conf);
+struct block_store *block_flaky_wrap(struct block_store *inner,
+    const struct block_flaky_conf *conf);
 
 /* All is refused as unreachable, until it is up again.  Any thread. */
 void block_flaky_down(struct block_store *s, bool down);

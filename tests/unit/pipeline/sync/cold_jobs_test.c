@@ -63,7 +63,8 @@ CASE(cold_reads_wait_without_a_thread_and_local_ones_pass_them)
 	for (int i = 0; i < MANY; i++)	/* many more than the pool has threads */
 		begin(&y, i, (uint64_t)i * 400000, READ);
 	parked(before, MANY);
-	local = (struct yard_job){ .yard = &y, .content = 2, .offset = 0, .len = PIECE, .to = bytes };
+	local =
+	    (struct yard_job){ .yard = &y, .content = 2, .offset = 0, .len = PIECE, .to = bytes };
 	memset(bytes, 0, PIECE);
 	yard_begin(&local);
 	yard_wait(&local);

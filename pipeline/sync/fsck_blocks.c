@@ -229,15 +229,22 @@ fsck_leaf_compare(struct fsck *f, const struct fact *x)
 
 /* --- chunks --- */
 
-/* Its count is the containers' business: they are compared after this. */
+/* Its container holds one less; whether that count was right is seen where containers are compared. */
 static void
 chunk_goes(struct fsck *f, const struct fact *x, const struct key *count)
 {
-	struct key key = key_chunk(x->id);
-	struct txn *t = fsck_txn(f);
+	struct key key = key_chunk(x->id), holds;
+	struct version v;
+	struct chunk chunk;
+	uint8_t id[8];
+	struct txn *t;
 
-	if (t == NULL)
+	if (!fsck_row(f, &key, &v) || (f->st = rec_chunk_decode(v.body, &chunk)) != OK ||
+	    (t = fsck_txn(f)) == NULL)
 		return;
+	put_be64(id, chunk.container);
+	holds = key_count(COUNT_CONTAINER, id, sizeof id);
+	txn_count(t, key_slice(&holds), -1);
 	txn_del(t, key_slice(&key), NULL);
 	txn_del(t, key_slice(count), NULL);
 	fsck_commit(f, t);

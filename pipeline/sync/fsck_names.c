@@ -250,7 +250,7 @@ orphans(struct fsck *f, const struct fact *x, uint64_t ino)
 	f->seen->orphans += orphan && !named;
 	if (orphan && named && fsck_differ(f, FSCK_ORPHAN_NAMED, x->id, 1, x->n[HAS_NAMES], true))
 		fsck_del(f, &key);
-	if (!orphan && !named && fsck_differ(f, FSCK_UNNAMED, x->id, 0, 0, true)) {
+	if (!orphan && !named && fsck_differ(f, FSCK_UNNAMED, x->id, 1, 0, true)) {
 		fsck_put(f, &key, slice_of("", 0));
 		f->seen->orphans++;
 	}
@@ -272,11 +272,11 @@ figures(struct fsck *f, const struct fact *x, uint64_t ino)
 		mend |= fsck_differ(f, FSCK_ENTRIES, x->id, x->n[SAYS_ENTRIES], x->n[HAS_ENTRIES], dir);
 	if (!file_of(f, ino, &file))
 		return;
-	if ((x->is & INODE_USED_OVER) != 0 &&
-	    fsck_differ(f, FSCK_USED_OVER, x->id, (int64_t)file.used, (int64_t)used_most(&file), true)) {
+	if ((x->is & INODE_USED_OVER) != 0) {
+		mend |= fsck_differ(f, FSCK_USED_OVER, x->id, (int64_t)file.used,
+		    (int64_t)used_most(&file), true);
 		f->seen->used_bytes -= file.used - used_most(&file);
 		file.used = used_most(&file);
-		mend = true;
 	}
 	if (!mend || f->st != OK)
 		return;

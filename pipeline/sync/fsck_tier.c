@@ -294,7 +294,7 @@ places(struct fsck *f, const struct fact *x, uint64_t number)
 	if (local && !file && !remote)
 		(void)fsck_differ(f, FSCK_FILE_MISSING, x->id, 1, 0, false);
 	if (!local && !remote &&
-	    fsck_differ(f, FSCK_CONTAINER_NOWHERE, x->id, 0, file, file) && row_of(f, number, &row)) {
+	    fsck_differ(f, FSCK_CONTAINER_NOWHERE, x->id, 1, 0, file) && row_of(f, number, &row)) {
 		row.local = true;
 		row_put(f, number, &row);
 	}

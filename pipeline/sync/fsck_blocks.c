@@ -166,7 +166,7 @@ fsck_content_compare(struct fsck *f, const struct fact *x)
 	if (inodes > 1)
 		(void)fsck_differ(f, FSCK_CONTENT_SHARED, x->id, 1, inodes, false);
 	if (inodes > 0 && (x->is & CONTENT_REAPED) != 0 &&
-	    fsck_differ(f, FSCK_CONTENT_DROPPED, x->id, 1, inodes, true)) {
+	    fsck_differ(f, FSCK_CONTENT_DROPPED, x->id, 1, 0, true)) {
 		fsck_del(f, &reap);
 		f->seen->reaps--;
 	}

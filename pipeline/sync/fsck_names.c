@@ -248,7 +248,7 @@ orphans(struct fsck *f, const struct fact *x, uint64_t ino)
 	bool orphan = (x->is & INODE_ORPHAN) != 0, named = x->n[HAS_NAMES] > 0 || ino == INO_ROOT;
 
 	f->seen->orphans += orphan && !named;
-	if (orphan && named && fsck_differ(f, FSCK_ORPHAN_NAMED, x->id, 1, x->n[HAS_NAMES], true))
+	if (orphan && named && fsck_differ(f, FSCK_ORPHAN_NAMED, x->id, 0, MAX(x->n[HAS_NAMES], 1), true))
 		fsck_del(f, &key);
 	if (!orphan && !named && fsck_differ(f, FSCK_UNNAMED, x->id, 1, 0, true)) {
 		fsck_put(f, &key, slice_of("", 0));

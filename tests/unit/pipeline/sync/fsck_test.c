@@ -148,7 +148,7 @@ plant_link_stray(struct yard *y)
 static void
 plant_link_double(struct yard *y)
 {
-	struct key key = key_link(3, INO_ROOT, FY_B);
+	struct key key = key_link(4, FY_DIR, FY_C);
 
 	fy_put(y, &key, "", 0);
 }

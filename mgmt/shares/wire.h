@@ -20,8 +20,8 @@ struct store_spec;
  * why       on failure, one line for people: what is wrong and what to do
  */
 must_check enum status share_wire(const struct share_conf *conf, struct share_rules *rules,
-    const struct store_spec *remote, uint64_t meta_cache_bytes, void (*remember)(uint64_t share, const struct note *note),
-    char *why, size_t why_cap);
+    const struct store_spec *remote, uint64_t meta_cache_bytes,
+    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
 
 /*
  * Open a share that is there, as far as its journal is recovered, and serve nobody: no errand runs,

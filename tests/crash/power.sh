@@ -11,6 +11,12 @@
 # the first is gone; in whether it has a remote store, a folder of the same disk, to which it brings
 # its containers and of which it keeps few.
 #
+# After the load's journals the stopped share is counted anew (far.sh, recount.c).
+#
+# power.sh --bucket BUILD [--quick | RUNS IMAGES]: the same with an S3 server behind each share, which has
+# bad days while it is recorded and loses no power: at each image it has what it had at that moment,
+# requests under way done or not, and so often more than the image knows of.
+#
 # power.sh --mutants BUILD [IMAGES]: BUILD has --enable-faults; once for each sync site by name with
 # that site only pretending, a new run every eight images: some image must show it.  Prints a table.
 #
@@ -22,6 +28,8 @@
 set -uo pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
+# shellcheck source=tests/crash/far.sh
+. "$(dirname "$0")/far.sh"
 
 # A site, and the circumstances in which it shows where the usual ones do not bring them about: a
 # first process that is killed at a fault point, for what a restart has to make good; a metadata
@@ -55,7 +63,7 @@ all_sites() { awk 'NF > 0 { print $1 }' <<<"$sites"; }
 sites_agree() {
 	(
 		cd "$e2e_top" || exit 1
-		grep -rhoE '(disk_sync|disk_sync_folder|sync_site|sync_skipped)\([^;"]*"[a-z.]+"' \
+		grep -rhoE '(file_sync|file_sync_folder|sync_skipped)\([^;"]*"[a-z.]+"' \
 			--include='*.c' pipeline backends mgmt | sed 's/.*"\(.*\)"/\1/' | sort -u
 	) >"$work/in-source"
 	all_sites | sort >"$work/in-table"
@@ -63,7 +71,7 @@ sites_agree() {
 }
 
 what=images
-case ${1:-} in --mutants | --sites) what=${1#--}; shift ;; esac
+case ${1:-} in --mutants | --sites | --bucket) what=${1#--}; shift ;; esac
 work=$(mktemp -d "${TMPDIR:-/tmp}/power.XXXXXX")
 fast=$work
 [ ! -w /dev/shm ] || fast=$(mktemp -d /dev/shm/power.XXXXXX)
@@ -74,6 +82,7 @@ finish() {
 	local status=$?
 	[ -z "$server" ] || kill -KILL "$server" 2>/dev/null
 	[ -z "$load" ] || kill -KILL "$load" 2>/dev/null
+	far_end
 	if [ -n "$lane" ]; then
 		[ ! -e "$work/state/dittofs.pid" ] || "$build/dfs" stop --force --config \
 			"$work/dfs.yaml" >/dev/null 2>&1
@@ -93,7 +102,7 @@ if [ "$what" = sites ]; then
 fi
 build=$(cd "${1:-$e2e_top}" && pwd)
 runs=${2:-20} images=${3:-100}
-[ "$runs" != --quick ] || { runs=2 images=18; }
+[ "$runs" != --quick ] || { runs=2 images=18; [ "$what" != bucket ] || images=10; }
 checker=$build/tests/bin/crash_checker
 
 # settings SEED APART SEALED FAR: one share, a journal so small that its segments come round
@@ -105,6 +114,7 @@ settings() {
 	carve_age: $((1 + $1 % 3 * 2))
 	gc:
 	  compaction_live_percent: 95
+	  grace_period: $(($1 % 2))
 	nfs:
 	  host: 127.0.0.1
 	  port: $port
@@ -127,7 +137,10 @@ settings() {
 	[ -z "$2" ] || echo "    metadata_dir: $work/state/meta"
 	[ -z "$4" ] || printf '    remote: far\n    local_size: 1MiB\n'
 	[ -z "$3" ] || printf '    encryption: auto\n    compression: zstd\nencryption:\n  key_file: %s\n' "$work/keyfile"
-	[ -z "$4" ] || printf 'remotes:\n  - name: far\n    type: fs\n    path: %s\n' "$work/state/bucket/far"
+	case $4 in
+	yes) printf 'remotes:\n  - name: far\n    type: fs\n    path: %s\n' "$work/state/bucket/far" ;;
+	s3) remote_conf ;;
+	esac
 }
 
 # wrapped_by KEY...: keys of 64 digits, the first of which wraps
@@ -171,10 +184,19 @@ record_run() {
 	[[ $row != *apart* && $(($1 % 2)) = 0 ]] || apart=yes
 	[[ $row != *sealed && $(($1 % 3)) != 0 ]] || sealed=yes
 	[[ $row != *far && $(($1 % 4)) != 1 ]] || far=yes
+	[ "$what" != bucket ] || far=s3
 	rm -rf "$work/state" "$work/journals" "$work/kill" "$fast"/{record,control.db*}
 	mkfifo "$work/kill"
 	mkdir -p "$work/state" "$work/journals"
-	port=$(port_free)
+	port=$(port_free) far_dir=$fast/far
+	far_end
+	rm -rf "$far_dir"
+	mkdir "$far_dir"
+	if [ "$what" = bucket ]; then
+		far_begin "$far_dir" || return 1
+		mapfile -t weathers < <(far_fault_names)
+		far_weather "${weathers[$1 % ${#weathers[@]}]}"
+	fi
 	settings "$1" "$apart" "$sealed" "$far" >"$work/dfs.yaml"
 	wrapped_by 1
 	root=$(stat -c %i "$work/state")
@@ -184,6 +206,7 @@ record_run() {
 	load=$!
 	sleep "${POWER_SECONDS:-2}"
 	recorded_kill
+	[ "$what" != bucket ] || far_weather "${weathers[($1 + 1) % ${#weathers[@]}]}"
 	wrapped_by 2 1
 	recorded_start "$2" "" || return 1
 	read -r up _ </proc/uptime	# hundredths of a second
@@ -194,6 +217,7 @@ record_run() {
 	kill -KILL "$load"
 	wait "$load" 2>/dev/null
 	load=
+	[ "$what" != bucket ] || far_weather calm
 	return 0
 }
 
@@ -211,6 +235,14 @@ images_end() {
 	wait "$builder" 2>/dev/null
 }
 
+# recounted: the stopped share, whose store may lie apart
+recounted() {
+	local store=$work/state/meta
+	[ -d "$store" ] || store=$work/state/shares/export
+	timeout 60 "$build/dfs" stop --config "$work/dfs.yaml" && far_recount "$build" \
+		"$work/state/shares/export" "$store" "$work/state/bucket/far"
+}
+
 image() {
 	local until moment ok=1
 	rm -rf "$work/state" "$fast/image"
@@ -220,15 +252,18 @@ image() {
 	read -r seed until moment <&7 || { echo "no image" >"$work/said"; return 1; }
 	echo "$moment" >"$work/said"
 	if [ "$until" -gt "$rewrapped" ]; then wrapped_by 2; else wrapped_by 2 1; fi
-	if timeout 60 "$build/dfs" start --config "$work/dfs.yaml" >>"$work/said" 2>&1 </dev/null; then
-		timeout 60 "$checker" verify -k -q -u "$until" -j "$work/journals" -d power \
-			-w "${POWER_WORKERS:-3}" -m "$port" "127.0.0.1:$port:/export" \
-			>>"$work/said" 2>&1 || ok=0
-	else
-		ok=0
+	if [ "$what" = bucket ]; then
+		far_stop_server
+		far_serve "$until" "$seed" || { echo "no server" >>"$work/said"; return 1; }
 	fi
-	[ $ok = 1 ] || grep -E ' (error|warn) |panic' "$work/state/dittofs.log" | tail -n 5 >>"$work/said"
-	"$build/dfs" stop --force --config "$work/dfs.yaml" >/dev/null 2>&1
+	if ! timeout 60 "$build/dfs" start --config "$work/dfs.yaml" >>"$work/said" 2>&1 </dev/null ||
+		! timeout 60 "$checker" verify -k -q -u "$until" -j "$work/journals" -d power \
+			-w "${POWER_WORKERS:-3}" -m "$port" "127.0.0.1:$port:/export" \
+			>>"$work/said" 2>&1 || ! recounted >>"$work/said" 2>&1; then
+		ok=0
+		grep -E ' (error|warn) |panic' "$work/state/dittofs.log" | tail -n 5 >>"$work/said"
+		"$build/dfs" stop --force --config "$work/dfs.yaml" >/dev/null 2>&1
+	fi
 	[ $ok = 1 ]
 }
 

@@ -12,7 +12,8 @@
 /* A thread's results, one for each function below; freed at its end by tree_forget(). */
 static _Thread_local struct nfs_res scratch[5];
 
-enum { READ_BLOCKS = 64, DEPTH_MAX = 4, JUKEBOX_TRIES = 200, JUKEBOX_NAP_MS = 50 };
+enum { READ_BLOCKS = 64, DEPTH_MAX = 4, JUKEBOX_TRIES = 200, JUKEBOX_NAP_MS = 50,
+	COLD_TRIES = 2400 };		/* two minutes: what only the bucket has, on its bad day */
 
 static void
 nap_ms(long ms)
@@ -76,6 +77,15 @@ blocks_check(const struct file *f, uint32_t first, const uint8_t *data, uint32_t
 	return true;
 }
 
+static int
+read_cold(struct nfs *n, const struct nfs_fh *fh, uint64_t offset, uint32_t count,
+    struct nfs_res *res)
+{
+	for (int i = 0; nfs_read(n, fh, offset, count, res) == NFS_JUKEBOX && i < COLD_TRIES; i++)
+		nap_ms(JUKEBOX_NAP_MS);
+	return res->status;
+}
+
 static bool
 data_check(struct nfs *n, const struct model *m, const struct file *f, const struct nfs_fh *fh,
     char why[256])
@@ -95,7 +105,7 @@ data_check(struct nfs *n, const struct model *m, const struct file *f, const str
 	for (at = 0; at < size; at += READ_BLOCKS) {
 		uint32_t count = size - at < READ_BLOCKS ? size - at : READ_BLOCKS;
 
-		if (nfs_read(n, fh, (uint64_t)at * BLOCK, count * BLOCK, res) != NFS_OK)
+		if (read_cold(n, fh, (uint64_t)at * BLOCK, count * BLOCK, res) != NFS_OK)
 			return SAY("READ of file %u: %s", f->id, nfs_stat_name(res->status));
 		if (res->count != count * BLOCK || res->eof != (at + count == size))
 			return SAY("READ of file %u block %u gave %u bytes, end %d", f->id, at,
@@ -134,7 +144,8 @@ entry_check(struct nfs *n, const struct nfs_fh *dir, const struct model *m, cons
 		return SAY("%s has mode %o, not %o", name, res->obj.mode,
 		    e->type == ENTRY_DIR ? e->mode : f->mode);
 	if (e->type == ENTRY_DIR)
-		return res->obj.nlink == 2 || SAY("directory %s has nlink %u", name, res->obj.nlink);
+		return res->obj.nlink == 2 ||
+		    SAY("directory %s has nlink %u", name, res->obj.nlink);
 	if (res->obj.nlink != f->nlink)
 		return SAY("%s has nlink %u, not %u", name, res->obj.nlink, f->nlink);
 	if (f->fh.len > 0 && (fh.len != f->fh.len || memcmp(fh.bytes, f->fh.bytes, fh.len) != 0))

@@ -24,9 +24,29 @@ port_free() {
 	echo "$port"
 }
 
-# server_conf: the settings of our own server; root is not squashed, 127.0.0.9 may only read
+# remote_conf: of a remote store called far, at DFS_TEST_REMOTE; what more it wants to know is in
+# S3_REGION, S3_BUCKET, S3_ACCESS_KEY, and the environment has its secret
+remote_conf() {
+	cat <<-END
+	remotes:
+	  - name: far
+	    type: s3
+	    endpoint: $DFS_TEST_REMOTE
+	    region: $S3_REGION
+	    bucket: $S3_BUCKET
+	    access_key_id: $S3_ACCESS_KEY
+	    server: ceph
+	    attempts: 2
+	END
+}
+
+# server_conf: the settings of our own server; root is not squashed, 127.0.0.9 may only read.
+# DFS_TEST_REMOTE: URL of an S3 server that the shares' containers go to, DFS_TEST_LOCAL_SIZE of which
+# stay here.
 server_conf() {
-	local name
+	local name far=
+	[ -z "${DFS_TEST_REMOTE:-}" ] ||
+		far=$'\n    remote: far\n    local_size: '${DFS_TEST_LOCAL_SIZE:-0}
 	cat <<-END
 	state_dir: $DFS_TEST_STATE
 	workers: ${DFS_TEST_WORKERS:-2}
@@ -45,6 +65,7 @@ server_conf() {
 		(umask 077 && openssl rand -hex 32 >"$DFS_TEST_STATE/key")
 		printf 'encryption:\n  key_file: %s\n' "$DFS_TEST_STATE/key"
 	fi
+	[ -z "${DFS_TEST_REMOTE:-}" ] || remote_conf
 	echo shares:
 	for name in export other; do
 		cat <<-END
@@ -54,7 +75,7 @@ server_conf() {
 		    durability: ${DFS_TEST_DURABILITY:-local}
 		    journal: ${DFS_TEST_JOURNAL:-2GiB}
 		    encryption: ${DFS_TEST_ENCRYPTION:-none}
-		    compression: ${DFS_TEST_COMPRESSION:-none}
+		    compression: ${DFS_TEST_COMPRESSION:-none}$far
 		    allow:
 		      - hosts: 127.0.0.9
 		        squash: none

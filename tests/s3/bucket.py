@@ -1,8 +1,10 @@
-"""bucket.py: what lies in a bucket, asked of the server itself, past every proxy and gateway.
+#!/usr/bin/env python3
+"""bucket.py [PREFIX]: what lies in a bucket, asked of the server itself, past every proxy and gateway.
 
+As a program a line an object: its bytes and its name.
 Of S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY; path style, signed (version 4).
 """
-import datetime, hashlib, hmac, http.client, os, re, urllib.parse
+import datetime, hashlib, hmac, http.client, os, re, sys, urllib.parse
 from xml.sax.saxutils import unescape
 
 
@@ -62,3 +64,8 @@ class Bucket:
             if not token:
                 return found
             more = {"continuation-token": unescape(token[1])}
+
+
+if __name__ == "__main__":
+    for name, bytes_ in Bucket().sizes(sys.argv[1] if len(sys.argv) > 1 else "").items():
+        print(bytes_, name)

@@ -6,15 +6,57 @@ memory.  One key pair (S3_ACCESS_KEY, S3_SECRET_KEY); signatures of version 4 ar
 PUT, GET with a range, HEAD, DELETE, ListObjectsV2 in pages, If-None-Match: *, multipart uploads.
 Where S3_REQUESTS names a file, each request it lets in is a line there: its verb, path and
 User-Agent.
+Where S3_KEEP names a folder, what it holds is there too, and is there again when it is started anew,
+killed or not; every change stays in that folder, with its times (CLOCK_MONOTONIC).  S3_UNTIL: it has
+what it had at that time, requests under way then done or not, by S3_TOSS, and keeps no more.
 SIGUSR1 makes it cut each connection that asks something (a line "CUT"), SIGUSR2 ends that.
 """
-import hashlib, hmac, http.server, os, signal, socketserver, sys, threading, time, urllib.parse
+import hashlib, hmac, http.server, json, os, random, signal, socketserver, sys, threading, time
+import urllib.parse
 from xml.sax.saxutils import escape
 
 requests = open(os.environ.get("S3_REQUESTS", os.devnull), "a", buffering=1)
 ACCESS, SECRET = os.environ["S3_ACCESS_KEY"], os.environ["S3_SECRET_KEY"]
 lock, cutting = threading.Lock(), threading.Event()
 buckets, uploads = {os.environ.get("S3_BUCKET", "suite"): {}}, {}
+
+
+class Keep:
+    """A folder: `log`, a line a change, and the bytes of each object that ever was."""
+    def __init__(self, folder, until, toss):
+        self.folder, self.n, self.log = folder, 0, None
+        os.makedirs(folder, exist_ok=True)
+        path, toss = os.path.join(folder, "log"), random.Random(toss)
+        for line in open(path).read().split("\n")[:-1] if os.path.exists(path) else []:
+            began, ended, bucket, key, file, meta = json.loads(line)
+            self.n += 1
+            if until and (began > until or (ended > until and toss.random() < .5)):
+                continue
+            if file is None:
+                buckets[bucket].pop(key, None)
+            else:
+                with open(os.path.join(folder, file), "rb") as f:
+                    buckets[bucket][key] = (f.read(), [tuple(m) for m in meta])
+        if not until:
+            self.log = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+
+    def change(self, began, bucket, key, body, meta=()):
+        """body None: it goes.  Before the change is seen, or answered."""
+        if self.log is None:
+            return
+        self.n += 1
+        file = None if body is None else f"{self.n}-{os.getpid()}"
+        if file:
+            with open(os.path.join(self.folder, file), "wb") as f:
+                f.write(body)
+        os.write(self.log, (json.dumps([began, time.monotonic_ns(), bucket, key, file, meta]) +
+                            "\n").encode())
+
+
+keep = None
+if os.environ.get("S3_KEEP"):
+    keep = Keep(os.environ["S3_KEEP"], int(os.environ.get("S3_UNTIL", 0)),
+                int(os.environ.get("S3_TOSS", 0)))
 
 
 def sign(key, text):
@@ -82,6 +124,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             print("CUT", file=requests)
             self.close_connection = True
             return
+        self.began = time.monotonic_ns()
         path, _, query = self.path.partition("?")
         query = urllib.parse.parse_qsl(query, keep_blank_values=True)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -122,10 +165,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, (f"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>"
                           f"{str(more).lower()}</IsTruncated>{token}{xml}</ListBucketResult>").encode())
 
-    def store(self, objects, key, body, meta):
-        if self.headers.get("If-None-Match") == "*" and key in objects:
+    def store(self, bucket, key, body, meta):
+        if self.headers.get("If-None-Match") == "*" and key in buckets[bucket]:
             raise Refused(412, "PreconditionFailed")
-        objects[key] = (body, meta)
+        if keep:
+            keep.change(self.began, bucket, key, body, meta)
+        buckets[bucket][key] = (body, meta)
 
     def do_object(self, bucket, key, query, body):
         if bucket not in buckets:
@@ -133,11 +178,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         objects = buckets[bucket]
         meta = [(n, v) for n, v in self.headers.items() if n.lower().startswith("x-amz-meta-")]
         if "uploadId" in query or "uploads" in query:
-            return self.do_multipart(objects, key, query, body, meta)
+            return self.do_multipart(bucket, key, query, body, meta)
         if self.command == "PUT":
-            self.store(objects, key, body, meta)
+            self.store(bucket, key, body, meta)
             return self.answer(200, headers=[("ETag", f'"{hashlib.md5(body).hexdigest()}"')])
         if self.command == "DELETE":
+            if keep and key in objects:
+                keep.change(self.began, bucket, key, None)
             objects.pop(key, None)
             return self.answer(204)
         if key not in objects:
@@ -155,7 +202,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(206, bytes_[first:last + 1],
                     [("Content-Range", f"bytes {first}-{last}/{len(bytes_)}")])
 
-    def do_multipart(self, objects, key, query, body, meta):
+    def do_multipart(self, bucket, key, query, body, meta):
         upload = query.get("uploadId")
         if self.command == "POST" and upload is None:
             upload = f"up{len(uploads)}-{time.monotonic_ns()}"
@@ -179,7 +226,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if any(len(b) < 5 << 20 for n, (b, _) in parts.items() if n != max(parts)):
             raise Refused(400, "EntityTooSmall")
         whole = b"".join(parts[n][0] for n in sorted(parts))
-        self.store(objects, key, whole, uploads[upload][2])
+        self.store(bucket, key, whole, uploads[upload][2])
         del uploads[upload]
         self.answer(200, b"<CompleteMultipartUploadResult/>")
 

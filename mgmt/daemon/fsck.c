@@ -71,8 +71,8 @@ static void
 line_json(const struct round *r, const struct fsck_line *l)
 {
 	printf("%s{\"kind\":\"%s\",\"id\":\"%s\",\"first\":\"%s\",\"says\":%lld,\"second\":\"%s\","
-	    "\"found\":%lld,\"fate\":\"%s\",\"why\":\"%s\"}", r->lines > 0 ? "," : "", l->word, l->id,
-	    l->first, (long long)l->says, l->second, (long long)l->found, fates[l->fate],
+	    "\"found\":%lld,\"fate\":\"%s\",\"why\":\"%s\"}", r->lines > 0 ? "," : "", l->word,
+	    l->id, l->first, (long long)l->says, l->second, (long long)l->found, fates[l->fate],
 	    l->fate == FSCK_LEFT ? l->why : "");
 }
 
@@ -153,7 +153,8 @@ static enum status
 check(struct round *r, const struct share_conf *conf, const struct store_spec *remote,
     struct fsck_seen *seen, char *why)
 {
-	struct fsck_conf how = { .repair = r->wish->repair, .remote = r->wish->remote && remote != NULL,
+	struct fsck_conf how = { .repair = r->wish->repair,
+		.remote = r->wish->remote && remote != NULL,
 		.say = line, .progress = progress, .arg = r };
 	struct share *s;
 	enum status st;
@@ -188,7 +189,8 @@ one(struct round *r, const struct share_conf *conf, const struct store_spec *rem
 		return;
 	r->found = true;
 	if (r->wish->share == NULL && strcmp(conf->meta, "memory") == 0) {
-		fprintf(stderr, "dfs: share %s is on the memory store: nothing is kept of it\n", conf->name);
+		fprintf(stderr, "dfs: share %s is on the memory store: nothing is kept of it\n",
+		    conf->name);
 		return;
 	}
 	r->name = conf->name;

@@ -13,8 +13,8 @@ struct fsck_wish {
 	bool repair, remote, json;
 };
 
-/* The caller holds the pid file, so that no daemon starts meanwhile.  Prints to stdout, and to stderr
- * what kept it from running; the exit code of the program. */
+/* The caller holds the pid file, so that no daemon starts meanwhile.  Prints to stdout, and to
+ * stderr what kept it from running; the exit code of the program. */
 int fsck_command(const struct config *c, const struct fsck_wish *wish);
 
 #endif

@@ -445,7 +445,8 @@ cmd_config_schema(void)
 static int
 cmd_fsck(void)
 {
-	struct fsck_wish wish = { .share = opt.operand, .repair = opt.repair, .remote = opt.with_remote,
+	struct fsck_wish wish = { .share = opt.operand, .repair = opt.repair,
+		.remote = opt.with_remote,
 		.json = opt.output != NULL && strcmp(opt.output, "json") == 0 };
 	pid_t other = 0;
 	int code = FSCK_EXIT_NOT_RUN;

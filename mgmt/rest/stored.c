@@ -85,7 +85,8 @@ rest_shares_stored(const char *db_path, const char *state_dir, void (*each)(void
 		st = st == OK ? ended : st;
 	}
 	for (int i = 0; st == OK && i < s->n; i++)
-		each(arg, &v[i].conf, v[i].remote ? &v[i].spec : NULL, v[i].st != OK ? v[i].why : NULL);
+		each(arg, &v[i].conf, v[i].remote ? &v[i].spec : NULL,
+		    v[i].st != OK ? v[i].why : NULL);
 	if (rest_state.db != NULL)
 		db_close(&rest_state.db);
 	rest_seal_stop();

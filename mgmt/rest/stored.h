@@ -9,8 +9,8 @@
 /*
  * Each share of the database, disabled ones too, but none that the file of settings has made.
  *
- * each  remote: NULL where it has none; wrong: NULL, or why its row makes no share.  All borrowed for
- *       the call.
+ * each  remote: NULL where it has none; wrong: NULL, or why its row makes no share.  All borrowed
+ *       for the call.
  * No rest_start before, and none after.  Fails where the database cannot be read; why says so.
  */
 must_check enum status rest_shares_stored(const char *db_path, const char *state_dir,

@@ -407,7 +407,8 @@ there(struct wiring *w)
 	struct text t = text_of(path, sizeof path);
 
 	if (strcmp(s->conf.meta, "memory") == 0)
-		return wrong(w, ST_NOTSUPP, "it is on the memory store: it is gone with the daemon");
+		return wrong(w, ST_NOTSUPP,
+		    "it is on the memory store: it is gone with the daemon");
 	text_addf(&t, "%s/share", s->conf.dir);
 	if (t.cut || access(path, F_OK) != 0)
 		return wrong(w, ST_NOENT, "there is no share in %s", s->conf.dir);

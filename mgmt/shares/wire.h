@@ -30,8 +30,9 @@ must_check enum status share_wire(const struct share_conf *conf, struct share_ru
  * sp   the caller's, for share_unwire_alone
  * NOENT: there is no such share in its folder.  NOTSUPP: it is on the memory store, and gone.
  */
-must_check enum status share_wire_alone(const struct share_conf *conf, const struct store_spec *remote,
-    uint64_t meta_cache_bytes, struct share **sp, char *why, size_t why_cap);
+must_check enum status share_wire_alone(const struct share_conf *conf,
+    const struct store_spec *remote, uint64_t meta_cache_bytes, struct share **sp, char *why,
+    size_t why_cap);
 void share_unwire_alone(struct share **sp);
 
 /* Stop serving it: requests on their way end, all is durable, all is closed.  The caller holds one

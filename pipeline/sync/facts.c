@@ -1,6 +1,6 @@
 /*
- * Facts: a vector that is sorted and joined when it is full, and is written behind the others then, a
- * run.  Reading back merges the runs by a heap, each with a part of the vector's memory.
+ * Facts: a vector that is sorted and joined when it is full, and is written behind the others
+ * then, a run.  Reading back merges the runs by a heap, each with a part of the vector's memory.
  */
 #include "pipeline/sync/facts.h"
 

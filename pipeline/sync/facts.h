@@ -1,6 +1,6 @@
 /*
- * A bounded memory for what scans find: facts about the same thing, come from wherever, are one when
- * they are read back, in order.  What does not fit into memory is sorted into a temporary file
+ * A bounded memory for what scans find: facts about the same thing, come from wherever, are one
+ * when they are read back, in order.  What does not fit into memory is sorted into a temporary file
  * without a name.
  */
 #ifndef SYNC_FACTS_H

@@ -1,8 +1,8 @@
 /*
  * The order of a check: all rows are scanned, each leaves facts about what it is and what it cites;
- * facts about one thing meet when they are read back sorted, and are compared there.  Containers come
- * in a second round, after chunks that nobody cites have gone.  A row that cannot be read ends it
- * before anything is compared: what it cites would look as if nobody did.
+ * facts about one thing meet when they are read back sorted, and are compared there.  Containers
+ * come in a second round, after chunks that nobody cites have gone.  A row that cannot be read ends
+ * it before anything is compared: what it cites would look as if nobody did.
  */
 #include "pipeline/sync/fsck_inner.h"
 
@@ -64,8 +64,10 @@ fsck_scan(struct fsck *f, const char *step, uint8_t tag,
 		return;
 	f->step = step;
 	f->rows = 0;
-	st = catalog_scan(f->share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, scan_row, &s);
-	if (st == ST_CORRUPT) {		/* the store's own word: how many are behind that is not known */
+	st = catalog_scan(f->share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, scan_row,
+	    &s);
+	/* The store's own word; how many are behind that is not known. */
+	if (st == ST_CORRUPT) {
 		f->rows++;
 		unreadable(f, tag, 0);
 		st = OK;
@@ -80,14 +82,14 @@ fsck_scan(struct fsck *f, const char *step, uint8_t tag,
 static void
 id_text(char kind, const uint8_t *id, struct text *t)
 {
-	unsigned long long number = get_be64(id);
+	unsigned long long number = get_be64(id), second = get_be64(id + 8);
+	unsigned long long third = get_be64(id + 16);
 
 	switch (kind) {
 	case 'd': text_addf(t, "%llu", number); break;
 	case 'h': text_hex(t, id, FACT_ID); break;
-	case 'n': text_addf(t, "%llu in %llu at %016llx", number, (unsigned long long)get_be64(id + 8),
-	    (unsigned long long)get_be64(id + 16)); break;
-	case 'u': text_addf(t, "table %02x at %016llx", id[0], (unsigned long long)get_be64(id + 8)); break;
+	case 'n': text_addf(t, "%llu in %llu at %016llx", number, second, third); break;
+	case 'u': text_addf(t, "table %02x at %016llx", id[0], second); break;
 	default: text_addf(t, "%016llx", number); break;
 	}
 }
@@ -97,7 +99,8 @@ fsck_differ(struct fsck *f, enum fsck_kind kind, const uint8_t *id, int64_t says
     bool can)
 {
 	struct fsck_line line = { .word = kinds[kind].word, .first = kinds[kind].first,
-		.second = kinds[kind].second, .says = says, .found = found, .why = kinds[kind].why };
+		.second = kinds[kind].second, .says = says, .found = found,
+		.why = kinds[kind].why };
 	struct text t = text_of(line.id, sizeof line.id);
 	bool mend = can && f->conf->repair && f->st == OK;
 
@@ -232,7 +235,8 @@ round_of(struct fsck *f, const char *step, void (*const gather[])(struct fsck *f
 enum status
 fsck_run(struct share *s, const struct fsck_conf *conf, struct fsck_seen *out)
 {
-	static void (*const first[])(struct fsck *) = { fsck_names_gather, fsck_blocks_gather, NULL };
+	static void (*const first[])(struct fsck *) = { fsck_names_gather, fsck_blocks_gather,
+		NULL };
 	static void (*const second[])(struct fsck *) = { fsck_tier_gather, NULL };
 	struct fsck *f = xcalloc(1, sizeof *f);
 	enum status st;

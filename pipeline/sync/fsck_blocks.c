@@ -1,6 +1,6 @@
 /*
- * Contents, leaves, chunks: each is cited from above, and its count says how often.  What a reap row
- * says is to go is still counted, until the reaper has been there.
+ * Contents, leaves, chunks: each is cited from above, and its count says how often.  What a reap
+ * row says is to go is still counted, until the reaper has been there.
  */
 #include "pipeline/sync/fsck_inner.h"
 
@@ -211,7 +211,8 @@ fsck_leaf_compare(struct fsck *f, const struct fact *x)
 	if ((x->is & IS_ROW) != 0) {
 		if (all == 0 && fsck_differ(f, FSCK_LEAF_UNNAMED, x->id, 1, 0, true))
 			leaf_goes(f, get_be64(x->id), says);
-		if (all > 0 && says != all && fsck_differ(f, FSCK_LEAF_COUNT, x->id, says, all, true))
+		if (all > 0 && says != all &&
+		    fsck_differ(f, FSCK_LEAF_COUNT, x->id, says, all, true))
 			fsck_count(f, &count, all - says);
 		return;
 	}
@@ -229,7 +230,7 @@ fsck_leaf_compare(struct fsck *f, const struct fact *x)
 
 /* --- chunks --- */
 
-/* Its container holds one less; whether that count was right is seen where containers are compared. */
+/* Its container holds one less; whether that count was right is seen where those are compared. */
 static void
 chunk_goes(struct fsck *f, const struct fact *x, const struct key *count)
 {

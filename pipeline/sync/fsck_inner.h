@@ -33,8 +33,8 @@ void fsck_scan(struct fsck *f, const char *step, uint8_t tag,
     bool (*each)(struct fsck *f, struct slice key, const struct version *v));
 
 /* Tell of a difference; can: it can be mended.  True: it is to be mended, now. */
-bool fsck_differ(struct fsck *f, enum fsck_kind kind, const uint8_t *id, int64_t says, int64_t found,
-    bool can);
+bool fsck_differ(struct fsck *f, enum fsck_kind kind, const uint8_t *id, int64_t says,
+    int64_t found, bool can);
 
 /* A change set of a repair, and its end; f->st where it does not go on. */
 struct txn *fsck_txn(struct fsck *f);

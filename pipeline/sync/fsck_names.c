@@ -45,7 +45,8 @@ see_inode(struct fsck *f, struct slice key, const struct version *v)
 	struct file file;
 	struct fact x, name;
 
-	if (key.len != 9 || rec_file_decode(v->body, &file) != OK || file.ino != get_be64(key.at + 1))
+	if (key.len != 9 || rec_file_decode(v->body, &file) != OK ||
+	    file.ino != get_be64(key.at + 1))
 		return false;
 	x = fsck_about(ABOUT_INODE, file.ino);
 	x.is = INODE_ROW | (file.type == TYPE_DIR ? INODE_DIR : 0) |
@@ -105,7 +106,8 @@ see_link(struct fsck *f, struct slice key, const struct version *v)
 	(void)v;
 	if (key.len != 25)
 		return false;
-	x = about_name(get_be64(key.at + 1), get_be64(key.at + 9), get_be64(key.at + 17), NAME_LINK);
+	x = about_name(get_be64(key.at + 1), get_be64(key.at + 9), get_be64(key.at + 17),
+	    NAME_LINK);
 	facts_add(f->facts, &x);
 	return true;
 }
@@ -248,7 +250,8 @@ orphans(struct fsck *f, const struct fact *x, uint64_t ino)
 	bool orphan = (x->is & INODE_ORPHAN) != 0, named = x->n[HAS_NAMES] > 0 || ino == INO_ROOT;
 
 	f->seen->orphans += orphan && !named;
-	if (orphan && named && fsck_differ(f, FSCK_ORPHAN_NAMED, x->id, 0, MAX(x->n[HAS_NAMES], 1), true))
+	if (orphan && named &&
+	    fsck_differ(f, FSCK_ORPHAN_NAMED, x->id, 0, MAX(x->n[HAS_NAMES], 1), true))
 		fsck_del(f, &key);
 	if (!orphan && !named && fsck_differ(f, FSCK_UNNAMED, x->id, 1, 0, true)) {
 		fsck_put(f, &key, slice_of("", 0));
@@ -269,7 +272,8 @@ figures(struct fsck *f, const struct fact *x, uint64_t ino)
 	else
 		links = x->n[SAYS_LINKS];
 	if (x->n[SAYS_ENTRIES] != x->n[HAS_ENTRIES])
-		mend |= fsck_differ(f, FSCK_ENTRIES, x->id, x->n[SAYS_ENTRIES], x->n[HAS_ENTRIES], dir);
+		mend |= fsck_differ(f, FSCK_ENTRIES, x->id, x->n[SAYS_ENTRIES], x->n[HAS_ENTRIES],
+		    dir);
 	if (!file_of(f, ino, &file))
 		return;
 	if ((x->is & INODE_USED_OVER) != 0) {
@@ -329,7 +333,8 @@ fsck_inode_compare(struct fsck *f, const struct fact *x)
 	orphans(f, x, ino);
 	figures(f, x, ino);
 	if (names > 0 && (uint64_t)x->n[HAS_KINDS] != kinds)
-		(void)fsck_differ(f, FSCK_KIND, x->id, x->n[SAYS_KIND], x->n[HAS_KINDS] / names, false);
+		(void)fsck_differ(f, FSCK_KIND, x->id, x->n[SAYS_KIND], x->n[HAS_KINDS] / names,
+		    false);
 	if ((x->is & INODE_DIR) == 0)
 		return;
 	if (names > (ino != INO_ROOT))

@@ -19,8 +19,8 @@ run(size_t bytes)
 
 	for (int t = 0; t < TIMES; t++)
 		for (uint64_t i = 0; i < THINGS; i++) {
-			x = (struct fact){ .subject = (uint8_t)(1 + i % 2), .is = 1u << t, .n = { 1, t, -3 },
-				.whom = i * 10 + (uint64_t)t };
+			x = (struct fact){ .subject = (uint8_t)(1 + i % 2), .is = 1u << t,
+				.n = { 1, t, -3 }, .whom = i * 10 + (uint64_t)t };
 			put_be64(x.id, (i * 1237) % THINGS);
 			facts_add(f, &x);
 		}

@@ -21,7 +21,8 @@ memory(void)
 }
 
 static void
-object(const struct yard *y, enum block_call_kind kind, uint64_t fence, uint64_t number, enum status want)
+object(const struct yard *y, enum block_call_kind kind, uint64_t fence, uint64_t number,
+    enum status want)
 {
 	char name[BLOCK_NAME_MAX];
 	struct waiter w;

@@ -481,7 +481,8 @@ CASE(a_file_that_no_row_names_is_work_left_and_goes_with_repair)
 	struct checked c;
 
 	fy_make(&y, NULL);
-	EQ(mirror_load(block_mirror(y.share), fy_first(&y, TAG_CONTAINER, NULL), &fence, &bytes, &len), OK);
+	EQ(mirror_load(block_mirror(y.share), fy_first(&y, TAG_CONTAINER, NULL), &fence, &bytes,
+	    &len), OK);
 	EQ(mirror_put(block_mirror(y.share), 0x600, bytes, len), OK);
 	free(bytes);
 	c = fy_check(&y, false, false);
@@ -504,6 +505,7 @@ unheard(void *arg, const struct fsck_line *line)
 
 CASE(much_is_sorted_outside_of_memory)
 {
+	struct fsck_conf conf = { .repair = true, .memory = 1, .say = unheard };
 	struct fsck_seen seen;
 	struct yard y;
 
@@ -513,7 +515,7 @@ CASE(much_is_sorted_outside_of_memory)
 		fy_count(&y, COUNT_LEAF, number(0x100000 + i), 8, 1);
 		fy_forget();
 	}
-	EQ(fsck_run(y.share, &(struct fsck_conf){ .repair = true, .memory = 1, .say = unheard }, &seen), OK);
+	EQ(fsck_run(y.share, &conf, &seen), OK);
 	EQ(seen.mended, 2001);
 	EQ(seen.left, 0);
 	clean(&y);

@@ -131,7 +131,8 @@ fy_inode(struct yard *y, uint64_t ino, void (*change)(struct file *f))
 }
 
 void
-fy_name(struct yard *y, uint64_t dir, uint64_t at, uint64_t ino, uint8_t type, const char *name)
+fy_name(struct yard *y, uint64_t dir, uint64_t at, uint64_t ino, uint8_t type,
+    const char *name)
 {
 	struct key key = key_dirent(dir, at);
 	uint8_t room[512];
@@ -181,7 +182,8 @@ void
 fy_container(struct yard *y, uint64_t number, void (*change)(struct container_row *c))
 {
 	struct key key = key_container(number);
-	struct container_row c = { .state = CONTAINER_LIVE, .local = true, .bytes = 1, .chunks = 1 };
+	struct container_row c = { .state = CONTAINER_LIVE, .local = true, .bytes = 1,
+		.chunks = 1 };
 	uint8_t old[BODY_MAX], room[64];
 	struct writer w = writer_of(room, sizeof room);
 	uint32_t len;
@@ -216,7 +218,8 @@ fy_first(struct yard *y, uint8_t tag, uint8_t digest[32])
 {
 	struct first f = { 0 };
 
-	EQ(catalog_scan(y->share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, take_first, &f), OK);
+	EQ(catalog_scan(y->share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, take_first,
+	    &f), OK);
 	TRUE(f.found);
 	if (digest != NULL)
 		memcpy(digest, f.digest, 32);
@@ -359,9 +362,9 @@ struct checked
 fy_check(struct yard *y, bool repair, bool remote)
 {
 	struct checked c = { .st = OK };
+	struct fsck_conf conf = { .repair = repair, .remote = remote, .say = say, .arg = &c };
 
-	c.st = fsck_run(y->share, &(struct fsck_conf){ .repair = repair, .remote = remote, .say = say,
-		.arg = &c }, &c.seen);
+	c.st = fsck_run(y->share, &conf, &c.seen);
 	EQ(c.st, OK);
 	return c;
 }

@@ -1,7 +1,7 @@
 /*
- * Check a share that serves nobody: what rows count and claim is computed anew from what cites it,
- * and both are compared.  Differences are told, and with repair those are mended that can be without
- * loss.  engine.md §10: it recomputes, never guesses.
+ * Check a share that serves nobody: what rows count and claim is computed anew from what cites it
+ * and both are compared.  Differences are told, and with repair those are mended that can be
+ * without loss.  engine.md §10: it recomputes, never guesses.
  */
 #ifndef SYNC_FSCK_H
 #define SYNC_FSCK_H

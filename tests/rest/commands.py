@@ -116,7 +116,7 @@ DFS = {"init": ("init --force", 0, "wrote"), "config": ("config", 0, "nfs.port")
        "config validate": ("config validate", 0, "valid"), "completion bash": ("completion bash", 0, "complete -o default"), "completion zsh": ("completion zsh", 0, "#compdef dfs"),
        "completion fish": ("completion fish", 0, "complete -c dfs"), "config schema": ("config schema", 0, "json-schema.org"), "version": ("version", 0, "dfs "),
        "start": ("start", 0, "control plane"), "status": ("status", 0, "running, pid"), "logs": ("logs -n 5", 0, "dfs.ready"),
-       "stop": ("stop", 0, "stopped")}
+       "stop": ("stop", 0, "stopped"), "fsck": ("fsck --all", 0, "")}
 ELSEWHERE = {"operator"}            # its own test gives it an API server
 words = listed("dfs")
 for word, (line, code, holds) in DFS.items():

@@ -46,6 +46,7 @@ LINES = [
     ("store block local health --name l", "true"), ("store block local remove spare --force", "Done"),
     ("store block remote add --name r --type memory", "memory"), ("store block remote list", "memory"),
     ("store block remote edit r --encryption aes-256-gcm --compression zstd", "r"),
+    ("store block remote health --name r", "no key is set"), ("store block remote edit r --encryption none", "r"),
     ("store block remote health --name r", "true"), ("store block remote doctor r", "put"), ("store block remote stats r", "not open"), ("store block remote remove r --force", "Done"),
     ("share create --name /s --metadata m --local l --local-store-size 64MiB", "/s"), ("store block stats --share /s", "pending_uploads"),
     ("share scrub /s", "running"), ("share scrub /s --status", "/s"), ("share scrub /s --stop", "/s"), ("store block remote add --name far --type memory", "far"),

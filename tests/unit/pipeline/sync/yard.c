@@ -336,6 +336,8 @@ yard_compare(struct yard *y, uint64_t content)
 			if ((st = yard_read(y, content, at, len, to)) == ST_DELAY)
 				usleep(5000);
 		EQ(st, OK);
+		if (memcmp(to, y->oracle[content - 1] + at, len) == 0)
+			continue;
 		for (uint32_t i = 0; i < len; i++)
 			if (to[i] != y->oracle[content - 1][at + i])
 				check_fail(__FILE__, __LINE__,

@@ -7,7 +7,7 @@ from nfs3 import Client, NFS
 from plane import Plane, free_port, ok, done, PASSWORD
 
 build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else ".")
-p = Plane(build, {"DITTOFS_ENCRYPTION_PASSPHRASE": "long enough for a key"})
+p = Plane(build)
 server = f"http://127.0.0.1:{p.rest}"
 here = []
 

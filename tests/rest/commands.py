@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """commands.py BUILD: every command that `dfsctl --help` and `dfs --help` list is run, and does what its line says;
 a command that is not in the lists here fails."""
-import os, re, subprocess, sys, tempfile
+import json, os, re, subprocess, sys, tempfile
 sys.dont_write_bytecode = True
 from nfs3 import Client, NFS
 from plane import Plane, free_port, ok, done, PASSWORD
@@ -46,6 +46,7 @@ LINES = [
     ("store block local health --name l", "true"), ("store block local remove spare --force", "Done"),
     ("store block remote add --name r --type memory", "memory"), ("store block remote list", "memory"),
     ("store block remote edit r --encryption aes-256-gcm --compression zstd", "r"),
+    ("store block remote health --name r", "no key is set"), ("store block remote edit r --encryption none", "r"),
     ("store block remote health --name r", "true"), ("store block remote doctor r", "put"), ("store block remote stats r", "not open"), ("store block remote remove r --force", "Done"),
     ("share create --name /s --metadata m --local l --local-store-size 64MiB", "/s"), ("store block stats --share /s", "pending_uploads"),
     ("share scrub /s", "running"), ("share scrub /s --status", "/s"), ("share scrub /s --stop", "/s"), ("store block remote add --name far --type memory", "far"),
@@ -115,7 +116,7 @@ DFS = {"init": ("init --force", 0, "wrote"), "config": ("config", 0, "nfs.port")
        "config validate": ("config validate", 0, "valid"), "completion bash": ("completion bash", 0, "complete -o default"), "completion zsh": ("completion zsh", 0, "#compdef dfs"),
        "completion fish": ("completion fish", 0, "complete -c dfs"), "config schema": ("config schema", 0, "json-schema.org"), "version": ("version", 0, "dfs "),
        "start": ("start", 0, "control plane"), "status": ("status", 0, "running, pid"), "logs": ("logs -n 5", 0, "dfs.ready"),
-       "stop": ("stop", 0, "stopped")}
+       "stop": ("stop", 0, "stopped"), "fsck": ("fsck --all", 0, "")}
 ELSEWHERE = {"operator"}            # its own test gives it an API server
 words = listed("dfs")
 for word, (line, code, holds) in DFS.items():
@@ -128,5 +129,30 @@ def complete(*line):
 ok(set(complete("")) == {w.split()[0] for w in words}, "completion: all first words", complete(""))
 ok(complete("config", "va") == ["validate"] and "--quick" in complete("start", "--q"), "and what follows them", complete("config", "va"))
 ok(dfs("completion tcsh").returncode == 2, "no other shell")
+
+def fsck(*more):
+    r = dfs(" ".join(["fsck", "--quick", p.home + "/quick", *more]))
+    return r.returncode, r.stdout + r.stderr
+
+# A share whose daemon was killed is clean, links, holes and what was removed included.
+ok(dfs(f"start --quick {p.home}/quick").returncode == 0, "a share to check")
+c = Client(p.nfs)
+ok(c.mount() == 0, "it is mounted")
+for i in range(20):
+    fh = c.create(f"f{i}")[1]
+    c.write(fh, bytes([i % 3]) * 200000, offset=i * 100000)
+    if i % 2:
+        c.remove(f"f{i}")
+    if i % 5 == 0:
+        c.truncate(fh, 1000)
+code, said = fsck("--all")
+ok(code == 8 and "it runs, pid" in said, "nothing is checked while a daemon serves", said)
+ok(dfs(f"stop --force --quick {p.home}/quick").returncode == 0, "it is killed")
+code, said = fsck("/export")
+ok(code == 0 and "/export: clean; 11 inodes, 10 names" in said, "and what it left is clean", said)
+code, said = fsck("--all", "--repair", "-o", "json")
+ok(code == 0 and json.loads(said)["shares"][0]["result"] == "clean", "as programs read it, too", said)
+for wrong in ("/nope", "", "/export --all", "/export -o yaml"):
+    ok(fsck(*wrong.split())[0] == 8, f"fsck {wrong}: it does not run")
 ok(set(words) == set(DFS) | (ELSEWHERE & set(words)), f"dfs: {len(words)} commands, each was run", words)
 done("commands")

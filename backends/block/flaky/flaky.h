@@ -29,6 +29,7 @@ void block_flaky_hang(struct block_store *s, bool hung);
 
 struct block_flaky_seen {
 	uint64_t calls, failed, lost, cut, flipped;
+	uint64_t request;		/* what the last call was for; block_store.h */
 };
 
 void block_flaky_look(struct block_store *s, struct block_flaky_seen *seen);

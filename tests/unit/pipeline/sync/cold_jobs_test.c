@@ -105,6 +105,23 @@ CASE(many_wait_for_one_fetch)
 	cold_end(&y);
 }
 
+CASE(the_remote_hears_for_which_request_it_is_asked)
+{
+	struct block_flaky_seen seen;
+	struct yard y;
+
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
+	job[0] = (struct yard_job){ .yard = &y, .content = 1, .offset = 9 << 20, .len = READ,
+		.named = 0x7000000000000001, .to = xrealloc(job[0].to, READ) };
+	yard_begin(&job[0]);
+	yard_wait(&job[0]);
+	is_right(&y, 0);
+	block_flaky_look(y.remote, &seen);
+	EQ(seen.request, 0x7000000000000001);
+	free_jobs();
+	cold_end(&y);
+}
+
 CASE(who_has_waited_long_enough_is_told_to_come_again_and_finds_it_then)
 {
 	struct block_flaky_seen first, second;

@@ -71,6 +71,7 @@ read_submit(struct call *call)
 		panic("no job");
 	job->share = j->yard->share;
 	job->vfs = j;
+	job->named = j->named;
 	job->done = read_done;
 	machine_submit(job, FLOOR_VFS);
 }

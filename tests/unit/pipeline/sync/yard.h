@@ -53,6 +53,7 @@ struct yard_job {
 	uint64_t content, offset;
 	uint32_t len;
 	uint8_t *to;
+	uint64_t named;			/* what the request is called; 0: nothing */
 	enum status status;
 	_Atomic bool over;
 	struct call call;		/* yard's */

@@ -337,9 +337,9 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_tune,
-	share_rotate, share_look, adapter_set, adapter_runs, share_blocks, share_evict, share_warm, share_scrub,
-	share_compact, drain, store_try, adapter_tune, clients, mounts, disconnect, explain,
-	metrics, .share_rewrap = share_rewrap, .store_gauge = store_gauge };
+	share_rotate, share_look, adapter_set, adapter_runs, share_blocks, share_evict,
+	share_warm, share_scrub, share_compact, drain, store_try, adapter_tune, clients, mounts,
+	disconnect, explain, metrics, .share_rewrap = share_rewrap, .store_gauge = store_gauge };
 
 /* --- start --- */
 

@@ -116,8 +116,7 @@ for_windows(struct line *l, const char *host, const char *share, const char *whe
 
 	if (port != 2049) {
 		ctl_fail("Windows mounts NFS from port 2049 alone, and asks a portmapper on port "
-			 "111;"
-			 " this server listens on port %u",
+			 "111; this server listens on port %u",
 		    port);
 		return false;
 	}

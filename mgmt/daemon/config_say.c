@@ -392,8 +392,7 @@ group(FILE *to, const char *prefix, int indent)
 		snprintf(done, sizeof done, "%s", sub);
 		fprintf(to,
 		    "%s\n%*s\"%.*s\": {\"type\": [\"object\", \"null\"], \"additionalProperties\": "
-		    "false, "
-		    "\"properties\": {",
+		    "false, \"properties\": {",
 		    first ? "" : ",", indent, "", (int)(dot - rest), rest);
 		first = false;
 		group(to, sub, indent + 2);

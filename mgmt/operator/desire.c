@@ -212,8 +212,7 @@ container(const struct ditto *d)
 		       "health','port':'control'},'periodSeconds':5},"
 		       "'resources':%j,'securityContext':{'allowPrivilegeEscalation':false,"
 		       "'readOnlyRootFilesystem':true,'capabilities':{'drop':['ALL']}},'"
-		       "volumeMounts':["
-		       "{'name':'state','mountPath':'/var/lib/dittofs'},"
+		       "volumeMounts':[{'name':'state','mountPath':'/var/lib/dittofs'},"
 		       "{'name':'config','mountPath':'/etc/dittofs','readOnly':true}]}",
 	    d->image, d->pull_policy, env, d->nfs_port, d->resources);
 	rest_json_free(env);

@@ -85,8 +85,7 @@ take(struct lease *l, const struct rest_json *was, uint64_t now_ns)
 	body = ditto_make("{'apiVersion':'coordination.k8s.io/"
 			  "v1','kind':'Lease','metadata':{'name':%s,"
 			  "'namespace':%s},'spec':{'holderIdentity':%s,'leaseDurationSeconds':%d,'"
-			  "acquireTime':%s,"
-			  "'renewTime':%s,'leaseTransitions':%d}}",
+			  "acquireTime':%s,'renewTime':%s,'leaseTransitions':%d}}",
 	    name, l->namespace, l->who, (int64_t)LEASE_S, since[0] != '\0' ? since : now, now,
 	    was == NULL || mine ? n : n + 1);
 	if (meta != NULL)

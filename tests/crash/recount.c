@@ -557,8 +557,7 @@ main(int argc, char **argv)
 		hold_container(&containers[i], argc == 4);
 	hold_sums();
 	printf("%llu inodes, %llu leaves, %llu chunks in %zu containers (%llu dying), %llu reap "
-	       "rows, "
-	       "%llu files here, %llu only here, %llu objects, %llu wrong\n",
+	       "rows, %llu files here, %llu only here, %llu objects, %llu wrong\n",
 	    llu(rows[TAG_INODE]), llu(rows[TAG_LEAF]), llu(rows[TAG_CHUNK]), ncontainers,
 	    llu(dying), llu(reaps), llu(files), llu(only_here), llu(objects), llu(wrong));
 	return wrong == 0 && rows[TAG_INODE] > 0 ? 0 : 1;

@@ -20,8 +20,7 @@ CASE(a_share_is_given_its_remote_store_with_the_secret_opened)
 	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
 	       "{\"name\":\"far\",\"type\":\"s3\",\"config\":"
 	       "{\"bucket\":\"b\",\"force_path_style\":true,\"connections\":9,\"parallel_uploads\":"
-	       "3,"
-	       "\"access_key_id\":\"\",\"secret_access_key\":\"hu\\u00e4sh\"}}")->code, 201);
+	       "3,\"access_key_id\":\"\",\"secret_access_key\":\"hu\\u00e4sh\"}}")->code, 201);
 	EQ(side_code("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}"),
 	    201);
 	EQ(side_code("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}"),

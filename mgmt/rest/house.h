@@ -92,8 +92,8 @@ struct rest_house {
 
 	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
-	/* Evict a share, or a path of it, unused for so long; as sync_evict_share.  NOENT: it is not
-	 * open. */
+	/* Evict a share, or a path of it, unused for so long; as sync_evict_share.  NOENT: it is
+	 * not open. */
 	enum status (*share_evict)(const char *name, const char *path, uint64_t idle_s,
 	    struct sync_remote *out);
 	/* Warm a share, or a path of it; give that up; how it stands.  NOENT: it is not open.  Else

@@ -94,8 +94,8 @@ mirror_marks_read(struct mirror *m)
 	return walk(m, ".dfc", see_age, &(struct walk){ .mirror = m, .now_ns = clock_wall_ns() });
 }
 
-/* Only where it says more than the file does.  A disk that takes no times ends it: that costs marks,
- * no more. */
+/* Only where it says more than the file does.  A disk that takes no times ends it: that costs
+ * marks, no more. */
 static bool
 keep_age(struct walk *w, const char *name, uint64_t number, const struct stat *sb)
 {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-	RECENT_MARKS = 1 << 16,		/* so many numbers in a row have marks of their own: 1 TiB */
+	RECENT_MARKS = 1 << 16,		/* as many numbers in a row have their own: 1 TiB */
 	RECENT_FIRST = 1 << 24,		/* the minute of a machine's start: marks reach behind it */
 };
 

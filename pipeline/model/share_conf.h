@@ -12,7 +12,7 @@ enum squash { SQUASH_NONE, SQUASH_ROOT, SQUASH_ALL, SQUASH_ADMIN };	/* ADMIN: al
 enum share_level { LEVEL_NONE, LEVEL_READ, LEVEL_WRITE, LEVEL_ADMIN };
 /* What leaves the local tier by itself, once the remote has it. */
 enum retention {
-	RETENTION_LRU,			/* what was used longest ago, while there is more than may be */
+	RETENTION_LRU,		/* what was used longest ago, while there is more than may be */
 	RETENTION_PIN,			/* nothing */
 	RETENTION_TTL,			/* as LRU, and what was not used for so long */
 };

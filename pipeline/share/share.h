@@ -51,7 +51,8 @@ struct share {
 					 * rules and now */
 	struct {			/* struct share_tuning */
 		_Atomic uint8_t tier, compression, retention;
-		_Atomic uint64_t journal_bytes, local_bytes, reserve_bytes, quota_bytes, retention_ttl_s;
+		_Atomic uint64_t journal_bytes, local_bytes, reserve_bytes, quota_bytes;
+		_Atomic uint64_t retention_ttl_s;
 	} now;
 	struct share_rules *_Atomic rules;	/* share.c's */
 	struct share_row row;		/* ids and keys */

@@ -53,7 +53,7 @@ void sync_remote_look(struct share *s, struct sync_remote *out);
  * the last one asked for counts.
  *
  * NOTSUPP: there is no remote, or none that is durable.  PERM: the share is pinned.  NOPATH: there
- * is no such path.  Any thread; of a path it looks at all that lies below, and may wait for the store.
+ * is no such path.  Any thread; it looks at all that lies below a path, and may wait for it.
  */
 must_check enum status sync_evict_share(struct share *s, const char *path, uint64_t idle_s);
 

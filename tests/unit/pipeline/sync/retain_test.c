@@ -1,4 +1,4 @@
-/* What leaves the local tier by itself, and by hand, and in which order: by a clock that is moved. */
+/* What leaves the local tier, by itself and by hand, in which order: by a clock that is moved. */
 #include "tests/unit/pipeline/sync/cold_yard.h"
 
 #include "pipeline/base/clock.h"
@@ -46,7 +46,7 @@ struct found {				/* containers, by number */
 	uint32_t n;
 };
 
-struct made {				/* those of each content: carved as it came, perhaps in parts */
+struct made {				/* those of each content: perhaps carved in parts */
 	struct found of[FILES];
 	uint64_t first;
 };

@@ -262,21 +262,22 @@ orphans(struct fsck *f, const struct fact *x, uint64_t ino)
 static void
 figures(struct fsck *f, const struct fact *x, uint64_t ino)
 {
-	bool dir = (x->is & INODE_DIR) != 0, mend = false;
+	bool dir = (x->is & INODE_DIR) != 0, over = (x->is & INODE_USED_OVER) != 0, mend = false;
 	int64_t names = x->n[HAS_NAMES], links = dir ? 2 + x->n[HAS_SUBDIRS] : names;
 	struct file file;
 
 	/* A file without a name keeps what it had: an orphan's links are nobody's. */
-	if ((dir || names > 0) && x->n[SAYS_LINKS] != links)
-		mend |= fsck_differ(f, FSCK_LINKS, x->id, x->n[SAYS_LINKS], links, true);
-	else
+	if (!dir && names == 0)
 		links = x->n[SAYS_LINKS];
+	if ((x->n[SAYS_LINKS] == links && x->n[SAYS_ENTRIES] == x->n[HAS_ENTRIES] && !over) ||
+	    !file_of(f, ino, &file))
+		return;
+	if (x->n[SAYS_LINKS] != links)
+		mend |= fsck_differ(f, FSCK_LINKS, x->id, x->n[SAYS_LINKS], links, true);
 	if (x->n[SAYS_ENTRIES] != x->n[HAS_ENTRIES])
 		mend |= fsck_differ(f, FSCK_ENTRIES, x->id, x->n[SAYS_ENTRIES], x->n[HAS_ENTRIES],
 		    dir);
-	if (!file_of(f, ino, &file))
-		return;
-	if ((x->is & INODE_USED_OVER) != 0) {
+	if (over) {
 		mend |= fsck_differ(f, FSCK_USED_OVER, x->id, (int64_t)file.used,
 		    (int64_t)used_most(&file), true);
 		f->seen->used_bytes -= file.used - used_most(&file);

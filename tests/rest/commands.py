@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """commands.py BUILD: every command that `dfsctl --help` and `dfs --help` list is run, and does what its line says;
 a command that is not in the lists here fails."""
-import os, re, subprocess, sys, tempfile
+import json, os, re, subprocess, sys, tempfile
 sys.dont_write_bytecode = True
 from nfs3 import Client, NFS
 from plane import Plane, free_port, ok, done, PASSWORD
@@ -131,5 +131,30 @@ def complete(*line):
 ok(set(complete("")) == {w.split()[0] for w in words}, "completion: all first words", complete(""))
 ok(complete("config", "va") == ["validate"] and "--quick" in complete("start", "--q"), "and what follows them", complete("config", "va"))
 ok(dfs("completion tcsh").returncode == 2, "no other shell")
+
+def fsck(*more):
+    r = dfs(" ".join(["fsck", "--quick", p.home + "/quick", *more]))
+    return r.returncode, r.stdout + r.stderr
+
+# A share whose daemon was killed is clean, links, holes and what was removed included.
+ok(dfs(f"start --quick {p.home}/quick").returncode == 0, "a share to check")
+c = Client(p.nfs)
+ok(c.mount() == 0, "it is mounted")
+for i in range(20):
+    fh = c.create(f"f{i}")[1]
+    c.write(fh, bytes([i % 3]) * 200000, offset=i * 100000)
+    if i % 2:
+        c.remove(f"f{i}")
+    if i % 5 == 0:
+        c.truncate(fh, 1000)
+code, said = fsck("--all")
+ok(code == 8 and "it runs, pid" in said, "nothing is checked while a daemon serves", said)
+ok(dfs(f"stop --force --quick {p.home}/quick").returncode == 0, "it is killed")
+code, said = fsck("/export")
+ok(code == 0 and "/export: clean; 11 inodes, 10 names" in said, "and what it left is clean", said)
+code, said = fsck("--all", "--repair", "-o", "json")
+ok(code == 0 and json.loads(said)["shares"][0]["result"] == "clean", "as programs read it, too", said)
+for wrong in ("/nope", "", "/export --all", "/export -o yaml"):
+    ok(fsck(*wrong.split())[0] == 8, f"fsck {wrong}: it does not run")
 ok(set(words) == set(DFS) | (ELSEWHERE & set(words)), f"dfs: {len(words)} commands, each was run", words)
 done("commands")

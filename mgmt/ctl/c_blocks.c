@@ -119,6 +119,27 @@ watch(struct ctl_run *run, const char *path, struct rest_json **out)
 }
 
 int
+ctl_do_share_evict(struct ctl_run *run)
+{
+	const char *below = ctl_said(run, "below"), *older = ctl_said(run, "older-than");
+	char path[CTL_URL_MAX];
+	struct rest_json *out = NULL;
+	int code;
+
+	if (!ctl_path(run, run->command->path, path))
+		return 2;
+	if (below != NULL)
+		ctl_add_query(path, sizeof path, "path", below);
+	if (older != NULL)
+		ctl_add_query(path, sizeof path, "older_than", older);
+	code = ctl_ask(run, "POST", path, NULL, &out);
+	if (code == 0)
+		code = ctl_print(run, out, run->command->columns);
+	rest_json_free(out);
+	return code;
+}
+
+int
 ctl_do_share_warm(struct ctl_run *run)
 {
 	const char *below = ctl_said(run, "below");

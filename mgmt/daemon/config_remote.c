@@ -46,6 +46,7 @@ value_of(const struct config_remote *r, const struct setting *s, struct config_r
 		n = *(const uint64_t *)at;
 		break;
 	case SET_ID: case SET_PICK: case SET_ENCRYPTION: case SET_COMPRESSION:
+	case SET_SPAN:
 		panic("no such row of a remote store: %s", s->key);
 	}
 	if (n == 0)

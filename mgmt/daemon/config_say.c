@@ -19,7 +19,7 @@ static bool
 is_text(const struct setting *s)
 {
 	switch (s->kind) {
-	case SET_STR: case SET_SECRET: case SET_WORD: case SET_SIZE:
+	case SET_STR: case SET_SECRET: case SET_WORD: case SET_SIZE: case SET_SPAN:
 	case SET_PICK: case SET_ENCRYPTION: case SET_COMPRESSION:
 		return true;
 	case SET_NUM: case SET_FLAG: case SET_ID:
@@ -335,6 +335,9 @@ type_schema(FILE *to, const struct setting *s)
 		    "\"type\": [\"integer\", \"string\"], \"minimum\": %" PRIu64
 		    ", \"maximum\": %" PRIu64 ", \"pattern\": \"^[0-9.]+ *([KMGT]i?B?|B)?$\"",
 		    s->least, s->most);
+		return;
+	case SET_SPAN:
+		fputs("\"type\": \"string\", \"pattern\": \"^[0-9.]+ *(ms|s|m|h|d)$\"", to);
 		return;
 	case SET_FLAG:
 		fputs("\"type\": \"boolean\"", to);

@@ -136,12 +136,24 @@ blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 
 	if (open && what == BLOCKS_PUSH)
 		sync_push_share(s);
-	if (open && what == BLOCKS_EVICT)
-		(void)sync_evict_share(s); /* without a safe remote all stays; the look says so */
 	if (open)
 		sync_remote_look(s, out);
 	share_put(&s);
 	return open;
+}
+
+static enum status
+evict(const char *name, const char *path, uint64_t idle_s, struct sync_remote *out)
+{
+	struct share *s = registry_by_name(name, strlen(name));
+	enum status st = s != NULL && atomic_load(&s->state) == SHARE_OPEN ? OK : ST_NOENT;
+
+	if (st == OK)
+		st = sync_evict_share(s, path, idle_s);
+	if (st == OK)
+		sync_remote_look(s, out);
+	share_put(&s);
+	return st;
 }
 
 static enum status
@@ -265,6 +277,7 @@ runs(const char *type)
 static const struct rest_house house = { .share_open = open_share,
 	.share_close = close_share,
 	.share_blocks = blocks,
+	.share_evict = evict,
 	.share_warm = warm,
 	.share_scrub = scrub,
 	.drain = drain,

@@ -156,6 +156,17 @@ put_number(const struct setting *s, void *to, const char *value, char *why, size
 			    value, least, most);
 			return false;
 		}
+	} else if (s->kind == SET_SPAN) {
+		if (!text_seconds(value, &n) || n < s->least || n > s->most) {
+			struct text from = text_of(least, sizeof least);
+			struct text to_text = text_of(most, sizeof most);
+
+			text_add_seconds(&from, s->least);
+			text_add_seconds(&to_text, s->most);
+			snprintf(why, cap, "\"%.100s\" is no duration from %s to %s, as in 72h",
+			    value, least, most);
+			return false;
+		}
 	} else if (!text_u64(value, s->least, s->most, &n)) {
 		snprintf(why, cap, "\"%.100s\" is no whole number from %llu to %llu", value,
 		    (unsigned long long)s->least, (unsigned long long)s->most);
@@ -208,7 +219,7 @@ setting_put(const struct setting *s, void *holder, const char *value, char *why,
 	switch (s->kind) {
 	case SET_STR: case SET_SECRET: case SET_WORD:
 		return put_text(s, to, value, why, cap);
-	case SET_NUM: case SET_SIZE: case SET_ID:
+	case SET_NUM: case SET_SIZE: case SET_ID: case SET_SPAN:
 		return put_number(s, to, value, why, cap);
 	case SET_FLAG:
 		return put_flag(to, value, why, cap);
@@ -224,6 +235,7 @@ void
 setting_get(const struct setting *s, const void *holder, char *to, size_t cap)
 {
 	const void *from = (const char *)holder + s->at;
+	struct text span;
 	const char *word;
 	size_t len;
 
@@ -236,6 +248,10 @@ setting_get(const struct setting *s, const void *holder, char *to, size_t cap)
 		return;
 	case SET_SIZE:
 		size_text(*(const uint64_t *)from, to, cap);
+		return;
+	case SET_SPAN:
+		span = text_of(to, cap);
+		text_add_seconds(&span, *(const uint64_t *)from);
 		return;
 	case SET_ID:
 		snprintf(to, cap, "%u", *(const uint32_t *)from);
@@ -266,7 +282,7 @@ put_default(const struct setting *s, void *holder)
 	case SET_STR: case SET_SECRET: case SET_WORD:
 		snprintf(to, s->cap, "%s", s->dflt);
 		return;
-	case SET_NUM: case SET_SIZE:
+	case SET_NUM: case SET_SIZE: case SET_SPAN:
 		*(uint64_t *)to = s->dflt_num;
 		return;
 	case SET_ID:

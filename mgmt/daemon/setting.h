@@ -12,6 +12,7 @@ enum setting_kind {
 	SET_STR, SET_SECRET,		/* a text; one that is never shown */
 	SET_WORD,			/* one of words, kept as it is */
 	SET_NUM, SET_SIZE, SET_FLAG, SET_ID,	/* uint64_t, uint64_t, bool, uint32_t */
+	SET_SPAN,			/* uint64_t: seconds */
 	SET_PICK,			/* uint8_t: which of words */
 	SET_ENCRYPTION, SET_COMPRESSION,	/* uint8_t: mgmt/shares/words.h */
 };

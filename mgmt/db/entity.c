@@ -31,6 +31,7 @@ enum { SQL_MAX = 1500 };
 #define KIND_OBJECT DB_OBJECT
 #define KIND_RULES DB_RULES
 #define KIND_TIME DB_TIME
+#define KIND_SPAN DB_SPAN
 
 /* An entity's fields are an array: each ENTITY row ends the one before and begins its own. */
 #define ENTITY(name, table, scope, key, noun) \
@@ -129,7 +130,7 @@ add_columns(struct text *sql, const struct db_entity_info *e)
 static bool
 is_num(enum db_kind k)
 {
-	return k == DB_INT || k == DB_SIZE || k == DB_FLAG;
+	return k == DB_INT || k == DB_SIZE || k == DB_FLAG || k == DB_SPAN;
 }
 
 static const char *

@@ -119,6 +119,7 @@ text_ok(const struct db_field *f, const char *s, char *why, size_t cap)
 			return false;
 		break;
 	case DB_STR: case DB_OBJECT: case DB_TIME: case DB_INT: case DB_SIZE: case DB_FLAG:
+	case DB_SPAN:
 		break;
 	}
 	if (len < (size_t)f->least || len > (size_t)f->most)

@@ -234,9 +234,11 @@ plain_fields(const struct db_row *share, struct share_conf *conf)
 		.journal_bytes = (uint64_t)db_num(DB_SHARE, share, "local_store_size"),
 		.reserve_bytes = 256ull << 20,
 		.quota_bytes = (uint64_t)db_num(DB_SHARE, share, "quota_bytes"),
+		.retention_ttl_s = (uint64_t)db_num(DB_SHARE, share, "retention_ttl"),
 	};
 	snprintf(conf->name, sizeof conf->name, "%s", db_text(DB_SHARE, share, "name"));
-	if (!shares_encryption_of(db_text(DB_SHARE, share, "encryption"), &conf->encryption) ||
+	if (!shares_retention_of(db_text(DB_SHARE, share, "retention_policy"), &conf->retention) ||
+	    !shares_encryption_of(db_text(DB_SHARE, share, "encryption"), &conf->encryption) ||
 	    !shares_compression_of(db_text(DB_SHARE, share, "compression"), &conf->compression))
 		return false;
 	return true;
@@ -252,7 +254,7 @@ db_share_conf(struct db_conn *c, const struct db_row *share, const struct db_pla
 
 	if (!plain_fields(share, conf)) {
 		snprintf(why, why_cap,
-		    "its encryption or compression is none that this program knows");
+		    "its encryption, compression or retention is none that this program knows");
 		return ST_INVAL;
 	}
 	if (db_get(c, DB_META_STORE, NULL, db_text(DB_SHARE, share, "metadata_store"), arena,

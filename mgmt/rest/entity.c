@@ -5,6 +5,7 @@
 
 #include "pipeline/base/id.h"
 #include "pipeline/base/panic.h"
+#include "pipeline/base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,6 +61,16 @@ put_size(struct rest_json *out, const char *name, int64_t n)
 }
 
 static void
+put_span(struct rest_json *out, const char *name, int64_t seconds)
+{
+	char room[40];
+	struct text t = text_of(room, sizeof room);
+
+	text_add_seconds(&t, (uint64_t)seconds);
+	rest_json_put_str(out, name, room);
+}
+
+static void
 put_field(struct rest_json *out, const struct db_field *f, const struct db_value *v)
 {
 	char why[80];
@@ -69,6 +80,8 @@ put_field(struct rest_json *out, const struct db_field *f, const struct db_value
 		rest_json_put_bool(out, f->name, v->num != 0);
 	else if (v->is == DB_NUM && f->kind == DB_SIZE)
 		put_size(out, f->name, v->num);
+	else if (v->is == DB_NUM && f->kind == DB_SPAN)
+		put_span(out, f->name, v->num);
 	else if (v->is == DB_NUM)
 		rest_json_put_int(out, f->name, v->num);
 	else if (v->is == DB_TEXT && f->kind == DB_OBJECT &&
@@ -189,6 +202,18 @@ size_value(const struct rest_json *j, int64_t *np)
 	return true;
 }
 
+static bool
+span_value(const struct rest_json *j, int64_t *np)
+{
+	uint64_t seconds;
+
+	if (rest_json_kind(j) != REST_STRING || !text_seconds(rest_json_str(j), &seconds) ||
+	    seconds > INT64_MAX)
+		return false;
+	*np = (int64_t)seconds;
+	return true;
+}
+
 /* What kind of JSON the field wants; the value where it is one. */
 static const char *
 value_of(struct rest_call *call, const struct db_field *f, const struct rest_json *j,
@@ -210,6 +235,9 @@ value_of(struct rest_call *call, const struct db_field *f, const struct rest_jso
 	case DB_SIZE:
 		v->is = DB_NUM;
 		return size_value(j, &v->num) ? NULL : "must be a size, as in \"10GiB\"";
+	case DB_SPAN:
+		v->is = DB_NUM;
+		return span_value(j, &v->num) ? NULL : "must be a duration, as in \"72h\"";
 	case DB_OBJECT:
 		v->is = DB_TEXT;
 		return object_text(call, j, &v->text) ? NULL : "must be a JSON object";

@@ -49,7 +49,7 @@ enum warm_do { WARM_DO_LOOK, WARM_DO_START, WARM_DO_CANCEL };
 enum scrub_do { SCRUB_LOOK, SCRUB_BEGIN, SCRUB_BEGIN_REMOTE, SCRUB_END };
 enum compact_do { COMPACT_LOOK, COMPACT_NOW, COMPACT_OLD_KEYS };
 
-enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH, BLOCKS_EVICT };
+enum blocks_do { BLOCKS_LOOK, BLOCKS_PUSH };
 
 enum { REST_EXPLAIN_LINES = 64, REST_EXPLAIN_TEXT = 400, REST_EXPLAIN_GIDS = 64 };
 
@@ -92,6 +92,10 @@ struct rest_house {
 
 	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
+	/* Evict a share, or a path of it, unused for so long; as sync_evict_share.  NOENT: it is
+	 * not open. */
+	enum status (*share_evict)(const char *name, const char *path, uint64_t idle_s,
+	    struct sync_remote *out);
 	/* Warm a share, or a path of it; give that up; how it stands.  NOENT: it is not open.  Else
 	 * as sync_warm_start; NOTSUPP without a remote store. */
 	enum status (*share_warm)(const char *name, enum warm_do what, const char *path,

@@ -132,6 +132,8 @@ file_row(struct db_conn *c, const struct share_conf *conf, struct arena *arena)
 	db_set_num(DB_SHARE, &row, "owner_gid", conf->root_gid);
 	db_set_num(DB_SHARE, &row, "local_store_size", (int64_t)conf->journal_bytes);
 	db_set_num(DB_SHARE, &row, "quota_bytes", (int64_t)conf->quota_bytes);
+	db_set_text(DB_SHARE, &row, "retention_policy", shares_retention_word(conf->retention));
+	db_set_num(DB_SHARE, &row, "retention_ttl", (int64_t)conf->retention_ttl_s);
 	db_set_text(DB_SHARE, &row, "encryption", shares_encryption_word(conf->encryption));
 	db_set_text(DB_SHARE, &row, "compression", shares_compression_word(conf->compression));
 	if (st == OK && strcmp(db_text(DB_SHARE, &old, "source"), "file") != 0) {

@@ -13,7 +13,7 @@ static const char *const kinds[] = {
 	[DB_STR] = "string", [DB_NAME] = "string", [DB_WORD] = "string", [DB_PATH] = "string",
 	[DB_SHARE_NAME] = "string", [DB_HOSTS] = "string", [DB_INT] = "integer",
 	[DB_SIZE] = "string", [DB_FLAG] = "boolean", [DB_OBJECT] = "object", [DB_RULES] = "string",
-	[DB_TIME] = "string",
+	[DB_TIME] = "string", [DB_SPAN] = "string",
 };
 
 static struct rest_json *
@@ -81,6 +81,8 @@ field_schema(const struct db_field *f)
 	}
 	if (f->kind == DB_SIZE)
 		rest_json_put_str(s, "description", "a size, as in 10GiB, or a number of bytes");
+	if (f->kind == DB_SPAN)
+		rest_json_put_str(s, "description", "a duration, as in 72h or 90m");
 	if (f->kind == DB_RULES)
 		rest_json_put_str(s, "description",
 		    "export rules, as in 10.0.0.0/8(rw,none) *(ro,root_to_guest)");

@@ -5,6 +5,7 @@
 #include "mgmt/rest/entity.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/text.h"
 #include "pipeline/sync/sync.h"
 
 #include <stdio.h>
@@ -85,20 +86,54 @@ rest_do_blocks_stats(struct rest_call *call)
 		rest_json_reply(call, 200, blocks_json(db_text(DB_SHARE, &row, "name"), &r));
 }
 
+static void
+evict_refused(struct rest_call *call, const char *name, enum status st)
+{
+	switch (st) {
+	case ST_NOTSUPP:
+		rest_problem(call, 409, "no_remote", NULL,
+		    "the share \"%s\" has no remote store, or one that forgets: its local "
+		    "containers are all there is", name);
+		return;
+	case ST_PERM:
+		rest_problem(call, 409, "pinned", "dfsctl share edit NAME --retention lru",
+		    "the share \"%s\" is pinned: what is here stays here", name);
+		return;
+	case ST_NOPATH:
+		rest_problem(call, 404, "not_found", NULL,
+		    "there is no such path in the share \"%s\"", name);
+		return;
+	case ST_NOENT:
+		rest_problem(call, 409, "not_open", "dfsctl share enable",
+		    "the share \"%s\" does not serve", name);
+		return;
+	default:
+		rest_status(call, st, "share", name);
+	}
+}
+
 void
 rest_do_blocks_evict(struct rest_call *call)
 {
+	const char *path = rest_query(call, "path"), *older = rest_query(call, "older_than");
+	uint64_t idle_s = 0;
 	struct sync_remote r;
 	struct db_row row;
+	const char *name;
+	enum status st;
 
-	if (!find(call, BLOCKS_EVICT, &row, &r))
+	if (older != NULL && !text_seconds(older, &idle_s)) {
+		rest_invalid_field(call, "older_than", "must be a duration, as in 72h");
 		return;
-	if (r.has)
-		rest_json_reply(call, 202, blocks_json(db_text(DB_SHARE, &row, "name"), &r));
+	}
+	if (!rest_row_find(call, DB_SHARE, &row))
+		return;
+	name = db_text(DB_SHARE, &row, "name");
+	st = rest_state.conf.house->share_evict(name, path != NULL ? path : "", idle_s, &r);
+	if (st == OK)
+		rest_json_reply(call, 202, blocks_json(name, &r));
 	else
-		rest_problem(call, 409, "no_remote", NULL,
-		    "the share \"%s\" has no remote store: its local containers are all there is",
-		    db_text(DB_SHARE, &row, "name"));
+		evict_refused(call, name, st);
 }
 
 /* --- scrub --- */

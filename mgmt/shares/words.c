@@ -1,5 +1,5 @@
 /*
- * Words for what a share does to its bytes.
+ * Words for what a share does to its bytes, and which of them stay.
  */
 #include "mgmt/shares/words.h"
 
@@ -7,6 +7,7 @@
 #include "pipeline/base/panic.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/compress.h"
+#include "pipeline/model/share_conf.h"
 
 #include <string.h>
 
@@ -59,4 +60,25 @@ shares_compression_word(uint8_t level)
 		if (level <= words[i].most)
 			return words[i].word;
 	return "zstd-19";
+}
+
+static const char *const retentions[] = { [RETENTION_LRU] = "lru", [RETENTION_PIN] = "pin",
+	[RETENTION_TTL] = "ttl" };
+
+bool
+shares_retention_of(const char *word, uint8_t *retention)
+{
+	for (size_t i = 0; i < ARRAY_LEN(retentions); i++)
+		if (strcmp(retentions[i], word) == 0) {
+			*retention = (uint8_t)i;
+			return true;
+		}
+	return false;
+}
+
+const char *
+shares_retention_word(uint8_t retention)
+{
+	assert(retention < ARRAY_LEN(retentions));
+	return retentions[retention];
 }

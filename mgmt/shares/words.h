@@ -1,5 +1,6 @@
 /*
- * What an operator writes for a share's encryption and compression, and what it is called.
+ * What an operator writes for a share's encryption, compression and retention, and what it is
+ * called.
  */
 #ifndef MGMT_SHARES_WORDS_H
 #define MGMT_SHARES_WORDS_H
@@ -16,5 +17,9 @@ bool shares_compression_of(const char *word, uint8_t *level);
 /* And back: a word that the control plane knows, for levels the nearest. */
 const char *shares_encryption_word(uint8_t aead);
 const char *shares_compression_word(uint8_t level);
+
+/* "lru", "pin", "ttl": enum retention; false: no such.  And back. */
+bool shares_retention_of(const char *word, uint8_t *retention);
+const char *shares_retention_word(uint8_t retention);
 
 #endif

@@ -23,6 +23,7 @@ const sure = (t, verb, what, text, path) => t.dialog({ title: verb + " " + what 
 const squashes = [["root_to_guest", "root (root_to_guest)"], ["none", "none: root stays root"], ["root_to_admin", "none: root stays root (root_to_admin)"],
 	["all_to_guest", "everybody (all_to_guest)"], ["all_to_admin", "everybody, as uid 0 (all_to_admin)"]];
 const durabilities = [["local", "local: nothing that was answered is lost"], ["writeback", "writeback: faster; names of the last 100 ms may be lost"]];
+const retentions = [["lru", "lru: over the size of the local tier, what was used longest ago"], ["pin", "pin: none; a full tier slows writers"], ["ttl", "ttl: as lru, and what nobody used for the time below"]];
 const ciphers = [["none", "none"], ["auto", "auto: what this machine does fastest"], "aes-256-gcm", "chacha20-poly1305", "xchacha20-poly1305"];
 const packings = ["none", "zstd", "zstd-1", "zstd-6", "zstd-9", "zstd-19"];
 const levels = ["none", "read", "read-write", "admin"];
@@ -35,6 +36,8 @@ const shareFields = (s) => [
 	{ name: "squash", label: "Squash: who becomes nobody", options: squashes, value: s.squash },
 	{ name: "default_permission", label: "Permission of those who have none of their own", options: levels, value: s.default_permission },
 	{ name: "durability", label: "Durability", options: durabilities, value: s.durability },
+	{ name: "retention_policy", label: "Retention: what leaves this machine once the remote store has it", options: retentions, value: s.retention_policy },
+	{ name: "retention_ttl", label: "Unused for that long", value: s.retention_ttl, placeholder: "72h" },
 	{ name: "quota_bytes", label: "Quota of what its files take", value: s.quota_bytes, placeholder: "10GiB", help: "0: no end but the disk's." },
 	s.compression && { name: "compression", label: "Compression of its containers", options: s.compression === inherited ? [inherited, ...packings] : packings, value: s.compression === inherited ? "" : s.compression },
 	{ name: "read_only", label: "Read-only", type: "checkbox", value: s.read_only },
@@ -52,7 +55,7 @@ async function shares(t) {
 		{ name: "local_block_store", label: "Local block store", options: local.map((l) => [l.name, l.name + " (" + l.type + ")"]) },
 		remote.length > 0 && { name: "remote_block_store", label: "Remote block store", options: [["", "none"], ...remote.map((r) => r.name)] },
 		seals && { name: "encryption", label: "Encryption of its contents", options: [inherited, ...ciphers], value: "", help: "Settled now; a key must be set, at its remote store or in the file of settings." },
-		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local", quota_bytes: "0", compression: seals && inherited }),
+		...shareFields({ squash: "root_to_guest", default_permission: "none", durability: "local", retention_policy: "lru", retention_ttl: "72h", quota_bytes: "0", compression: seals && inherited }),
 	].filter(Boolean) }, (v) => t.ask("POST", "/shares", v));
 	const edit = (s) => t.dialog({ title: "Change " + s.name, submit: "Save", fields: shareFields(s) }, (v) => t.ask("PUT", "/shares/" + part(s.name), v));
 	const turn = (s, word) => button(word, () => t.act(word + " " + s.name, "POST", "/shares/" + part(s.name) + "/" + word.toLowerCase()), null, s.name);

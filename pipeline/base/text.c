@@ -164,3 +164,25 @@ text_duration(const char *s, uint64_t *out_ns)
 {
 	return take_amount(s, durations, out_ns);
 }
+
+bool
+text_seconds(const char *s, uint64_t *out)
+{
+	uint64_t ns;
+
+	if (!text_duration(s, &ns) || ns % NS_PER_S != 0)
+		return false;
+	*out = ns / NS_PER_S;
+	return true;
+}
+
+void
+text_add_seconds(struct text *t, uint64_t seconds)
+{
+	if (seconds > 0 && seconds % 3600 == 0)
+		text_addf(t, "%lluh", (unsigned long long)seconds / 3600);
+	else if (seconds > 0 && seconds % 60 == 0)
+		text_addf(t, "%llum", (unsigned long long)seconds / 60);
+	else
+		text_addf(t, "%llus", (unsigned long long)seconds);
+}

@@ -31,4 +31,8 @@ bool text_size(const char *s, uint64_t *out);
 /* A duration "100ms", "35s", "2m", "1h" in ns; false otherwise. */
 bool text_duration(const char *s, uint64_t *out_ns);
 
+/* The same of whole seconds only, and back: "72h", "90s". */
+bool text_seconds(const char *s, uint64_t *out);
+void text_add_seconds(struct text *t, uint64_t seconds);
+
 #endif

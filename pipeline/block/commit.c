@@ -55,12 +55,16 @@ too_large(const struct txn *t)
 	    t->data.len > TXN_DATA_MAX;
 }
 
-/* What only this machine has, carved or not: bounded where an operator says how much
- * may be here. */
+/* What cannot leave the local tier by itself, bounded where an operator says how much may be
+ * here: what only this machine has, carved or not, and where he pins, all that is carved. */
 static uint64_t
 unsent(const struct journal *j, uint64_t dirty)
 {
-	return dirty + atomic_load_explicit(&j->unsent_bytes, memory_order_relaxed);
+	uint64_t carved = atomic_load_explicit(&j->unsent_bytes, memory_order_relaxed);
+
+	if (atomic_load_explicit(&j->share->now.retention, memory_order_relaxed) == RETENTION_PIN)
+		carved = MAX(carved, mirror_bytes(j->share->block->mirror));
+	return dirty + carved;
 }
 
 static bool

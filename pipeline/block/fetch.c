@@ -89,6 +89,8 @@ unit_here(struct share *s, const struct want_piece *p, bool nowait, uint8_t *to)
 	enum status st = mirror_read(s->block->mirror, p->container, p->index, p->digest, to,
 	    p->unit_len, nowait);
 
+	if (st == OK)
+		mirror_used(s->block->mirror, p->container);
 	return nowait && st != OK ? ST_DELAY : st;
 }
 

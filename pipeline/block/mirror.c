@@ -4,6 +4,7 @@
  */
 #include "pipeline/block/mirror.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/block/pread.h"
 #include "pipeline/block/vessel.h"
 
@@ -43,7 +44,8 @@ mirror_open(const char *dir, const struct container_ident *ident,
 	m->dirfd = fd;
 	vessel_table_open(m);
 	mirror_making_drop(m);
-	if ((st = mirror_walk(m, add_bytes, &sum)) != OK ||
+	mirror_tick(m, clock_mono_ns());
+	if ((st = mirror_marks_read(m)) != OK || (st = mirror_walk(m, add_bytes, &sum)) != OK ||
 	    (st = mirror_walk_parts(m, add_bytes, &parts)) != OK) {
 		mirror_close(&m);
 		return st;
@@ -61,6 +63,7 @@ mirror_close(struct mirror **mp)
 
 	if (m == NULL)
 		return;
+	mirror_marks_keep(m);
 	vessel_table_close(m);
 	close(m->dirfd);
 	free(m);
@@ -170,4 +173,22 @@ uint64_t
 mirror_bytes(const struct mirror *m)
 {
 	return atomic_load_explicit(&m->bytes, memory_order_relaxed);
+}
+
+void
+mirror_used(struct mirror *m, uint64_t number)
+{
+	recent_use(&m->recent, number);
+}
+
+void
+mirror_tick(struct mirror *m, uint64_t mono_ns)
+{
+	recent_tick(&m->recent, mono_ns);
+}
+
+uint32_t
+mirror_idle_minutes(const struct mirror *m, uint64_t number)
+{
+	return recent_idle_minutes(&m->recent, number);
 }

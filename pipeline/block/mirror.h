@@ -69,6 +69,15 @@ uint64_t mirror_sparse_bytes(const struct mirror *m);	/* about; without headers 
  * first; headers and indexes stay. */
 void mirror_sparse_trim(struct mirror *m, uint64_t most);
 
+/*
+ * When a container was last used, in minutes and about (recent.h): by who reads it for a client, or
+ * when it was put.  An orderly closing keeps that in the file's time; after a crash it is as old as
+ * its file.  mirror_tick: what time it is, now and then.  Any thread.
+ */
+void mirror_used(struct mirror *m, uint64_t number);
+void mirror_tick(struct mirror *m, uint64_t mono_ns);
+uint32_t mirror_idle_minutes(const struct mirror *m, uint64_t number);
+
 must_check enum status mirror_delete(struct mirror *m, uint64_t number);
 must_check enum status mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number,
     uint64_t bytes), void *arg);

@@ -1,8 +1,10 @@
 /*
- * What lies in the folder of the mirror: whole files and parts, by number.
+ * What lies in the folder of the mirror: whole files and parts, by number; and when the whole ones
+ * were last used, which their time of change says between one opening and the next.
  */
 #include "pipeline/block/mirror.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/block/vessel.h"
 
 #include <dirent.h>
@@ -11,10 +13,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The files of that ending; taken: what they take of the disk, else what they are long. */
+struct walk {
+	bool (*each)(void *arg, uint64_t number, uint64_t bytes);
+	void *arg;
+	bool taken;			/* what files take of the disk, else what they are long */
+	struct mirror *mirror;
+	uint64_t now_ns;
+};
+
+/* The files of that ending. */
 static enum status
-walk(struct mirror *m, const char *ending, bool taken, bool (*each)(void *arg, uint64_t number,
-    uint64_t bytes), void *arg)
+walk(struct mirror *m, const char *ending, bool (*see)(struct walk *w, const char *name,
+    uint64_t number, const struct stat *sb), struct walk *w)
 {
 	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -32,21 +42,77 @@ walk(struct mirror *m, const char *ending, bool taken, bool (*each)(void *arg, u
 	while ((e = readdir(dir)) != NULL)
 		if (vessel_number(e->d_name, ending, &number) &&
 		    fstatat(m->dirfd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !each(arg, number, taken ? (uint64_t)sb.st_blocks * 512 : (uint64_t)sb.st_size))
+		    !see(w, e->d_name, number, &sb))
 			break;
 	closedir(dir);
 	return OK;
 }
 
+static bool
+see_file(struct walk *w, const char *name, uint64_t number, const struct stat *sb)
+{
+	(void)name;
+	return w->each(w->arg, number, w->taken ? (uint64_t)sb->st_blocks * 512 :
+	    (uint64_t)sb->st_size);
+}
+
 enum status
 mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
 {
-	return walk(m, ".dfc", false, each, arg);
+	return walk(m, ".dfc", see_file, &(struct walk){ .each = each, .arg = arg });
 }
 
 enum status
 mirror_walk_parts(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes),
     void *arg)
 {
-	return walk(m, ".dfp", true, each, arg);
+	return walk(m, ".dfp", see_file, &(struct walk){ .each = each, .arg = arg, .taken = true });
+}
+
+/* --- marks of last use --- */
+
+/* A time before 1970, or one to come, is as good as now. */
+static uint64_t
+minutes_since(uint64_t now_ns, const struct stat *sb)
+{
+	uint64_t now = now_ns / NS_PER_S, then = (uint64_t)sb->st_mtim.tv_sec;
+
+	return sb->st_mtim.tv_sec < 0 || then > now ? 0 : (now - then) / 60;
+}
+
+static bool
+see_age(struct walk *w, const char *name, uint64_t number, const struct stat *sb)
+{
+	(void)name;
+	recent_seed(&w->mirror->recent, number, minutes_since(w->now_ns, sb));
+	return true;
+}
+
+enum status
+mirror_marks_read(struct mirror *m)
+{
+	return walk(m, ".dfc", see_age, &(struct walk){ .mirror = m, .now_ns = clock_wall_ns() });
+}
+
+/* Only where it says more than the file does.  A disk that takes no times ends it: that costs
+ * marks, no more. */
+static bool
+keep_age(struct walk *w, const char *name, uint64_t number, const struct stat *sb)
+{
+	uint64_t idle = recent_idle_minutes(&w->mirror->recent, number);
+	struct timespec at[2] = { { .tv_nsec = UTIME_OMIT } };
+
+	if (idle >= minutes_since(w->now_ns, sb) || idle * 60 * NS_PER_S > w->now_ns)
+		return true;
+	at[1] = clock_timespec(w->now_ns - idle * 60 * NS_PER_S);
+	return utimensat(w->mirror->dirfd, name, at, AT_SYMLINK_NOFOLLOW) == 0 || errno == ENOENT;
+}
+
+void
+mirror_marks_keep(struct mirror *m)
+{
+	struct walk w = { .mirror = m, .now_ns = clock_wall_ns() };
+
+	recent_tick(&m->recent, clock_mono_ns());
+	(void)!walk(m, ".dfc", keep_age, &w);
 }

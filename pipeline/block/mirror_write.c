@@ -64,6 +64,7 @@ mirror_put(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len
 		return st;
 	}
 	atomic_fetch_add_explicit(&m->bytes, len, memory_order_relaxed);
+	mirror_used(m, number);
 	return OK;
 }
 
@@ -103,6 +104,7 @@ mirror_replace(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t
 		return st;
 	}
 	atomic_fetch_add_explicit(&m->bytes, len - was, memory_order_relaxed);
+	mirror_used(m, number);
 	unlinkat(m->dirfd, part, 0);	/* found by nobody now */
 	forget(m, number);
 	return file_sync_folder(m->dirfd, "container.folder");

@@ -9,6 +9,7 @@
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/ref.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/recent.h"
 
 #include <stdbool.h>
 
@@ -36,6 +37,7 @@ struct mirror {
 	struct list age;		/* least recently found first */
 	uint32_t open;
 	_Atomic uint64_t bytes, sparse;	/* of whole files; of parts, indexes not counted */
+	struct recent recent;
 };
 
 /* The table, empty; at its end with whatever is still open. */
@@ -76,6 +78,10 @@ vessel_head_bytes(const struct vessel *v)
 {
 	return CONTAINER_HEADER + (v->keys.aead != 0 ? (uint32_t)CONTAINER_WRAPPED : 0);
 }
+
+/* At opening and at closing: marks of last use from the whole files' own times, and to them. */
+must_check enum status mirror_marks_read(struct mirror *m);
+void mirror_marks_keep(struct mirror *m);
 
 /* A file open for reading and writing, the whole one or else the one of parts; -1, and errno. */
 int vessel_file(struct mirror *m, uint64_t number, bool *part);

@@ -10,6 +10,12 @@
 enum squash { SQUASH_NONE, SQUASH_ROOT, SQUASH_ALL, SQUASH_ADMIN };	/* ADMIN: all are root */
 /* What a user or a group may do on a share, before modes are asked. */
 enum share_level { LEVEL_NONE, LEVEL_READ, LEVEL_WRITE, LEVEL_ADMIN };
+/* What leaves the local tier by itself, once the remote has it. */
+enum retention {
+	RETENTION_LRU,		/* what was used longest ago, while there is more than may be */
+	RETENTION_PIN,			/* nothing */
+	RETENTION_TTL,			/* as LRU, and what was not used for so long */
+};
 enum tier { TIER_WRITEBACK, TIER_LOCAL, TIER_REMOTE };
 
 /* SHARE_INHERIT: of encryption and compression, while settings are read: what the remote store
@@ -42,6 +48,8 @@ struct share_conf {
 	uint16_t root_mode;
 	uint64_t journal_bytes;		/* cap of dirty data; segments on disk follow it */
 	uint64_t local_bytes; /* of containers kept here, and of what only is here; 0: any */
+	uint8_t retention;	/* enum retention */
+	uint64_t retention_ttl_s; /* of TTL: unused so long, a container goes; in minutes */
 	uint64_t reserve_bytes;		/* of free disk space, kept; 256 MiB */
 	uint64_t quota_bytes;		/* of what its files take; 0: no end but the disk's */
 	uint32_t nrules;

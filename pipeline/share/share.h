@@ -33,8 +33,8 @@ enum share_state { SHARE_CLOSED, SHARE_OPENING, SHARE_OPEN, SHARE_CLOSING };
 /* What an operator changes while the share serves, as share_conf has it.  Each is read
  * on its own. */
 struct share_tuning {
-	uint8_t tier, compression;
-	uint64_t journal_bytes, local_bytes, reserve_bytes, quota_bytes;
+	uint8_t tier, compression, retention;
+	uint64_t journal_bytes, local_bytes, reserve_bytes, quota_bytes, retention_ttl_s;
 };
 
 struct share_keys;			/* pipeline/block/keys.h */
@@ -50,8 +50,9 @@ struct share {
 	struct share_conf conf;		/* does not change while the share is open: what does is in
 					 * rules and now */
 	struct {			/* struct share_tuning */
-		_Atomic uint8_t tier, compression;
+		_Atomic uint8_t tier, compression, retention;
 		_Atomic uint64_t journal_bytes, local_bytes, reserve_bytes, quota_bytes;
+		_Atomic uint64_t retention_ttl_s;
 	} now;
 	struct share_rules *_Atomic rules;	/* share.c's */
 	struct share_row row;		/* ids and keys */

@@ -9,7 +9,8 @@ share_tuning_of(const struct share_conf *conf)
 {
 	return (struct share_tuning){ .tier = conf->tier, .compression = conf->compression,
 		.journal_bytes = conf->journal_bytes, .local_bytes = conf->local_bytes,
-		.reserve_bytes = conf->reserve_bytes, .quota_bytes = conf->quota_bytes };
+		.reserve_bytes = conf->reserve_bytes, .quota_bytes = conf->quota_bytes,
+		.retention = conf->retention, .retention_ttl_s = conf->retention_ttl_s };
 }
 
 struct share_tuning
@@ -20,7 +21,9 @@ share_tuning_get(struct share *s)
 		.journal_bytes = atomic_load(&s->now.journal_bytes),
 		.local_bytes = atomic_load(&s->now.local_bytes),
 		.reserve_bytes = atomic_load(&s->now.reserve_bytes),
-		.quota_bytes = atomic_load(&s->now.quota_bytes) };
+		.quota_bytes = atomic_load(&s->now.quota_bytes),
+		.retention = atomic_load(&s->now.retention),
+		.retention_ttl_s = atomic_load(&s->now.retention_ttl_s) };
 }
 
 void
@@ -32,6 +35,8 @@ share_tuning_set(struct share *s, const struct share_tuning *t)
 	atomic_store(&s->now.local_bytes, t->local_bytes);
 	atomic_store(&s->now.reserve_bytes, t->reserve_bytes);
 	atomic_store(&s->now.quota_bytes, t->quota_bytes);
+	atomic_store(&s->now.retention, t->retention);
+	atomic_store(&s->now.retention_ttl_s, t->retention_ttl_s);
 }
 
 bool

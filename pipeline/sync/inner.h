@@ -43,12 +43,13 @@ struct sync {
 	uint64_t fence;
 	struct mutex mutex;		/* rank SHARE: done, outcome, closing */
 	struct cond changed;
-	_Atomic bool closing, draining, evict_all;
+	_Atomic bool closing, draining;
 	_Atomic bool checkpoint_wanted;	/* room depends on it */
 	_Atomic bool idle, idle_here; /* the data errand found nothing left to do; here, at least */
 	struct work apply, data, up, bring, scrubs;
 	struct upload *upload;		/* NULL: no remote */
 	struct warm *warm;		/* NULL: no remote */
+	struct evict *evict;		/* the same */
 	struct compact *compact;
 	struct scrub *scrub;
 	struct crew *crew;		/* the data errand's helpers */
@@ -70,7 +71,6 @@ struct sync {
 	/* the data errand's */
 	bool swept, reap_single;
 	bool freed;			/* chunks have gone since compaction last began */
-	uint64_t evict_from;		/* the eviction goes on there */
 	struct key reap_after;		/* reap rows up to there are left alone */
 	struct dying *dying;
 	uint32_t ndying, dying_cap;

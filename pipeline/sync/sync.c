@@ -10,6 +10,7 @@
 #include "pipeline/block/keys.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/sync/crew.h"
+#include "pipeline/sync/evict.h"
 #include "pipeline/sync/keyship.h"
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/scrub.h"
@@ -433,6 +434,7 @@ sync_open_share(struct share *s)
 		y->upload = upload_new(y);
 		y->keyship = keyship_new(y);
 		y->warm = warm_new(y);
+		y->evict = evict_new(y);
 	}
 	timer_init(&y->timer, tick);
 	s->sync = y;
@@ -482,6 +484,7 @@ sync_close_share(struct share *s)
 	ignored = work_await(&y->data);
 	(void)ignored;			/* it has been told of */
 	warm_free(&y->warm);
+	evict_free(&y->evict);
 	crew_free(&y->crew);
 	st = sync_apply(y, NULL);
 	sync_free(s);

@@ -46,9 +46,16 @@ struct sync_remote {			/* of one share; counters since it was opened */
 };
 void sync_remote_look(struct share *s, struct sync_remote *out);
 
-/* Drop all local containers that the remote has.  false: there is no remote, or
- * none that is durable.  Any thread. */
-bool sync_evict_share(struct share *s);
+/*
+ * Drop local containers that the remote has: all of the share (path "" or "/"), or all that hold
+ * anything of what lies at a path or below, whatever else is in them; of these, where idle_s is not
+ * 0, those that nobody used for so many seconds, counted in minutes.  It goes on in the background;
+ * the last one asked for counts.
+ *
+ * NOTSUPP: there is no remote, or none that is durable.  PERM: the share is pinned.  NOPATH: there
+ * is no such path.  Any thread; it looks at all that lies below a path, and may wait for it.
+ */
+must_check enum status sync_evict_share(struct share *s, const char *path, uint64_t idle_s);
 
 enum warm_state { WARM_NONE, WARM_RUNS, WARM_DONE, WARM_CANCELED, WARM_FAILED };
 enum { WARM_PATH_MAX = 1024 };

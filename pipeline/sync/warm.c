@@ -91,10 +91,10 @@ static bool
 has_room(struct warm *w, uint64_t bytes, const char **why)
 {
 	struct share *s = w->sync->share;
+	uint64_t most = atomic_load(&s->now.local_bytes);
 
 	*why = "the share's local tier is full: more would drop what was brought before";
-	if (s->conf.local_bytes != 0 &&
-	    mirror_bytes(block_mirror(s)) + bytes > s->conf.local_bytes)
+	if (most != 0 && mirror_bytes(block_mirror(s)) + bytes > most)
 		return false;
 	*why = "the local disk is full";
 	return block_disk_room(s, bytes);

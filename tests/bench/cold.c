@@ -394,7 +394,7 @@ make_cold(void)
 {
 	struct sync_remote r = { .local_bytes = 1 };
 
-	check(sync_evict_share(share), "evict");
+	check(sync_evict_share(share, "", 0) == OK, "evict");
 	while (r.local_bytes > 0 || r.part_bytes > 0) {
 		usleep(20000);
 		sync_remote_look(share, &r);

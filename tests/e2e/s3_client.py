@@ -114,6 +114,31 @@ def puts_seen(s):
     return s["puts"]
 
 
+def evict(*args):
+    done = subprocess.run(("dfsctl", "share", "evict", "/" + share) + args, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def below_and_pinned(whole):
+    """Of what is here, as much as one file needs; then nothing, though it is asked for and long unused."""
+    assert evict("--below", "/no/such")[0] != 0
+    assert evict("--older-than", "24h")[0] == 0
+    time.sleep(1)
+    assert stats()["local_whole_bytes"] == whole, stats()
+    assert evict("--below", "/file0")[0] == 0
+    for _ in range(100):
+        if stats()["local_whole_bytes"] < whole:
+            break
+        time.sleep(0.1)
+    assert 0 < stats()["local_whole_bytes"] < whole, (whole, stats())
+    ctl("share", "edit", "/" + share, "--retention", "pin")
+    code, said = evict()
+    assert code != 0 and "pinned" in said, (code, said)
+    shown = ctl("share", "edit", "/" + share, "--retention", "ttl", "--retention-ttl", "36h")
+    assert (shown["retention_policy"], shown["retention_ttl"]) == ("ttl", "36h"), shown
+    ctl("share", "edit", "/" + share, "--retention", "lru")
+
+
 def cold():
     c = client()
     files = {}
@@ -138,6 +163,7 @@ def cold():
     warm = ctl("share", "warm", "/" + share, "--status")
     assert warm["state"] == "done" and warm["blocks_done"] == warm["blocks_total"] > 0, warm
     assert not warm["warning"] and not warm["blocks_damaged"], warm
+    below_and_pinned(stats()["local_whole_bytes"])
     for name, (fh, data) in files.items():
         compare(c, fh, name, data)
     print(f"ok      {share}: all read back cold after reopening ({time.monotonic() - start:.1f} s)")

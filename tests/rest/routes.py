@@ -33,7 +33,7 @@ remote = make("/store/block/remote", {"name": "r1", "type": "memory"})
 share = make("/shares", {"name": "/s1", "metadata_store": "m1", "local_block_store": "l1", "local_store_size": "64MiB"})
 sealed = make("/shares", {"name": "/sealed", "metadata_store": "m1", "local_block_store": "l1", "local_store_size": "64MiB",
                          "encryption": "aes-256-gcm"})
-far_remote = make("/store/block/remote", {"name": "r9", "type": "memory"})
+far_remote = make("/store/block/remote", {"name": "r9", "type": "fs", "config": {"path": p.home + "/far"}})
 far = make("/shares", {"name": "/far", "metadata_store": "m1", "local_block_store": "l1", "remote_block_store": "r9",
                        "local_store_size": "64MiB"})
 netgroup = make("/adapters/nfs/netgroups", {"name": "lab"})

@@ -84,7 +84,8 @@ CASE(every_default_keeps_its_own_law)
 
 			if (f->dflt == NULL)
 				continue;
-			if (f->kind == DB_INT || f->kind == DB_SIZE || f->kind == DB_FLAG) {
+			if (f->kind == DB_INT || f->kind == DB_SIZE || f->kind == DB_FLAG ||
+			    f->kind == DB_SPAN) {
 				v.is = DB_NUM;
 				EQ(sscanf(f->dflt, "%ld", &v.num), 1);
 			}

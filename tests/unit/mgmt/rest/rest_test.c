@@ -170,6 +170,46 @@ CASE(a_share_serves_as_soon_as_it_is_made_and_no_longer_than_it_is_enabled)
 	EQ(side_ask("DELETE", "/api/v1/store/metadata/default", t, NULL)->code, 204);
 }
 
+CASE(what_stays_here_is_said_of_a_share_and_let_go_by_hand)
+{
+	const char *t = admin(), *e = "/api/v1/shares/export/blockstore/evict";
+	char url[200];
+	struct answer *a;
+
+	stores(t);
+	export(t);
+	a = side_ask("GET", "/api/v1/shares/export", t, NULL);
+	EQ_STR(side_str(a, "retention_policy"), "lru");
+	EQ_STR(side_str(a, "retention_ttl"), "72h");
+	a = side_ask("PUT", "/api/v1/shares/export", t,
+	    "{\"retention_policy\":\"ttl\",\"retention_ttl\":\"90m\"}");
+	EQ(a->code, 200);
+	EQ_STR(side_str(a, "retention_policy"), "ttl");
+	EQ_STR(side_str(a, "retention_ttl"), "90m");
+	EQ(side.tuning[side_at("/export")].retention, RETENTION_TTL);	/* it hears of it at once */
+	EQ(side.tuning[side_at("/export")].retention_ttl_s, 5400);
+	a = side_ask("PUT", "/api/v1/shares/export", t,
+	    "{\"retention_policy\":\"fifo\",\"retention_ttl\":\"10s\"}");
+	EQ(a->code, 422);
+	TRUE(rest_json_get(rest_json_get(a->json, "errors"), "retention_policy") &&
+	    rest_json_get(rest_json_get(a->json, "errors"), "retention_ttl"));
+	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"retention_ttl\":5400}")->code, 422);
+	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"retention_ttl\":\"2\"}")->code, 422);
+	EQ(side_ask("POST", e, t, NULL)->code, 202);
+	snprintf(url, sizeof url, "%s?path=/a&older_than=2h", e);
+	a = side_ask("POST", url, t, NULL);
+	EQ(a->code, 202);
+	EQ(side_int(a, "pending_uploads"), 7200);	/* the house heard it in seconds */
+	snprintf(url, sizeof url, "%s?older_than=soon", e);
+	EQ(side_ask("POST", url, t, NULL)->code, 422);
+	snprintf(url, sizeof url, "%s?path=/none", e);
+	EQ(side_ask("POST", url, t, NULL)->code, 404);
+	snprintf(url, sizeof url, "%s?path=/pinned", e);
+	a = side_ask("POST", url, t, NULL);
+	EQ(a->code, 409);
+	EQ_STR(side_str(a, "code"), "pinned");
+}
+
 CASE(a_share_that_cannot_serve_is_not_kept)
 {
 	const char *t = admin();

@@ -212,6 +212,19 @@ share_blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 }
 
 static enum status
+share_evict(const char *name, const char *path, uint64_t idle_s, struct sync_remote *out)
+{
+	if (!side_shares(name))
+		return ST_NOENT;
+	if (strcmp(path, "/none") == 0)
+		return ST_NOPATH;
+	if (strcmp(path, "/pinned") == 0)
+		return ST_PERM;
+	*out = (struct sync_remote){ .has = true, .pending = idle_s };
+	return OK;
+}
+
+static enum status
 share_warm(const char *name, enum warm_do what, const char *path, struct sync_warm *out)
 {
 	*out = (struct sync_warm){ .id = 1,
@@ -324,9 +337,9 @@ metrics(struct text *page)
 }
 
 static const struct rest_house house = { share_open, share_close, share_rules, share_tune,
-	share_rotate, share_look, adapter_set, adapter_runs, share_blocks, share_warm, share_scrub,
-	share_compact, drain, store_try, adapter_tune, clients, mounts, disconnect, explain,
-	metrics, .share_rewrap = share_rewrap, .store_gauge = store_gauge };
+	share_rotate, share_look, adapter_set, adapter_runs, share_blocks, share_evict,
+	share_warm, share_scrub, share_compact, drain, store_try, adapter_tune, clients, mounts,
+	disconnect, explain, metrics, .share_rewrap = share_rewrap, .store_gauge = store_gauge };
 
 /* --- start --- */
 

@@ -115,6 +115,37 @@ CASE(durations_need_a_unit)
 	EQ(duration_of("300000d"), 666);
 }
 
+static uint64_t
+seconds_of(const char *s)
+{
+	uint64_t n = 777;
+
+	return text_seconds(s, &n) ? n : n == 777 ? 666 : 0;
+}
+
+static const char *
+of_seconds(uint64_t n)
+{
+	static char room[40];
+	struct text t = text_of(room, sizeof room);
+
+	text_add_seconds(&t, n);
+	return room;
+}
+
+CASE(seconds_are_whole_and_shown_in_the_largest_unit_that_fits)
+{
+	EQ(seconds_of("72h"), 259200);
+	EQ(seconds_of("3d"), 259200);
+	EQ(seconds_of("1.5m"), 90);
+	EQ(seconds_of("1.5s"), 666);
+	EQ(seconds_of("72"), 666);
+	EQ_STR(of_seconds(259200), "72h");
+	EQ_STR(of_seconds(5400), "90m");
+	EQ_STR(of_seconds(61), "61s");
+	EQ_STR(of_seconds(0), "0s");
+}
+
 static bool
 valid(const char *s)
 {

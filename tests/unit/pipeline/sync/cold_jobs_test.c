@@ -217,7 +217,7 @@ storm(uint8_t aead, uint8_t level)
 			begin(&y, i, at % (PIECES * PIECE - STORM_READ), STORM_READ);
 		}
 		if (round % 4 == 1)
-			TRUE(sync_evict_share(y.share));
+			EQ(sync_evict_share(y.share, "", 0), OK);
 		for (int i = 0; i < STORM_JOBS; i++) {
 			yard_wait(&job[i]);
 			if (job[i].status == OK) {

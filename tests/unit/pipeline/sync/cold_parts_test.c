@@ -122,7 +122,7 @@ CASE(parts_are_let_go_of_where_they_are_more_than_may_be_kept)
 	for (int i = 0; i < 3; i++)
 		yard_compare(&y, 1);
 	TRUE(mirror_sparse_bytes(block_mirror(y.share)) <= 8 << 20);
-	TRUE(sync_evict_share(y.share));
+	EQ(sync_evict_share(y.share, "", 0), OK);
 	for (int i = 0; i < PATIENCE && mirror_sparse_bytes(block_mirror(y.share)) > 0; i++)
 		usleep(10000);
 	found = parts_of(&y);		/* their indexes stay: a unit is one call */

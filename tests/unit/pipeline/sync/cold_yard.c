@@ -39,7 +39,7 @@ cold_evict(struct yard *y)
 {
 	struct sync_remote r = { .local_bytes = 1 };
 
-	TRUE(sync_evict_share(y->share));
+	EQ(sync_evict_share(y->share, "", 0), OK);
 	for (int i = 0; i < PATIENCE && r.local_bytes > 0; i++) {
 		usleep(10000);
 		sync_remote_look(y->share, &r);

@@ -119,7 +119,7 @@ make(struct yard *y)
 	write_noise(y, 1, 2);
 	yard_drain(y);
 	push(y);
-	TRUE(sync_evict_share(y->share));
+	EQ(sync_evict_share(y->share, "", 0), OK);
 	for (int i = 0; i < PATIENCE && r.local_bytes > 0; i++) {
 		usleep(5000);
 		sync_remote_look(y->share, &r);

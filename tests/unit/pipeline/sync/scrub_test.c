@@ -474,7 +474,7 @@ CASE(parts_that_are_damaged_are_fetched_again)
 	int fd;
 
 	make(&y, memory(), 0);
-	TRUE(sync_evict_share(y.share));
+	EQ(sync_evict_share(y.share, "", 0), OK);
 	for (int i = 0; i < PATIENCE && r.local_bytes > 0; i++) {
 		usleep(10000);
 		sync_remote_look(y.share, &r);

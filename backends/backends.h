@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 struct meta_conf {
-	const char *dir;		/* a durable store makes a folder of its kind's name in it */
+	const char *dir;	/* a durable store makes a folder of its kind's name in it */
 	uint64_t cache_bytes;		/* 0: the kind's default */
 	const char *options;		/* "key=value …" of that kind; may be NULL */
 };

@@ -21,7 +21,8 @@ must_check enum status gateway_start(void);
  * nothing is listened on.  One caller at a time, not on a home worker. */
 must_check enum status gateway_listen_again(bool on, uint16_t port);
 
-/* Answer as a portmapper on that port from now on, or not; NFS listens anew as it did.  As above. */
+/* Answer as a portmapper on that port from now on, or not; NFS listens anew as it did.
+ * As above. */
 must_check enum status gateway_portmap_again(bool on, uint16_t port);
 
 /* After net_stop. */

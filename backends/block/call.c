@@ -49,8 +49,8 @@ block_call_check(const struct block_call *call)
 	return OK;
 }
 
-const uint32_t block_gauge_ms[BLOCK_GAUGE_SLOTS - 1] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000,
-	5000, 10000 };
+const uint32_t block_gauge_ms[BLOCK_GAUGE_SLOTS - 1] = { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000,
+	2000, 5000, 10000 };
 
 void
 block_call_begin(struct block_store *s, struct block_call *call)
@@ -82,7 +82,8 @@ block_call_end(struct block_store *s, struct block_call *call)
 		while (slot < BLOCK_GAUGE_SLOTS - 1 && took > block_gauge_ms[slot] * NS_PER_MS)
 			slot++;
 		count(&g->calls[kind], 1);
-		count(&g->failed[kind], st != OK && st != ST_NOENT && st != ST_EXIST && st != ST_CANCELED);
+		count(&g->failed[kind],
+		    st != OK && st != ST_NOENT && st != ST_EXIST && st != ST_CANCELED);
 		if (st == OK && (kind == BLOCK_PUT || kind == BLOCK_GET))
 			count(&g->bytes[kind], kind == BLOCK_PUT ? call->body.len : call->got);
 		count(&g->ns[kind], took);

@@ -116,7 +116,8 @@ static bool
 check_head(struct exam *x)
 {
 	call_init(x, BLOCK_HEAD);
-	return plain(x, OK) && (x->call.got == SMALL || note(x, BLOCK_BAD, "it tells a wrong size"));
+	return plain(x, OK) &&
+	    (x->call.got == SMALL || note(x, BLOCK_BAD, "it tells a wrong size"));
 }
 
 static bool

@@ -19,7 +19,8 @@ struct block_pooled {			/* keepers embed this first */
 };
 
 /* run gets s as its arg. */
-void block_pool_open(struct block_pooled *s, const char *name, unsigned threads, block_pool_run *run);
+void block_pool_open(struct block_pooled *s, const char *name, unsigned threads,
+    block_pool_run *run);
 
 /* For their ops. */
 void block_pool_start(struct block_store *s, struct block_call *call);

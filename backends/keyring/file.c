@@ -71,8 +71,8 @@ wrapping(const uint8_t *by, const struct keyring_bound *bound)
 }
 
 static enum status
-file_wrap(struct keyring *k, const struct keyring_bound *bound, const uint8_t key[KEYRING_KEY_BYTES],
-    struct keyring_wrapped *out)
+file_wrap(struct keyring *k, const struct keyring_bound *bound,
+    const uint8_t key[KEYRING_KEY_BYTES], struct keyring_wrapped *out)
 {
 	struct keyring_file *f = container_of(k, struct keyring_file, keyring);
 	struct envelope_wrapping w = wrapping(f->v[0].key, bound);
@@ -106,7 +106,8 @@ file_unwrap(struct keyring *k, const struct keyring_bound *bound, const struct k
 		if (memcmp(f->v[i].id, in->bytes + 2, ID_BYTES) != 0)
 			continue;
 		if (envelope_unwrap(&w, in->bytes + 2 + ID_BYTES, key) != 0) {
-			text_addf(&t, "its wrapped keys are damaged or another share's: restore its "
+			text_addf(&t,
+			    "its wrapped keys are damaged or another share's: restore its "
 			    "file `keys` from a backup");
 			return ST_NOKEY;
 		}
@@ -142,8 +143,10 @@ keyring_file_open(const char *path, struct keyring **kp, char *why, size_t why_c
 			f->n++;
 			continue;
 		}
-		snprintf(why, why_cap, "secret %zu of %s is no key of 64 hexadecimal digits; one is made "
-		    "by: openssl rand -hex 32", i + 1, path);
+		snprintf(why, why_cap,
+		    "secret %zu of %s is no key of 64 hexadecimal digits; one is made "
+		    "by: openssl rand -hex 32",
+		    i + 1, path);
 		st = ST_INVAL;
 	}
 	keyring_lines_free(&l);

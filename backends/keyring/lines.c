@@ -30,8 +30,10 @@ check_file(const char *path, int fd, char *why, size_t why_cap)
 		return ST_INVAL;
 	}
 	if ((sb.st_mode & 077) != 0) {
-		snprintf(why, why_cap, "others may read %s: chmod 600 it, and change what is in it if "
-		    "they have", path);
+		snprintf(why, why_cap,
+		    "others may read %s: chmod 600 it, and change what is in it if "
+		    "they have",
+		    path);
 		return ST_ACCES;
 	}
 	if (sb.st_uid != geteuid() && sb.st_uid != 0) {

@@ -17,9 +17,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KIND = 'P', VERSION = 1, SALT_AT = 2, COST_AT = SALT_AT + PASSWORD_SALT_BYTES,
-	ENVELOPE_AT = COST_AT + 8, WRAPPED_BYTES = ENVELOPE_AT + ENVELOPE_WRAPPED_BYTES, MADE_MAX = 32,
-	LINE_MIN = 12 };
+enum {
+	KIND = 'P',
+	VERSION = 1,
+	SALT_AT = 2,
+	COST_AT = SALT_AT + PASSWORD_SALT_BYTES,
+	ENVELOPE_AT = COST_AT + 8,
+	WRAPPED_BYTES = ENVELOPE_AT + ENVELOPE_WRAPPED_BYTES,
+	MADE_MAX = 32,
+	LINE_MIN = 12
+};
 
 struct made {				/* a key, and what it was made of */
 	size_t line;
@@ -40,7 +47,8 @@ static bool
 same_making(const struct made *a, const struct made *b)
 {
 	return a->line == b->line && a->cost.passes == b->cost.passes &&
-	    a->cost.memory_kib == b->cost.memory_kib && memcmp(a->salt, b->salt, sizeof a->salt) == 0;
+	    a->cost.memory_kib == b->cost.memory_kib &&
+	    memcmp(a->salt, b->salt, sizeof a->salt) == 0;
 }
 
 static bool
@@ -156,7 +164,8 @@ passphrase_unwrap(struct keyring *k, const struct keyring_bound *bound,
 	for (; st == ST_NOKEY && m.line < p->lines->n; m.line++) {
 		struct envelope_wrapping w = wrapping(m.key, bound);
 
-		if ((st = make(p, &m)) == OK && envelope_unwrap(&w, in->bytes + ENVELOPE_AT, key) != 0)
+		if ((st = make(p, &m)) == OK &&
+		    envelope_unwrap(&w, in->bytes + ENVELOPE_AT, key) != 0)
 			st = ST_NOKEY;
 		if (st == OK)
 			*stale = m.line > 0;

@@ -206,15 +206,16 @@ keep(struct job *job, struct rpc_call *call, const uint8_t *reply, uint32_t len,
 static void
 tell(const struct job *job, const struct rpc_call *call)
 {
-	bool ours = job->status == ST_IO || job->status == ST_CORRUPT || job->status == ST_SERVERFAULT;
+	bool ours = job->status == ST_IO || job->status == ST_CORRUPT ||
+	    job->status == ST_SERVERFAULT;
 	enum log_level level = ours ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
 
 	if (__builtin_expect(level < log_least, 1) || job->conn == NULL)
 		return;
-	log_at(level, ours ? "rpc.failed" : "rpc.request",
-	    F_HEX("request", job->named),
-	    F_STR("proc", call->proc ? call->proc->name : "none"), F_STR("status", status_name(job->status)),
-	    F_U64("uid", job->claim.uid), F_U64("ino", job->op.file.ino));
+	log_at(level, ours ? "rpc.failed" : "rpc.request", F_HEX("request", job->named),
+	    F_STR("proc", call->proc ? call->proc->name : "none"),
+	    F_STR("status", status_name(job->status)), F_U64("uid", job->claim.uid),
+	    F_U64("ino", job->op.file.ino));
 }
 
 enum encoded

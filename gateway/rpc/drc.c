@@ -252,7 +252,7 @@ rpc_drc_begin(struct rpc_drc *drc, const struct rpc_drc_key *key, struct arena *
 	*hit = (struct rpc_drc_hit){ 0 };
 	__builtin_prefetch(chain_of(s, hash), 1);	/* it comes while the mutex is taken */
 	mutex_lock(&s->mutex);
-	__builtin_prefetch(s->order.next, 1);		/* mostly the entry that will be used again */
+	__builtin_prefetch(s->order.next, 1);	/* mostly the entry that will be used again */
 	if ((e = find_locked(drc, s, hash, key)) != NULL) {
 		verdict = tell_locked(e, arena, hit);
 	} else if ((e = take_locked(drc, s, hash, key)) != NULL) {

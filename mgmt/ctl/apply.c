@@ -71,7 +71,8 @@ node(yaml_document_t *doc, int at, int depth)
 	if (n->type != YAML_MAPPING_NODE)
 		return scalar(n);
 	j = rest_json_object();
-	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+	    p++) {
 		const yaml_node_t *key = yaml_document_get_node(doc, p->key);
 
 		if (key != NULL && key->type == YAML_SCALAR_NODE)
@@ -97,7 +98,8 @@ read_file(const char *path)
 		return NULL;
 	yaml_parser_set_input_file(&y, f);
 	if (!yaml_parser_load(&y, &doc))
-		ctl_fail("%s:%zu: %s", path, y.problem_mark.line + 1, y.problem ? y.problem : "no YAML");
+		ctl_fail("%s:%zu: %s", path, y.problem_mark.line + 1,
+		    y.problem ? y.problem : "no YAML");
 	else {
 		if (yaml_document_get_root_node(&doc) != NULL)
 			j = node(&doc, 1, 0);
@@ -137,7 +139,8 @@ same_member(const char *key, const struct rest_json *want, void *arg)
 static bool
 same_text(const char *want, const char *is)
 {
-	if (strcmp(is, "********") == 0 || (strcmp(want, "badger") == 0 && strcmp(is, "leveldb") == 0))
+	if (strcmp(is, "********") == 0 ||
+	    (strcmp(want, "badger") == 0 && strcmp(is, "leveldb") == 0))
 		return true;
 	while (*want != '\0' || *is != '\0') {
 		while (*want == ' ' && isalpha((unsigned char)want[1]) && *is != ' ')
@@ -288,8 +291,9 @@ see_member(const char *member, const struct rest_json *want, void *arg)
 		return true;
 	value = strcmp(member, "export_rules") == 0 && rest_json_kind(want) == REST_ARRAY ?
 	    joined(want) : rest_json_copy(want);
-	equal = is != NULL && (strcmp(member, "groups") == 0 ? same_names(value, is) : same(value, is) ||
-	    same_size(member, value, is));
+	equal = is != NULL &&
+	    (strcmp(member, "groups") == 0 ? same_names(value, is) :
+					     same(value, is) || same_size(member, value, is));
 	if (equal) {
 		rest_json_free(value);
 		return true;
@@ -345,7 +349,8 @@ members(struct applying *a, const struct section *s, const char *key, const stru
 
 		for (size_t k = 0; is != NULL && name != NULL && k < rest_json_len(is); k++) {
 			const struct rest_json *one = rest_json_at(is, k);
-			const char *has_it = group ? rest_json_str(one) : rest_json_get_str(one, "value");
+			const char *has_it = group ? rest_json_str(one) :
+						     rest_json_get_str(one, "value");
 
 			there = there || (has_it != NULL && strcmp(has_it, name) == 0);
 		}
@@ -377,7 +382,8 @@ grant(const char *name, const struct rest_json *level, void *arg)
 
 	for (size_t i = 0; want != NULL && g->is != NULL && i < rest_json_len(g->is); i++) {
 		const struct rest_json *one = rest_json_at(g->is, i);
-		const char *who = rest_json_get_str(one, "name"), *type = rest_json_get_str(one, "type");
+		const char *who = rest_json_get_str(one, "name"),
+			   *type = rest_json_get_str(one, "type");
 		const char *has_it = rest_json_get_str(one, "level");
 
 		if (who != NULL && type != NULL && has_it != NULL && strcmp(who, name) == 0 &&

@@ -28,7 +28,8 @@ progress(const struct rest_json *j)
 {
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r%lld containers, %lld MiB to go; %lld MiB not yet packed   ",
-		    (long long)number(j, "pending_uploads"), (long long)number(j, "pending_bytes") >> 20,
+		    (long long)number(j, "pending_uploads"),
+		    (long long)number(j, "pending_bytes") >> 20,
 		    (long long)number(j, "unsynced_bytes") >> 20);
 }
 
@@ -36,7 +37,8 @@ progress(const struct rest_json *j)
 static int64_t
 left(const struct rest_json *j)
 {
-	return number(j, "pending_bytes") + number(j, "unsynced_bytes") + number(j, "pending_uploads");
+	return number(j, "pending_bytes") + number(j, "unsynced_bytes") +
+	    number(j, "pending_uploads");
 }
 
 int
@@ -103,7 +105,8 @@ watch(struct ctl_run *run, const char *path, struct rest_json **out)
 	while (code == 0 && strcmp(word(*out, "state"), "running") == 0) {
 		if (seen)
 			fprintf(stderr, "\r%lld of %lld containers, %lld MiB   ",
-			    (long long)number(*out, "blocks_done"), (long long)number(*out, "blocks_total"),
+			    (long long)number(*out, "blocks_done"),
+			    (long long)number(*out, "blocks_total"),
 			    (long long)number(*out, "bytes_done") >> 20);
 		rest_json_free(*out);
 		*out = NULL;
@@ -192,7 +195,8 @@ compact_progress(const struct rest_json *j)
 		fprintf(stderr, "\r%lld %%, %lld containers emptied, %lld MiB written%s%s   ",
 		    (long long)number(j, "percent"), (long long)number(j, "containers_emptied"),
 		    (long long)number(j, "written_bytes") >> 20,
-		    waits != NULL && waits[0] != '\0' ? "; waits for " : "", waits != NULL ? waits : "");
+		    waits != NULL && waits[0] != '\0' ? "; waits for " : "",
+		    waits != NULL ? waits : "");
 }
 
 /* Asked for once; then looked at until it is over, or has stood still for the whole of the time. */

@@ -97,7 +97,8 @@ nfs_port(struct ctl_run *run)
 		const struct rest_json *one = rest_json_at(out, i);
 		const char *type = rest_json_get_str(one, "type");
 
-		if (type != NULL && strcmp(type, "nfs") == 0 && rest_json_get(one, "running") != NULL &&
+		if (type != NULL && strcmp(type, "nfs") == 0 &&
+		    rest_json_get(one, "running") != NULL &&
 		    rest_json_kind(rest_json_get(one, "running")) == REST_TRUE)
 			port = (uint16_t)rest_json_int(rest_json_get(one, "port"));
 	}
@@ -114,8 +115,9 @@ for_windows(struct line *l, const char *host, const char *share, const char *whe
 	size_t n;
 
 	if (port != 2049) {
-		ctl_fail("Windows mounts NFS from port 2049 alone, and asks a portmapper on port 111;"
-		    " this server listens on port %u", port);
+		ctl_fail("Windows mounts NFS from port 2049 alone, and asks a portmapper on port "
+			 "111; this server listens on port %u",
+		    port);
 		return false;
 	}
 	snprintf(unc, sizeof unc, "\\\\%s%s", host, share);
@@ -172,7 +174,8 @@ ctl_do_share_mount(struct ctl_run *run)
 	const char *system = ctl_said(run, "for"), *protocol = ctl_said(run, "protocol");
 	const char *version = ctl_said(run, "nfs-version");
 	struct line line = { .n = 0 };
-	bool print = ctl_said(run, "print") != NULL || (system != NULL && strcmp(system, here) != 0);
+	bool print = ctl_said(run, "print") != NULL ||
+	    (system != NULL && strcmp(system, here) != 0);
 	char share[300], host[300];
 	uint16_t port;
 

@@ -74,7 +74,8 @@ int
 ctl_do_user_create(struct ctl_run *run)
 {
 	static char password[1024], again[1024], uid[24], gid[24];
-	bool host_uid = ctl_said(run, "host-uid") != NULL, host_gid = ctl_said(run, "host-gid") != NULL;
+	bool host_uid = ctl_said(run, "host-uid") != NULL,
+	     host_gid = ctl_said(run, "host-gid") != NULL;
 	unsigned own_uid = 0, own_gid = 0;
 
 	if ((host_uid || host_gid) && !ctl_system_ids(&own_uid, &own_gid))
@@ -91,8 +92,9 @@ ctl_do_user_create(struct ctl_run *run)
 		if (!ctl_prompt("Password (empty: the user cannot log in): ", true, password,
 		    sizeof password))
 			return 1;
-		if (password[0] != '\0' && (!ctl_prompt("Password again: ", true, again, sizeof again) ||
-		    strcmp(password, again) != 0))
+		if (password[0] != '\0' &&
+		    (!ctl_prompt("Password again: ", true, again, sizeof again) ||
+			strcmp(password, again) != 0))
 			return ctl_fail("the two are not the same; nothing was created");
 		if (password[0] != '\0')
 			ctl_say(run, "password", password);
@@ -227,8 +229,9 @@ ctl_do_store_add(struct ctl_run *run)
 		ask_flag(run, "access-key", "Access key: ", false);
 		ask_flag(run, "secret-key", "Secret key: ", true);
 	} else {
-		ask_flag(run, local ? "path" : "db-path", local ?
-		    "Folder [in the server's state folder]: " : "Folder [beside each share's journal]: ",
+		ask_flag(run, local ? "path" : "db-path",
+		    local ? "Folder [in the server's state folder]: " :
+			    "Folder [beside each share's journal]: ",
 		    false);
 	}
 	return ask_and_show(run, NULL);
@@ -253,7 +256,8 @@ ctl_do_remote_stats(struct ctl_run *run)
 	if (table && rest_json_kind(rest_json_get(out, "open")) != REST_TRUE)
 		printf("no share that serves is on it, so it is not open\n");
 	else if (table)
-		printf("open for %lld share(s); %lld call(s) on their way, %lld attempt(s) beyond the first\n",
+		printf("open for %lld share(s); %lld call(s) on their way, %lld attempt(s) beyond "
+		       "the first\n",
 		    (long long)rest_json_int(rest_json_get(out, "shares")),
 		    (long long)rest_json_int(rest_json_get(out, "running")),
 		    (long long)rest_json_int(rest_json_get(out, "retries")));
@@ -326,8 +330,10 @@ ctl_do_tuning_update(struct ctl_run *run)
 
 	if (body == NULL)
 		return 2;
-	code = ctl_ask(run, "PATCH", ctl_said(run, "dry-run") != NULL ?
-	    "/api/v1/adapters/nfs/settings?dry_run=true" : "/api/v1/adapters/nfs/settings", body, &out);
+	code = ctl_ask(run, "PATCH",
+	    ctl_said(run, "dry-run") != NULL ? "/api/v1/adapters/nfs/settings?dry_run=true" :
+					       "/api/v1/adapters/nfs/settings",
+	    body, &out);
 	if (code == 0)
 		code = ctl_print(run, out, NULL);
 	rest_json_free(out);
@@ -344,7 +350,8 @@ ctl_add_query(char *path, size_t cap, const char *name, const char *value)
 
 	text_addf(&t, "%s%s=", first ? "?" : "&", name);
 	for (; *value != '\0'; value++)
-		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *value))
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
+			*value))
 			text_addn(&t, value, 1);
 		else
 			text_addf(&t, "%%%02X", (unsigned char)*value);
@@ -379,7 +386,8 @@ ctl_do_explain_access(struct ctl_run *run)
 
 	ctl_add_query(path, sizeof path, "path", run->arg[0]);
 	ctl_add_query(path, sizeof path, "user", ctl_said(run, "as"));
-	ctl_add_query(path, sizeof path, "via", ctl_said(run, "via") ? ctl_said(run, "via") : "nfs");
+	ctl_add_query(path, sizeof path, "via",
+	    ctl_said(run, "via") ? ctl_said(run, "via") : "nfs");
 	if (ctl_said(run, "from") != NULL)
 		ctl_add_query(path, sizeof path, "from", ctl_said(run, "from"));
 	code = ctl_ask(run, "GET", path, NULL, &out);

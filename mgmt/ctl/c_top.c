@@ -47,7 +47,8 @@ value(const struct figures *f, const char *name)
 	const size_t len = sizeof ours - 1;
 
 	for (size_t i = 0; i < f->n; i++)
-		if (strncmp(f->row[i].name, ours, len) == 0 && strcmp(f->row[i].name + len, name) == 0)
+		if (strncmp(f->row[i].name, ours, len) == 0 &&
+		    strcmp(f->row[i].name + len, name) == 0)
 			return f->row[i].value;
 	return 0;
 }
@@ -94,7 +95,8 @@ of_stage(const struct figures *was, const struct figures *now, const char *what,
 static void
 print_stages(const struct figures *was, const struct figures *now)
 {
-	static const char *const stages[] = { "net", "decode", "auth", "vfs", "cache", "block", "sync" };
+	static const char *const stages[] = { "net", "decode", "auth", "vfs", "cache", "block",
+		"sync" };
 
 	printf("%-8s %10s %9s %9s %9s %7s %12s %12s\n", "STAGE", "JOBS/s", "QUEUED/s", "POOLED/s",
 	    "PARKED/s", "DEPTH", "SERVICE us", "WAIT us");
@@ -107,7 +109,8 @@ print_stages(const struct figures *was, const struct figures *now)
 		    of_stage(was, now, "pooled_total", s), of_stage(was, now, "parked_total", s),
 		    of_stage(NULL, now, "depth", s),
 		    jobs > 0 ? of_stage(was, now, "service_nanoseconds_total", s) / jobs / 1e3 : 0,
-		    queued > 0 ? of_stage(was, now, "wait_nanoseconds_total", s) / queued / 1e3 : 0);
+		    queued > 0 ? of_stage(was, now, "wait_nanoseconds_total", s) / queued / 1e3 :
+				 0);
 	}
 }
 
@@ -130,7 +133,8 @@ number(struct ctl_run *run, const char *flag, uint64_t least, uint64_t most, uin
 
 	if (said == NULL || text_u64(said, least, most, n))
 		return true;
-	ctl_fail("--%s is from %llu to %llu", flag, (unsigned long long)least, (unsigned long long)most);
+	ctl_fail("--%s is from %llu to %llu", flag, (unsigned long long)least,
+	    (unsigned long long)most);
 	return false;
 }
 

@@ -28,10 +28,11 @@ bash(void)
 		printf("' ;;\n");
 	}
 	printf("\t\tesac\n\t\tCOMPREPLY=($(compgen -W \"$line\" -- \"$cur\"))\n\t\treturn\n\tfi\n"
-	    "\twhile IFS= read -r line; do\n\t\t[[ $line == \"$words\"* ]] || continue\n"
-	    "\t\tw=${line#\"$words\"}\n\t\tw=${w%%%% *}\n"
-	    "\t\t[[ -n $w && $w == \"$cur\"* && \" ${COMPREPLY[*]} \" != *\" $w \"* ]] && COMPREPLY+=(\"$w\")\n"
-	    "\tdone <<'END'\n");
+	       "\twhile IFS= read -r line; do\n\t\t[[ $line == \"$words\"* ]] || continue\n"
+	       "\t\tw=${line#\"$words\"}\n\t\tw=${w%%%% *}\n"
+	       "\t\t[[ -n $w && $w == \"$cur\"* && \" ${COMPREPLY[*]} \" != *\" $w \"* ]] && "
+	       "COMPREPLY+=(\"$w\")\n"
+	       "\tdone <<'END'\n");
 	for (int i = 0; i < ctl_commands_count; i++)
 		printf("%s\n", ctl_commands[i].words);
 	printf("END\n}\ncomplete -o default -F _dfsctl dfsctl\n");
@@ -47,13 +48,13 @@ fish(void)
 		for (;;) {
 			size_t n = strcspn(s, " ");
 
-			printf("complete -c dfsctl -f -n '__fish_dfsctl_at \"%s\"' -a %.*s%s%s%s\n", seen,
-			    (int)n, s, s[n] == '\0' ? " -d '" : "", s[n] == '\0' ? ctl_commands[i].args : "",
-			    s[n] == '\0' ? "'" : "");
+			printf("complete -c dfsctl -f -n '__fish_dfsctl_at \"%s\"' -a %.*s%s%s%s\n",
+			    seen, (int)n, s, s[n] == '\0' ? " -d '" : "",
+			    s[n] == '\0' ? ctl_commands[i].args : "", s[n] == '\0' ? "'" : "");
 			if (s[n] == '\0')
 				break;
-			snprintf(seen, sizeof seen, "%.*s", (int)(s - ctl_commands[i].words + (long)n),
-			    ctl_commands[i].words);
+			snprintf(seen, sizeof seen, "%.*s",
+			    (int)(s - ctl_commands[i].words + (long)n), ctl_commands[i].words);
 			s += n + 1;
 		}
 	}

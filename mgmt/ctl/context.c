@@ -78,9 +78,14 @@ static const struct {
 	const char *key;
 	size_t at, cap;
 } members[] = {
-#define M(key, field) { key, offsetof(struct ctl_context, field), sizeof ((struct ctl_context *)0)->field }
-	M("server", server), M("username", username), M("access_token", access),
-	M("refresh_token", refresh), M("cacert", cacert), M("client_cert", client_cert),
+#define M(key, field) \
+	{ key, offsetof(struct ctl_context, field), sizeof((struct ctl_context *)0)->field }
+	M("server", server),
+	M("username", username),
+	M("access_token", access),
+	M("refresh_token", refresh),
+	M("cacert", cacert),
+	M("client_cert", client_cert),
 	M("client_key", client_key),
 #undef M
 };
@@ -90,7 +95,8 @@ from_json(const char *name, const struct rest_json *j, struct ctl_context *c)
 {
 	const struct rest_json *skip = rest_json_get(j, "tls_skip_verify");
 
-	*c = (struct ctl_context){ .skip_verify = skip != NULL && rest_json_kind(skip) == REST_TRUE };
+	*c = (struct ctl_context){ .skip_verify = skip != NULL &&
+		    rest_json_kind(skip) == REST_TRUE };
 	snprintf(c->name, sizeof c->name, "%s", name);
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
 		const char *s = rest_json_get_str(j, members[i].key);

@@ -102,7 +102,8 @@ ctl_http(const struct ctl_context *to, const char *method, const char *path, con
 	if (rc == CURLE_OK)
 		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &answer->code);
 	else
-		snprintf(answer->why, sizeof answer->why, "%s", said[0] ? said : curl_easy_strerror(rc));
+		snprintf(answer->why, sizeof answer->why, "%s",
+		    said[0] ? said : curl_easy_strerror(rc));
 	curl_slist_free_all(h);
 	curl_easy_cleanup(c);
 }

@@ -32,7 +32,8 @@ const struct ctl_command ctl_commands[] = {
 };
 const int ctl_commands_count = ARRAY_LEN(ctl_commands);
 
-static const char everywhere[] = "server token output no-color verbose cacert client-cert client-key"
+static const char everywhere[] =
+    "server token output no-color verbose cacert client-cert client-key"
     " tls-skip-verify help";
 
 static int
@@ -92,8 +93,9 @@ flag_help(const struct ctl_flag *f, bool must)
 {
 	char left[40];
 
-	snprintf(left, sizeof left, "%s%c%s--%s%s", f->letter ? "-" : " ", f->letter ? f->letter : ' ',
-	    f->letter ? ", " : "  ", f->name, f->kind == CTL_SWITCH ? "" : " …");
+	snprintf(left, sizeof left, "%s%c%s--%s%s", f->letter ? "-" : " ",
+	    f->letter ? f->letter : ' ', f->letter ? ", " : "  ", f->name,
+	    f->kind == CTL_SWITCH ? "" : " …");
 	printf("  %-28s %s%s\n", left, f->help, must ? " (must be said)" : "");
 }
 
@@ -102,8 +104,8 @@ command_help(const struct ctl_command *c)
 {
 	bool must;
 
-	printf("dfsctl %s%s%s [FLAG...]\n\n%s\n\nflags:\n", c->words, c->args[0] ? " " : "", c->args,
-	    c->help);
+	printf("dfsctl %s%s%s [FLAG...]\n\n%s\n\nflags:\n", c->words, c->args[0] ? " " : "",
+	    c->args, c->help);
 	for (int i = 0; i < ctl_flags_count; i++)
 		if (listed(c->flags, ctl_flags[i].name, &must))
 			flag_help(&ctl_flags[i], must);
@@ -275,7 +277,8 @@ read_line(struct ctl_run *run, int argc, char **argv)
 		return false;
 	}
 	for (int i = 0; i < ctl_flags_count; i++)
-		if (run->flag[i] == NULL && listed(run->command->flags, ctl_flags[i].name, &must) && must) {
+		if (run->flag[i] == NULL && listed(run->command->flags, ctl_flags[i].name, &must) &&
+		    must) {
 			ctl_fail("--%s must be said: %s", ctl_flags[i].name, ctl_flags[i].help);
 			return false;
 		}

@@ -33,7 +33,8 @@ cell_text(const struct rest_json *j, struct text *t)
 			const struct rest_json *one = rest_json_at(j, i);
 
 			text_add(t, i > 0 ? "," : "");
-			if (rest_json_kind(one) == REST_OBJECT && rest_json_get(one, "value") != NULL)
+			if (rest_json_kind(one) == REST_OBJECT &&
+			    rest_json_get(one, "value") != NULL)
 				one = rest_json_get(one, "value");
 			if (rest_json_kind(one) == REST_STRING)
 				cell_text(one, t);
@@ -158,7 +159,8 @@ print_member(const char *key, const struct rest_json *value, void *arg)
 static void
 yaml_string(const char *s)
 {
-	static const char *const taken[] = { "", "true", "false", "null", "yes", "no", "on", "off", "~" };
+	static const char *const taken[] = { "", "true", "false", "null", "yes", "no", "on", "off",
+		"~" };
 	bool plain = isalpha((unsigned char)s[0]) || s[0] == '/';
 
 	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)

@@ -46,7 +46,8 @@ ctl_prompt(const char *text, bool secret, char *to, size_t cap)
 	if (!ctl_terminal())
 		return false;
 	memset(to, 0, cap);
-	secret = secret && ctl_system_echo(false);	/* before the question: an answer may come at once */
+	secret = secret &&
+	    ctl_system_echo(false); /* before the question: an answer may come at once */
 	fputs(text, stderr);
 	fflush(stderr);
 	got = read_line(STDIN_FILENO, to, cap);

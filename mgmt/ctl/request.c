@@ -201,7 +201,8 @@ turn(struct ctl_context *c)
 	if (j != NULL && rest_json_get_str(j, "access_token") != NULL &&
 	    rest_json_get_str(j, "refresh_token") != NULL) {
 		snprintf(c->access, sizeof c->access, "%s", rest_json_get_str(j, "access_token"));
-		snprintf(c->refresh, sizeof c->refresh, "%s", rest_json_get_str(j, "refresh_token"));
+		snprintf(c->refresh, sizeof c->refresh, "%s",
+		    rest_json_get_str(j, "refresh_token"));
 		ok = c->name[0] == '\0' || ctl_context_keep(c, false);
 	}
 	rest_json_free(j);
@@ -258,7 +259,8 @@ ctl_try(struct ctl_run *run, const char *method, const char *path, struct rest_j
 	rest_json_free(body);
 	code = (int)a.code;
 	if (code == 0)
-		ctl_fail("%s does not answer: %s\n  is the daemon running (dfs status)? is --server right?",
+		ctl_fail("%s does not answer: %s\n  is the daemon running (dfs status)? is "
+			 "--server right?",
 		    c.server, a.why);
 	if (a.body != NULL && a.len > 0)
 		*out = rest_json_parse(a.body, a.len, why, sizeof why);
@@ -325,7 +327,8 @@ ctl_text(struct ctl_run *run, const char *path)
 		return a.body;
 	if (a.code == 0)
 		ctl_fail("%s does not answer: %s", c.server, a.why);
-	problem = a.body != NULL && a.len > 0 ? rest_json_parse(a.body, a.len, why, sizeof why) : NULL;
+	problem = a.body != NULL && a.len > 0 ? rest_json_parse(a.body, a.len, why, sizeof why) :
+						NULL;
 	if (a.code != 0 && problem != NULL)
 		ctl_problem((int)a.code, problem);
 	else if (a.code != 0)

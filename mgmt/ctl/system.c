@@ -107,7 +107,8 @@ ctl_system_file(const char *path, const char *bytes, size_t len)
 
 	snprintf(new, sizeof new, "%s.new", path);
 	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, bytes, len) == (ssize_t)len && fsync(fd) == 0;
+	ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, bytes, len) == (ssize_t)len &&
+	    fsync(fd) == 0;
 	if (fd >= 0)
 		close(fd);
 	return ok && rename(new, path) == 0;

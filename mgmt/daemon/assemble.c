@@ -1,7 +1,7 @@
 /*
  * Wiring.  The setting `memory` is divided here, by one table.  What is not in it takes the same
- * whatever the setting is, about 60 MiB at most: jobs, change sets, answers kept for who asks again,
- * code, threads.
+ * whatever the setting is, about 60 MiB at most: jobs, change sets, answers kept for who asks
+ * again, code, threads.
  */
 #include "mgmt/daemon/assemble.h"
 
@@ -41,8 +41,8 @@ enum {
 };
 
 /*
- * Where a piece of data lies takes about 160 bytes until it is carved.  With pieces of 4 KiB so many
- * are more than a log of the usual size holds; only tiny ones could take a third of `memory`.
+ * Where a piece of data lies takes about 160 bytes until it is carved.  With pieces of 4 KiB so
+ * many are more than a log of the usual size holds; only tiny ones could take a third of `memory`.
  */
 enum { PLACE_PART = 512 };
 
@@ -113,10 +113,11 @@ start_floors(const struct config *c)
 		.places_max = (uint32_t)(MIN(c->memory, 1ull << 30) / PLACE_PART),
 		.records_cap = hundredth * PART_RECORDS, .segment_bytes = SEGMENT,
 		.tick_ms = TICK_MS, .air_bytes = c->memory / AIR_PART });
-	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS, .carve_age_ms = (uint32_t)c->carve_age_s * 1000,
-		.carve_at_percent = CARVE_PERCENT, .compact_percent = (uint32_t)c->compact_percent,
-		.compact_bytes_hour = c->compact_hour, .grace_ms = (uint32_t)c->grace_s * 1000,
-		.scrub_bytes = c->scrub_rate });
+	sync_start(&(struct sync_conf){ .apply_ms = APPLY_MS,
+	    .carve_age_ms = (uint32_t)c->carve_age_s * 1000, .carve_at_percent = CARVE_PERCENT,
+	    .compact_percent = (uint32_t)c->compact_percent,
+	    .compact_bytes_hour = c->compact_hour, .grace_ms = (uint32_t)c->grace_s * 1000,
+	    .scrub_bytes = c->scrub_rate });
 	net_start(&(struct net_conf){ .jobs = JOBS, .conn_jobs = CONN_JOBS,
 		.bytes = net_credits(hundredth * PART_NET, conns), .conn_bytes = CONN_BYTES,
 		.conns_max = conns, .peer_conns_max = (uint32_t)c->nfs_peer_conns,
@@ -210,7 +211,8 @@ listen_all(const struct config *c, struct ports *ports, char *why, size_t why_ca
 		return OK;
 	st = metrics_start(c->metrics_host, (uint16_t)c->metrics_port, &ports->metrics);
 	if (st != OK)
-		text_addf(&t, "cannot serve metrics on %s port %llu: %s (metrics.port, metrics.enabled)",
+		text_addf(&t,
+		    "cannot serve metrics on %s port %llu: %s (metrics.port, metrics.enabled)",
 		    c->metrics_host, (unsigned long long)c->metrics_port, status_text(st));
 	return st;
 }
@@ -256,7 +258,8 @@ house_open(const struct config *c, struct ports *ports, char *why, size_t why_ca
 	if (st == OK)
 		st = listen_all(c, ports, why, why_cap);
 	if (st == OK && c->plane)
-		st = plane_start(c, c->memory / 100 * PART_META / PLANE_SHARES, ports, why, why_cap);
+		st = plane_start(c, c->memory / 100 * PART_META / PLANE_SHARES, ports, why,
+		    why_cap);
 	if (st != OK)
 		house_close();
 	return st;

@@ -20,7 +20,8 @@ address_text(const uint8_t addr[16], char to[REST_ADDRESS_TEXT])
 {
 	bool four = memcmp(addr, mapped, sizeof mapped) == 0;
 
-	if (inet_ntop(four ? AF_INET : AF_INET6, four ? addr + 12 : addr, to, REST_ADDRESS_TEXT) == NULL)
+	if (inet_ntop(four ? AF_INET : AF_INET6, four ? addr + 12 : addr, to, REST_ADDRESS_TEXT) ==
+	    NULL)
 		to[0] = '\0';
 }
 
@@ -40,7 +41,8 @@ static struct rest_client *
 client_of(struct listing *l, const char *address, const char *protocol)
 {
 	for (uint32_t i = 0; i < l->n; i++)
-		if (strcmp(l->to[i].address, address) == 0 && strcmp(l->to[i].protocol, protocol) == 0)
+		if (strcmp(l->to[i].address, address) == 0 &&
+		    strcmp(l->to[i].protocol, protocol) == 0)
 			return &l->to[i];
 	if (l->n == l->most)
 		return NULL;
@@ -77,7 +79,10 @@ add_peer(const struct net_peer *p, void *arg)
 uint32_t
 clients_list(struct rest_client *to, uint32_t most)
 {
-	struct listing l = { .to = to, .most = most, .mono = clock_mono_ns(), .wall = clock_wall_ns() };
+	struct listing l = { .to = to,
+		.most = most,
+		.mono = clock_mono_ns(),
+		.wall = clock_wall_ns() };
 
 	net_each(add_peer, &l);
 	return l.n;

@@ -38,7 +38,8 @@ config_wrong(struct config_where *at, const char *fmt, ...)
 }
 
 enum status
-config_put(struct config_where *at, const struct setting *s, const char *path, void *holder, const char *value)
+config_put(struct config_where *at, const struct setting *s, const char *path, void *holder,
+    const char *value)
 {
 	char why[300], dflt[CONFIG_STR_MAX];
 
@@ -51,16 +52,16 @@ config_put(struct config_where *at, const struct setting *s, const char *path, v
 }
 
 static enum status
-unknown(struct config_where *at, const char *path, const char *of, const struct setting *rows, int n,
-    const char *key)
+unknown(struct config_where *at, const char *path, const char *of, const struct setting *rows,
+    int n, const char *key)
 {
 	const char *like = setting_like(rows, n, key);
 
 	if (like != NULL)
-		return config_wrong(at, "%s: no such setting%s; is %s meant? `dfs config` lists all", path, of,
-		    like);
-	return config_wrong(at, "%s: no such setting%s; `dfs config` lists all, dfs.yaml(5) explains them",
-	    path, of);
+		return config_wrong(at,
+		    "%s: no such setting%s; is %s meant? `dfs config` lists all", path, of, like);
+	return config_wrong(at,
+	    "%s: no such setting%s; `dfs config` lists all, dfs.yaml(5) explains them", path, of);
 }
 
 static enum status
@@ -73,7 +74,8 @@ set_key(struct config *c, struct config_where *at, const char *path, const char 
 		return unknown(at, path, "", settings, settings_count, path);
 	st = config_put(at, &settings[i], path, c, value);
 	if (st == OK)
-		c->origin[i] = (struct config_origin){ at->line > 0 ? CONFIG_FILE : CONFIG_ENVIRONMENT,
+		c->origin[i] = (struct config_origin){ at->line > 0 ? CONFIG_FILE :
+								      CONFIG_ENVIRONMENT,
 			at->line, NULL };
 	return st;
 }
@@ -81,8 +83,8 @@ set_key(struct config *c, struct config_where *at, const char *path, const char 
 /* --- shares --- */
 
 static enum status
-set_rule(struct share_conf *s, struct config_where *at, const char *path, uint32_t i, const char *key,
-    const char *value)
+set_rule(struct share_conf *s, struct config_where *at, const char *path, uint32_t i,
+    const char *key, const char *value)
 {
 	int row = setting_at(rule_settings, rule_settings_count, key);
 
@@ -93,7 +95,8 @@ set_rule(struct share_conf *s, struct config_where *at, const char *path, uint32
 		s->nrules = i + 1;
 	}
 	if (row < 0)
-		return unknown(at, path, " of an export rule", rule_settings, rule_settings_count, key);
+		return unknown(at, path, " of an export rule", rule_settings, rule_settings_count,
+		    key);
 	return config_put(at, &rule_settings[row], path, &s->rules[i], value);
 }
 
@@ -139,7 +142,8 @@ set_remote(struct config *c, uint32_t i, struct config_where *at, const char *pa
 	if (r->begins == 0)
 		r->begins = at->line;
 	if (row < 0)
-		return unknown(at, path, " of a remote store", remote_settings, remote_settings_count, key);
+		return unknown(at, path, " of a remote store", remote_settings,
+		    remote_settings_count, key);
 	r->line[row] = at->line;
 	return config_put(at, &remote_settings[row], path, r, value);
 }
@@ -379,7 +383,8 @@ complete_share(struct config *c, uint32_t i, struct config_where *at)
 
 	at->line = c->share_lines[i].begins;
 	if (s->name[0] == '\0')
-		return config_wrong(at, "share number %u has no name; give it one, as in name: /export", i + 1);
+		return config_wrong(at,
+		    "share number %u has no name; give it one, as in name: /export", i + 1);
 	for (uint32_t j = 0; j < i; j++)
 		if (strcmp(c->shares[j].name, s->name) == 0)
 			return config_wrong(at, "two shares are named %s", s->name);

@@ -11,9 +11,16 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { CONFIG_SHARES_MAX = 64, CONFIG_STR_MAX = 1024, CONFIG_BYTES_MAX = 1 << 20, CONFIG_WORD_MAX = 32,
-	CONFIG_SHARE_SETTINGS = 15, CONFIG_REMOTES_MAX = 16, CONFIG_REMOTE_SETTINGS = 28,
-	CONFIG_REMOTE_NAME_MAX = 56 };
+enum {
+	CONFIG_SHARES_MAX = 64,
+	CONFIG_STR_MAX = 1024,
+	CONFIG_BYTES_MAX = 1 << 20,
+	CONFIG_WORD_MAX = 32,
+	CONFIG_SHARE_SETTINGS = 15,
+	CONFIG_REMOTES_MAX = 16,
+	CONFIG_REMOTE_SETTINGS = 28,
+	CONFIG_REMOTE_NAME_MAX = 56
+};
 
 /* Where a value is from. */
 struct config_origin {
@@ -43,7 +50,7 @@ struct config_share_lines {		/* of the file; 0: not there */
 	size_t setting[CONFIG_SHARE_SETTINGS], allow, begins;
 };
 
-struct config_remote {			/* one of the file's `remotes:`; the rows are in share.def */
+struct config_remote {	/* one of the file's `remotes:`; the rows are in share.def */
 	char name[CONFIG_REMOTE_NAME_MAX + 1], type[16];
 	char bucket[64], region[64], endpoint[512], prefix[201], server[17];
 	char access_key_id[256], secret_access_key[256], session_token[4 * CONFIG_STR_MAX];

@@ -1,6 +1,6 @@
 /*
- * What single settings cannot tell: which of them must fit together, and whether files that they name
- * can be read.  For `dfs config validate`; a start finds out by itself.
+ * What single settings cannot tell: which of them must fit together, and whether files that they
+ * name can be read.  For `dfs config validate`; a start finds out by itself.
  */
 #include "mgmt/daemon/inner.h"
 
@@ -31,8 +31,8 @@ check_path(struct config_where *at, const char *key, const char *path, bool secr
 	struct stat sb;
 
 	if (stat(path, &sb) != 0 || access(path, R_OK) != 0)
-		(void)config_wrong(at, "%s: cannot read %.200s: %s; mend the path or its rights", key, path,
-		    strerror(errno));
+		(void)config_wrong(at, "%s: cannot read %.200s: %s; mend the path or its rights",
+		    key, path, strerror(errno));
 	else if (!S_ISREG(sb.st_mode))
 		(void)config_wrong(at, "%s: %.200s is no file", key, path);
 	else if (secret && (sb.st_mode & 077) != 0)
@@ -79,9 +79,11 @@ check_ports(struct config *c, struct config_where *at)
 		for (size_t j = 0; j < i; j++)
 			if (ports[i].on && ports[j].on && ports[i].port != 0 &&
 			    ports[i].port == ports[j].port)
-				(void)config_wrong(at_setting(c, at, ports[i].row), "%s: %llu is %s as well; "
-				    "give each a port of its own", settings[ports[i].row].key,
-				    (unsigned long long)ports[i].port, settings[ports[j].row].key);
+				(void)config_wrong(at_setting(c, at, ports[i].row),
+				    "%s: %llu is %s as well; "
+				    "give each a port of its own",
+				    settings[ports[i].row].key, (unsigned long long)ports[i].port,
+				    settings[ports[j].row].key);
 }
 
 static void
@@ -90,14 +92,16 @@ check_together(struct config *c, struct config_where *at)
 	size_t secret = strlen(c->jwt_secret);
 
 	if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0'))
-		(void)config_wrong(at_setting(c, at, c->tls_cert[0] ? CONFIG_AT_tls_cert : CONFIG_AT_tls_key),
+		(void)config_wrong(at_setting(c, at,
+				       c->tls_cert[0] ? CONFIG_AT_tls_cert : CONFIG_AT_tls_key),
 		    "controlplane.tls: cert_file and key_file go together; say both or neither");
 	if (c->tls_client_ca[0] != '\0' && c->tls_cert[0] == '\0')
 		(void)config_wrong(at_setting(c, at, CONFIG_AT_tls_client_ca),
 		    "controlplane.tls.client_ca: it wants cert_file and key_file beside it");
 	if (secret > 0 && (secret < 32 || secret > 255))
 		(void)config_wrong(at_setting(c, at, CONFIG_AT_jwt_secret),
-		    "controlplane.jwt.secret: must be of 32 to 255 bytes; leave it empty and one is made");
+		    "controlplane.jwt.secret: must be of 32 to 255 bytes; leave it empty and one "
+		    "is made");
 	check_file(c, at, CONFIG_AT_tls_cert, c->tls_cert, false);
 	check_file(c, at, CONFIG_AT_tls_key, c->tls_key, true);
 	check_file(c, at, CONFIG_AT_tls_client_ca, c->tls_client_ca, false);
@@ -119,17 +123,22 @@ check_shares(struct config *c, struct config_where *at)
 		at->line = c->share_lines[i].begins;
 		if (s->encryption != 0 && !key && !s->key_file[0] && !s->passphrase_file[0] &&
 		    !s->passphrase_env[0])
-			(void)config_wrong(at, "%s: encryption: no key is set; set encryption.key_file, "
-			    "encryption.passphrase_file or DITTOFS_ENCRYPTION_PASSPHRASE", s->name);
+			(void)config_wrong(at,
+			    "%s: encryption: no key is set; set encryption.key_file, "
+			    "encryption.passphrase_file or DITTOFS_ENCRYPTION_PASSPHRASE",
+			    s->name);
 		for (uint32_t j = 0; j < i; j++)
 			if (s->dir[0] != '\0' && strcmp(s->dir, c->shares[j].dir) == 0)
-				(void)config_wrong(at, "%s: dir: the folder %.200s is that of %s; give each its "
-				    "own", s->name, s->dir, c->shares[j].name);
+				(void)config_wrong(at,
+				    "%s: dir: the folder %.200s is that of %s; give each its "
+				    "own",
+				    s->name, s->dir, c->shares[j].name);
 	}
 }
 
 unsigned
-config_check(struct config *c, const char *file, void (*see)(const char *line, void *arg), void *arg)
+config_check(struct config *c, const char *file, void (*see)(const char *line, void *arg),
+    void *arg)
 {
 	char why[CONFIG_WHY_MAX + CONFIG_STR_MAX];
 	struct config_where at = { .why = why, .why_cap = sizeof why, .see = see, .arg = arg };

@@ -22,7 +22,8 @@ config_remote_of(const struct config *c, const char *name)
 void
 config_remote_variable(const struct config_remote *r, int row, char *to, size_t cap)
 {
-	size_t n = (size_t)snprintf(to, cap, "DITTOFS_REMOTES_%s_%s", r->name, remote_settings[row].key);
+	size_t n = (size_t)snprintf(to, cap, "DITTOFS_REMOTES_%s_%s", r->name,
+	    remote_settings[row].key);
 
 	for (size_t i = 0; i < n && i + 1 < cap; i++)
 		to[i] = isalnum((unsigned char)to[i]) ? (char)toupper((unsigned char)to[i]) : '_';
@@ -132,11 +133,14 @@ remote_fits(const struct config_remote *r, struct config_where *at)
 		    strcmp(s->words, r->type) == 0)
 			continue;
 		at->line = r->line[i];
-		return config_wrong(at, "%s: %s is for the type %s, and this one's is %s; remove it, or mend "
-		    "the type", r->name, s->key, s->words, r->type);
+		return config_wrong(at,
+		    "%s: %s is for the type %s, and this one's is %s; remove it, or mend "
+		    "the type",
+		    r->name, s->key, s->words, r->type);
 	}
 	if (strcmp(r->type, "s3") == 0 && r->bucket[0] == '\0')
-		return config_wrong(at, "%s: bucket is wanted, the name of one that is there", r->name);
+		return config_wrong(at, "%s: bucket is wanted, the name of one that is there",
+		    r->name);
 	if (strcmp(r->type, "fs") == 0 && r->path[0] == '\0')
 		return config_wrong(at, "%s: path is wanted, a folder", r->name);
 	if (config_remote_spec(r, &room, &spec, why, sizeof why) != OK)
@@ -152,8 +156,10 @@ config_remote_complete(struct config *c, uint32_t i, struct config_where *at)
 
 	at->line = r->begins;
 	if (!name_ok(r->name))
-		return config_wrong(at, "remote number %u: \"%.60s\" is no name; give it one of letters, digits and "
-		    "._-, as in name: far", i + 1, r->name);
+		return config_wrong(at,
+		    "remote number %u: \"%.60s\" is no name; give it one of letters, digits and "
+		    "._-, as in name: far",
+		    i + 1, r->name);
 	for (uint32_t j = 0; j < i; j++)
 		if (strcmp(c->remotes[j].name, r->name) == 0)
 			return config_wrong(at, "two remotes are named %s", r->name);
@@ -173,12 +179,14 @@ config_share_remote(struct config *c, struct share_conf *s, struct config_where 
 
 	if (s->remote[0] != '\0' && (r = config_remote_of(c, s->remote)) == NULL) {
 		s->encryption = s->compression = 0;	/* nothing else is wrong with it */
-		return config_wrong(at, "%s: remote: there is no %s among `remotes`; add it there", s->name, s->remote);
+		return config_wrong(at, "%s: remote: there is no %s among `remotes`; add it there",
+		    s->name, s->remote);
 	}
 	if (r != NULL && config_remote_spec(r, &room, &spec, why, sizeof why) != OK)
 		return store_spec_inherit(NULL, s, why, sizeof why);	/* that was said already */
 	if (r != NULL && strcmp(r->type, "memory") == 0 && strcmp(s->meta, "memory") != 0)
-		return config_wrong(at, "%s: remote: one in memory needs metadata in memory beside it", s->name);
+		return config_wrong(at,
+		    "%s: remote: one in memory needs metadata in memory beside it", s->name);
 	if (store_spec_inherit(r != NULL ? &spec : NULL, s, why, sizeof why) != OK)
 		return config_wrong(at, "%s: encryption: %s", s->name, why);
 	return OK;

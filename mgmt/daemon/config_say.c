@@ -28,7 +28,8 @@ is_text(const struct setting *s)
 	return false;
 }
 
-/* In quotes as JSON has it, which YAML reads as well; bytes that are no UTF-8 are question marks. */
+/* In quotes as JSON has it, which YAML reads as well; bytes that are no UTF-8
+ * are question marks. */
 static void
 quote(FILE *to, const char *s)
 {
@@ -71,8 +72,10 @@ config_template(int fd)
 {
 	char dflt[VALUE_MAX];
 
-	dprintf(fd, "# Settings of the DittoFS daemon; see dfs.yaml(5).  What is commented out is the\n"
-	    "# default.  Each may be overridden by the environment: nfs.port by DITTOFS_NFS_PORT.\n\n");
+	dprintf(fd,
+	    "# Settings of the DittoFS daemon; see dfs.yaml(5).  What is commented out is the\n"
+	    "# default.  Each may be overridden by the environment: nfs.port by "
+	    "DITTOFS_NFS_PORT.\n\n");
 	for (int i = 0; i < settings_count; i++) {
 		const struct setting *s = &settings[i];
 		bool quoted = is_text(s) && s->kind != SET_SIZE;
@@ -81,11 +84,14 @@ config_template(int fd)
 		dprintf(fd, "# %s\n#%s: %s%s%s\n\n", s->help, s->key, quoted ? "\"" : "", dflt,
 		    quoted ? "\"" : "");
 	}
-	dprintf(fd, "# Remote stores of this file, for its shares; each setting may also be said by the\n"
+	dprintf(fd,
+	    "# Remote stores of this file, for its shares; each setting may also be said by the\n"
 	    "# environment: secret_access_key of far is DITTOFS_REMOTES_FAR_SECRET_ACCESS_KEY.\n"
-	    "#remotes:\n#  - name: far\n#    type: s3\n#    bucket: backup\n#    region: eu-west-1\n"
+	    "#remotes:\n#  - name: far\n#    type: s3\n#    bucket: backup\n#    region: "
+	    "eu-west-1\n"
 	    "#    encryption: auto\n#    encryption_key_file: /etc/dittofs/key\n\n");
-	dprintf(fd, "# Shares of this file are served from the start; those that dfsctl makes are kept in\n"
+	dprintf(fd,
+	    "# Shares of this file are served from the start; those that dfsctl makes are kept in\n"
 	    "# the control database instead.\n"
 	    "#shares:\n#  - name: /export\n#    metadata: leveldb\n#    durability: local\n"
 	    "#    allow:\n#      - hosts: \"*\"\n#        squash: root\n");
@@ -160,7 +166,8 @@ remote_yaml(FILE *to, const struct config_remote *r)
 		setting_get(s, r, value, sizeof value);
 		if (i > 0 && r->line[i] == 0 && !is_said(s, value))
 			continue;		/* most are another type's */
-		fprintf(to, "  %c %s%s: ", i == 0 ? '-' : ' ', s->kind == SET_SECRET ? "#" : "", s->key);
+		fprintf(to, "  %c %s%s: ", i == 0 ? '-' : ' ', s->kind == SET_SECRET ? "#" : "",
+		    s->key);
 		put_value(to, s, value);
 		fputs(r->line[i] != 0 ? "  # " : "  # environment", to);
 		if (r->line[i] != 0)
@@ -319,12 +326,15 @@ type_schema(FILE *to, const struct setting *s)
 		fprintf(to, "\"type\": [\"string\", \"null\"], \"maxLength\": %zu", s->cap - 1);
 		return;
 	case SET_NUM: case SET_ID:
-		fprintf(to, "\"type\": \"integer\", \"minimum\": %" PRIu64 ", \"maximum\": %" PRIu64,
+		fprintf(to,
+		    "\"type\": \"integer\", \"minimum\": %" PRIu64 ", \"maximum\": %" PRIu64,
 		    s->least, s->most);
 		return;
 	case SET_SIZE:
-		fprintf(to, "\"type\": [\"integer\", \"string\"], \"minimum\": %" PRIu64 ", \"maximum\": %"
-		    PRIu64 ", \"pattern\": \"^[0-9.]+ *([KMGT]i?B?|B)?$\"", s->least, s->most);
+		fprintf(to,
+		    "\"type\": [\"integer\", \"string\"], \"minimum\": %" PRIu64
+		    ", \"maximum\": %" PRIu64 ", \"pattern\": \"^[0-9.]+ *([KMGT]i?B?|B)?$\"",
+		    s->least, s->most);
 		return;
 	case SET_FLAG:
 		fputs("\"type\": \"boolean\"", to);
@@ -372,12 +382,15 @@ group(FILE *to, const char *prefix, int indent)
 			first = false;
 			continue;
 		}
-		snprintf(sub, sizeof sub, "%.*s", (int)(dot + 1 - settings[i].key), settings[i].key);
+		snprintf(sub, sizeof sub, "%.*s", (int)(dot + 1 - settings[i].key),
+		    settings[i].key);
 		if (strcmp(sub, done) == 0)
 			continue;	/* the rows of a group stand together */
 		snprintf(done, sizeof done, "%s", sub);
-		fprintf(to, "%s\n%*s\"%.*s\": {\"type\": [\"object\", \"null\"], \"additionalProperties\": false, "
-		    "\"properties\": {", first ? "" : ",", indent, "", (int)(dot - rest), rest);
+		fprintf(to,
+		    "%s\n%*s\"%.*s\": {\"type\": [\"object\", \"null\"], \"additionalProperties\": "
+		    "false, \"properties\": {",
+		    first ? "" : ",", indent, "", (int)(dot - rest), rest);
 		first = false;
 		group(to, sub, indent + 2);
 		fputs("}}", to);
@@ -395,21 +408,32 @@ void
 config_schema(FILE *to)
 {
 	fputs("{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-	    "  \"title\": \"Settings of the DittoFS daemon, dfs.yaml(5)\",\n"
-	    "  \"type\": [\"object\", \"null\"],\n  \"additionalProperties\": false,\n  \"properties\": {", to);
+	      "  \"title\": \"Settings of the DittoFS daemon, dfs.yaml(5)\",\n"
+	      "  \"type\": [\"object\", \"null\"],\n  \"additionalProperties\": false,\n  "
+	      "\"properties\": {",
+	    to);
 	group(to, "", 4);
 	for (int i = 0; i < settings_count; i++)	/* and in one word each: nfs.port */
 		if (strchr(settings[i].key, '.') != NULL)
 			property(to, &settings[i], settings[i].key, 4, false);
-	fprintf(to, ",\n    \"remotes\": {\"type\": [\"array\", \"null\"], \"maxItems\": %d, \"items\": {\"type\": \"object\", "
-	    "\"additionalProperties\": false, \"required\": [\"name\"], \"properties\": {", CONFIG_REMOTES_MAX);
+	fprintf(to,
+	    ",\n    \"remotes\": {\"type\": [\"array\", \"null\"], \"maxItems\": %d, \"items\": "
+	    "{\"type\": \"object\", "
+	    "\"additionalProperties\": false, \"required\": [\"name\"], \"properties\": {",
+	    CONFIG_REMOTES_MAX);
 	list_schema(to, remote_settings, remote_settings_count, 6);
 	fputs("}}}", to);
-	fprintf(to, ",\n    \"shares\": {\"type\": [\"array\", \"null\"], \"maxItems\": %d, \"items\": {\"type\": \"object\", "
-	    "\"additionalProperties\": false, \"required\": [\"name\"], \"properties\": {", CONFIG_SHARES_MAX);
+	fprintf(to,
+	    ",\n    \"shares\": {\"type\": [\"array\", \"null\"], \"maxItems\": %d, \"items\": "
+	    "{\"type\": \"object\", "
+	    "\"additionalProperties\": false, \"required\": [\"name\"], \"properties\": {",
+	    CONFIG_SHARES_MAX);
 	list_schema(to, share_settings, share_settings_count, 6);
-	fprintf(to, ",\n      \"allow\": {\"type\": [\"array\", \"null\"], \"maxItems\": %d, \"items\": {\"type\": \"object\", "
-	    "\"additionalProperties\": false, \"properties\": {", EXPORT_RULES_MAX);
+	fprintf(to,
+	    ",\n      \"allow\": {\"type\": [\"array\", \"null\"], \"maxItems\": %d, \"items\": "
+	    "{\"type\": \"object\", "
+	    "\"additionalProperties\": false, \"properties\": {",
+	    EXPORT_RULES_MAX);
 	list_schema(to, rule_settings, rule_settings_count, 8);
 	fputs("}}}}}}\n  }\n}\n", to);
 }

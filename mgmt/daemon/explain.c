@@ -111,7 +111,9 @@ see_access(struct walk *w, const struct op *op)
 static const char *
 kind_of(const struct walk *w)
 {
-	return w->attr.type == TYPE_DIR ? "folder" : w->attr.type == TYPE_LNK ? "symbolic link" : "file";
+	return w->attr.type == TYPE_DIR ? "folder" :
+	    w->attr.type == TYPE_LNK    ? "symbolic link" :
+					  "file";
 }
 
 static const char *
@@ -190,7 +192,8 @@ say_who(struct walk *w, const struct rest_explain *ask, const struct share_rules
 	if (w->cred->uid != (m != NULL ? m->uid : ask->uid))
 		say(w, "squashed: acts as %u:%u", w->cred->uid, w->cred->gid);
 	else
-		say(w, "acts as %u:%u, in %u more groups", w->cred->uid, w->cred->gid, w->cred->ngids);
+		say(w, "acts as %u:%u, in %u more groups", w->cred->uid, w->cred->gid,
+		    w->cred->ngids);
 }
 
 /* --- where it leads --- */
@@ -243,9 +246,14 @@ walk_path(struct walk *w, const char *rest)
 static void
 say_access(struct walk *w)
 {
-	static const struct { uint32_t bit; const char *word; } bits[] = {
-		{ ACCESS_READ, "read" }, { ACCESS_LOOKUP, "look up" }, { ACCESS_MODIFY, "modify" },
-		{ ACCESS_EXTEND, "extend" }, { ACCESS_DELETE, "delete from" }, { ACCESS_EXECUTE, "execute" },
+	static const struct { uint32_t bit; const char *word;
+	} bits[] = {
+		{ ACCESS_READ, "read" },
+		{ ACCESS_LOOKUP, "look up" },
+		{ ACCESS_MODIFY, "modify" },
+		{ ACCESS_EXTEND, "extend" },
+		{ ACCESS_DELETE, "delete from" },
+		{ ACCESS_EXECUTE, "execute" },
 	};
 	char list[100] = "nothing";
 	struct text t = text_of(list, sizeof list);

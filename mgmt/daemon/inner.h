@@ -24,14 +24,15 @@ __attribute__((format(printf, 2, 3)))
 enum status config_wrong(struct config_where *at, const char *fmt, ...);
 
 /* A value into its row's place, or what it must be and what to do. */
-must_check enum status config_put(struct config_where *at, const struct setting *s, const char *path,
-    void *holder, const char *value);
+must_check enum status config_put(struct config_where *at, const struct setting *s,
+    const char *path, void *holder, const char *value);
 
 /* Defaults, the file, the environment, and what follows of them. */
 must_check enum status config_read_all(struct config *c, struct config_where *at, const char *file);
 
 /* The i-th remote store, all read; and what a share gets from its store. */
-must_check enum status config_remote_complete(struct config *c, uint32_t i, struct config_where *at);
+must_check enum status config_remote_complete(struct config *c, uint32_t i,
+    struct config_where *at);
 must_check enum status config_share_remote(struct config *c, struct share_conf *s,
     struct config_where *at);
 

@@ -138,7 +138,8 @@ logs_show(const char *path, uint64_t lines, const char *since, bool follow)
 	}
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &sb) != 0 || !S_ISREG(sb.st_mode)) {
-		fprintf(stderr, "dfs: %s: %s; a daemon in the foreground logs where it was started\n", path,
+		fprintf(stderr,
+		    "dfs: %s: %s; a daemon in the foreground logs where it was started\n", path,
 		    fd < 0 ? strerror(errno) : "no file");
 		if (fd >= 0)
 			close(fd);

@@ -191,8 +191,10 @@ say_ready(const struct ports *ports)
 		text_addf(&t, "dfs: control plane and console at %s://%s:%u/\n",
 		    conf.tls_cert[0] ? "https" : "http", conf.plane_host, ports->rest);
 	if (ports->admin_password[0] != '\0')
-		text_addf(&t, "dfs: first start: user admin, password %s (shown once; it must be"
-		    " changed: dfsctl login, dfsctl user change-password)\n", ports->admin_password);
+		text_addf(&t,
+		    "dfs: first start: user admin, password %s (shown once; it must be"
+		    " changed: dfsctl login, dfsctl user change-password)\n",
+		    ports->admin_password);
 	else if (ports->shares == 0)
 		text_add(&t, "dfs: no share yet: dfsctl share create makes one\n");
 	background_ready(0, line);
@@ -246,8 +248,10 @@ cmd_start(void)
 	if (!opt.foreground && background(log_path()) != OK)
 		return fail("cannot go to the background: is the log's folder writable?");
 	if (pidfile_take(pid_path(), &other) != OK) {
-		snprintf(why, sizeof why, other != 0 ? "dfs: it runs already, pid %d (`dfs stop`)\n" :
-		    "dfs: cannot take its pid file; is the state folder writable?\n", (int)other);
+		snprintf(why, sizeof why,
+		    other != 0 ? "dfs: it runs already, pid %d (`dfs stop`)\n" :
+				 "dfs: cannot take its pid file; is the state folder writable?\n",
+		    (int)other);
 		background_ready(1, why);
 		return 1;
 	}
@@ -294,7 +298,8 @@ cmd_stop(void)
 static bool
 ask_health(char *body, size_t cap)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)conf.metrics_port) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)conf.metrics_port) };
 	static const char ask[] = "GET /health HTTP/1.0\r\n\r\n";
 	struct timeval limit = { 5, 0 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -454,14 +459,21 @@ cmd_version(void)
 }
 
 static const struct option longs[] = {
-	{ "config", required_argument, NULL, 'c' }, { "quick", required_argument, NULL, 'q' },
+	{ "config", required_argument, NULL, 'c' },
+	{ "quick", required_argument, NULL, 'q' },
 	{ "foreground", no_argument, NULL, 'f' },
-	{ "follow", no_argument, NULL, 'f' }, { "lines", required_argument, NULL, 'n' },
+	{ "follow", no_argument, NULL, 'f' },
+	{ "lines", required_argument, NULL, 'n' },
 	{ "output", required_argument, NULL, 'o' },
-	{ "since", required_argument, NULL, 's' }, { "pid-file", required_argument, NULL, 'p' },
-	{ "log-file", required_argument, NULL, 'l' }, { "force", no_argument, NULL, 'F' },
-	{ "witness", no_argument, NULL, 'w' }, { "namespace", required_argument, NULL, 'N' },
-	{ "kube-server", required_argument, NULL, 'k' }, { "kube-account", required_argument, NULL, 'a' }, { NULL, 0, NULL, 0 },
+	{ "since", required_argument, NULL, 's' },
+	{ "pid-file", required_argument, NULL, 'p' },
+	{ "log-file", required_argument, NULL, 'l' },
+	{ "force", no_argument, NULL, 'F' },
+	{ "witness", no_argument, NULL, 'w' },
+	{ "namespace", required_argument, NULL, 'N' },
+	{ "kube-server", required_argument, NULL, 'k' },
+	{ "kube-account", required_argument, NULL, 'a' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int cmd_completion_bash(void), cmd_completion_zsh(void), cmd_completion_fish(void);
@@ -477,12 +489,12 @@ static const struct {
 	{ "status",	cmd_status,	"does it run, and how are its shares" },
 	{ "logs",	cmd_logs,	"print the end of its log; -f: and what comes" },
 	{ "config",	cmd_config,	"list all settings with their defaults" },
-	{ "config show",	cmd_config_show,	"what is in force, and where each value is from" },
-	{ "config validate",	cmd_config_validate,	"say all that is wrong, where, and what to do" },
-	{ "config schema",	cmd_config_schema,	"a JSON Schema of the file, for editors" },
-	{ "completion bash",	cmd_completion_bash,	"a script that completes this command line" },
-	{ "completion zsh",	cmd_completion_zsh,	"the same for zsh" },
-	{ "completion fish",	cmd_completion_fish,	"the same for fish" },
+	{ "config show",	cmd_config_show, "what is in force, and where each value is from" },
+	{ "config validate", cmd_config_validate, "say all that is wrong, where, and what to do" },
+	{ "config schema",	cmd_config_schema, "a JSON Schema of the file, for editors" },
+	{ "completion bash",	cmd_completion_bash, "a script that completes this command line" },
+	{ "completion zsh",	cmd_completion_zsh, "the same for zsh" },
+	{ "completion fish",	cmd_completion_fish, "the same for fish" },
 	{ "operator",	cmd_operator,	"look after DittoServer resources of Kubernetes" },
 	{ "version",	cmd_version,	"print the version" },
 };
@@ -525,10 +537,11 @@ usage(FILE *to, int code)
 	fprintf(to, "usage: dfs COMMAND [OPTION...]\n\ncommands:\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(to, "  %-17s%s\n", commands[i].word, commands[i].help);
-	fprintf(to, "\noptions:\n"
+	fprintf(to,
+	    "\noptions:\n"
 	    "  --config FILE     settings (default: dittofs/config.yaml in $XDG_CONFIG_HOME,\n"
 	    "                    else in " DFS_SYSCONFDIR ")\n"
-	    "  --quick DIR       start, stop, status: a gateway that needs no settings, all in DIR\n"
+	    "  --quick DIR       start, stop, status: a gateway without settings, all in DIR\n"
 	    "  -f, --foreground  start: stay in the foreground\n"
 	    "  -f, --follow      logs: go on with what comes\n"
 	    "  -n, --lines N     logs: so many of the last lines (100)\n"

@@ -28,8 +28,8 @@
 static uint64_t cache_bytes;
 
 static enum status
-open_share(const struct share_conf *conf, struct share_rules *rules, const struct store_spec *remote,
-    char *why, size_t why_cap)
+open_share(const struct share_conf *conf, struct share_rules *rules,
+    const struct store_spec *remote, char *why, size_t why_cap)
 {
 	return share_wire(conf, rules, remote, cache_bytes, gateway_remember, why, why_cap);
 }
@@ -137,7 +137,7 @@ blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 	if (open && what == BLOCKS_PUSH)
 		sync_push_share(s);
 	if (open && what == BLOCKS_EVICT)
-		(void)sync_evict_share(s);	/* without a durable remote all stays; the look says so */
+		(void)sync_evict_share(s); /* without a safe remote all stays; the look says so */
 	if (open)
 		sync_remote_look(s, out);
 	share_put(&s);
@@ -262,14 +262,28 @@ runs(const char *type)
 	return strcmp(type, "nfs") == 0 && gateway_nfs_port() != 0;
 }
 
-static const struct rest_house house = { .share_open = open_share, .share_close = close_share,
-	.share_blocks = blocks, .share_warm = warm, .share_scrub = scrub, .drain = drain, .share_compact = compact,
+static const struct rest_house house = { .share_open = open_share,
+	.share_close = close_share,
+	.share_blocks = blocks,
+	.share_warm = warm,
+	.share_scrub = scrub,
+	.drain = drain,
+	.share_compact = compact,
 	.store_try = stores_try,
 	.store_gauge = store_gauge,
-	.share_rules = swap_rules, .share_tune = tune,
-	.share_look = look, .share_rotate = rotate_key, .share_rewrap = rewrap_keys, .adapter_set = set_adapter, .adapter_runs = runs,
-	.adapter_tune = tune_adapter, .clients = clients_list, .mounts = clients_mounts, .disconnect = clients_disconnect,
-	.explain = explain_access, .metrics = metrics_write };
+	.share_rules = swap_rules,
+	.share_tune = tune,
+	.share_look = look,
+	.share_rotate = rotate_key,
+	.share_rewrap = rewrap_keys,
+	.adapter_set = set_adapter,
+	.adapter_runs = runs,
+	.adapter_tune = tune_adapter,
+	.clients = clients_list,
+	.mounts = clients_mounts,
+	.disconnect = clients_disconnect,
+	.explain = explain_access,
+	.metrics = metrics_write };
 
 enum status
 plane_start(const struct config *c, uint64_t share_bytes, struct ports *ports, char *why,
@@ -277,6 +291,7 @@ plane_start(const struct config *c, uint64_t share_bytes, struct ports *ports, c
 {
 	char path[CONFIG_STR_MAX + 32];
 	struct rest_started started;
+	struct rest_conf conf;
 	enum status st;
 
 	if (strcmp(c->db_type, "sqlite") != 0) {
@@ -286,15 +301,17 @@ plane_start(const struct config *c, uint64_t share_bytes, struct ports *ports, c
 	cache_bytes = share_bytes;
 	snprintf(path, sizeof path, "%s%s", c->db_path[0] ? c->db_path : c->state_dir,
 	    c->db_path[0] ? "" : "/controlplane.db");
-	st = rest_start(&(struct rest_conf){ .host = c->plane_host, .port = (uint16_t)c->plane_port,
+	conf = (struct rest_conf){ .host = c->plane_host, .port = (uint16_t)c->plane_port,
 		.db_path = path, .state_dir = c->state_dir, .jwt_secret = c->jwt_secret,
 		.tls_cert = c->tls_cert, .tls_key = c->tls_key, .tls_client_ca = c->tls_client_ca,
 		.access_s = c->access_s, .refresh_s = c->refresh_s,
 		.admin_password = getenv("DITTOFS_ADMIN_INITIAL_PASSWORD"),
 		.require_change = c->require_change, .file_shares = c->shares,
 		.nfile_shares = c->nshares, .nfs_listens = ports->nfs != 0,
-		.nfs_port = ports->nfs != 0 ? ports->nfs : (uint16_t)(c->nfs_port ? c->nfs_port : 12049),
-		.house = &house }, &started, why, why_cap);
+		.nfs_port = ports->nfs != 0 ? ports->nfs :
+		    (uint16_t)(c->nfs_port ? c->nfs_port : 12049),
+		.house = &house };
+	st = rest_start(&conf, &started, why, why_cap);
 	if (st != OK && c->plane_may_fail) {
 		log_warn("rest.failed", F_STR("why", why));
 		return OK;

@@ -152,8 +152,8 @@ put_number(const struct setting *s, void *to, const char *value, char *why, size
 		size_text(s->least, least, sizeof least);
 		size_text(s->most, most, sizeof most);
 		if (!text_size(value, &n) || n < s->least || n > s->most) {
-			snprintf(why, cap, "\"%.100s\" is no size from %s to %s, as in 256MiB", value,
-			    least, most);
+			snprintf(why, cap, "\"%.100s\" is no size from %s to %s, as in 256MiB",
+			    value, least, most);
 			return false;
 		}
 	} else if (!text_u64(value, s->least, s->most, &n)) {

@@ -36,8 +36,10 @@ set_conns(uint64_t n, char *why, size_t cap)
 	if (st == OK)
 		conns_now = wanted;
 	else
-		snprintf(why, cap, "there is room for %u connections: nfs.connections in the file of "
-		    "settings, and the descriptors that the system allows, say so at start", conns_most);
+		snprintf(why, cap,
+		    "there is room for %u connections: nfs.connections in the file of "
+		    "settings, and the descriptors that the system allows, say so at start",
+		    conns_most);
 	return st;
 }
 

@@ -29,8 +29,10 @@ db_audit_add(struct db_conn *c, const struct db_audit *a)
 	struct db_stmt *s;
 	bool row;
 	int64_t id = 0;
-	enum status st = db_prepare(c, "INSERT INTO audit(at,actor,address,request_id,action,target,"
-	    "status) VALUES(?1,?2,?3,?4,?5,?6,?7) RETURNING id", &s);
+	enum status st = db_prepare(c,
+	    "INSERT INTO audit(at,actor,address,request_id,action,target,"
+	    "status) VALUES(?1,?2,?3,?4,?5,?6,?7) RETURNING id",
+	    &s);
 
 	if (st != OK)
 		return st;

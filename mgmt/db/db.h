@@ -65,9 +65,11 @@ struct db_row {
 };
 
 /* By field name; the name is one of entity.def's. */
-const char *db_text(enum db_entity e, const struct db_row *r, const char *name);	/* "" unless text */
-int64_t db_num(enum db_entity e, const struct db_row *r, const char *name);	/* 0 unless a number */
-void db_set_text(enum db_entity e, struct db_row *r, const char *name, const char *text);	/* borrowed */
+const char *db_text(enum db_entity e, const struct db_row *r,
+    const char *name); /* "" unless text */
+int64_t db_num(enum db_entity e, const struct db_row *r, const char *name); /* 0 unless a number */
+void db_set_text(enum db_entity e, struct db_row *r, const char *name,
+    const char *text); /* borrowed */
 void db_set_num(enum db_entity e, struct db_row *r, const char *name, int64_t num);
 
 /* Does a value keep its field's law?  What is wrong is said in why. */
@@ -89,15 +91,15 @@ must_check enum status db_begin(struct db *db, bool write, struct db_conn **cp);
 /* End it: a writer's changes become durable (keep), or are undone. */
 must_check enum status db_end(struct db_conn **cp, bool keep);
 
-/* A number that is another after any change that was kept: what was read in a transaction that began
- * after it was asked for is what the rows say for as long as it stays. */
+/* A number that is another after any change that was kept: what was read in a transaction that
+ * began after it was asked for is what the rows say for as long as it stays. */
 uint64_t db_generation(struct db *db);
 
 /* --- rows --- */
 
 /* NOENT: no such row.  Texts lie in the arena. */
-must_check enum status db_get(struct db_conn *c, enum db_entity e, const char *scope, const char *key,
-    struct arena *arena, struct db_row *row);
+must_check enum status db_get(struct db_conn *c, enum db_entity e, const char *scope,
+    const char *key, struct arena *arena, struct db_row *row);
 must_check enum status db_get_by_id(struct db_conn *c, enum db_entity e, const char *id,
     struct arena *arena, struct db_row *row);
 
@@ -143,7 +145,8 @@ must_check enum status db_seed(struct db_conn *c, const struct db_first *first);
 
 /* Fill a new user's or group's missing numbers, and its SID. */
 must_check enum status db_user_number(struct db_conn *c, struct db_row *user, struct arena *arena);
-must_check enum status db_group_number(struct db_conn *c, struct db_row *group, struct arena *arena);
+must_check enum status db_group_number(struct db_conn *c, struct db_row *group,
+    struct arena *arena);
 
 struct db_login {
 	char hash[128];
@@ -152,7 +155,8 @@ struct db_login {
 	char role[16], id[DB_ID_TEXT];
 };
 
-must_check enum status db_login_get(struct db_conn *c, const char *username, struct db_login *login);
+must_check enum status db_login_get(struct db_conn *c, const char *username,
+    struct db_login *login);
 /* A new password; all sessions of the user end. */
 must_check enum status db_password_set(struct db_conn *c, const char *username, const char *hash,
     bool must_change);

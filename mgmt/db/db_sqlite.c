@@ -358,7 +358,7 @@ db_end(struct db_conn **cp, bool keep)
 		return OK;
 	if (keep || !c->write)
 		st = db_run(c, "COMMIT", NULL);
-	if (keep && c->write)		/* after it: who reads the number first sees no newer rows */
+	if (keep && c->write)	/* after it: who reads the number first sees no newer rows */
 		atomic_fetch_add_explicit(&c->db->generation, 1, memory_order_release);
 	if ((st != OK || (c->write && !keep)) && !sqlite3_get_autocommit(c->s) &&
 	    db_run(c, "ROLLBACK", NULL) != OK)

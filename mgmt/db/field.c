@@ -50,7 +50,8 @@ is_word(const char *s, const char *words)
 {
 	size_t len = strlen(s);
 
-	for (const char *w = words; len > 0 && strchr(s, '|') == NULL && *w != '\0'; w += strcspn(w, "|"), w += *w == '|')
+	for (const char *w = words; len > 0 && strchr(s, '|') == NULL && *w != '\0';
+	    w += strcspn(w, "|"), w += *w == '|')
 		if (strncmp(w, s, len) == 0 && (w[len] == '|' || w[len] == '\0'))
 			return true;
 	return false;

@@ -64,7 +64,8 @@ add_map_group(struct share_rules *r, struct db_stmt *s)
 	uint32_t gid;
 	uint64_t from;
 
-	if (principal != NULL && text_u64(principal, 0, UINT32_MAX - 1, &from) && number(s, 1, &gid))
+	if (principal != NULL && text_u64(principal, 0, UINT32_MAX - 1, &from) &&
+	    number(s, 1, &gid))
 		rules_map_group(r, (uint32_t)from, gid);
 }
 

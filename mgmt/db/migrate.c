@@ -46,7 +46,8 @@ steps_run(struct db_conn *c, int64_t from)
 		st = db_exec(c, steps[i].sql);
 		if (st == OK)
 			st = db_exec(c, mark);
-		log_info("db.migrate", F_U64("version", steps[i].number), F_STR("status", status_name(st)));
+		log_info("db.migrate", F_U64("version", steps[i].number),
+		    F_STR("status", status_name(st)));
 	}
 	return st;
 }
@@ -61,8 +62,10 @@ db_migrate(struct db_conn *c, char *why, size_t why_cap)
 	if (st == OK)
 		st = version_read(c, &version);
 	if (st == OK && version > newest) {
-		snprintf(why, why_cap, "control database: its version is %lld, this program knows %d; "
-		    "start the newer program", (long long)version, newest);
+		snprintf(why, why_cap,
+		    "control database: its version is %lld, this program knows %d; "
+		    "start the newer program",
+		    (long long)version, newest);
 		return db_exec(c, "ROLLBACK") == OK ? ST_MISMATCH : ST_IO;
 	}
 	if (st == OK)
@@ -70,7 +73,7 @@ db_migrate(struct db_conn *c, char *why, size_t why_cap)
 	if (st == OK)
 		st = db_exec(c, "COMMIT");
 	if (st != OK)
-		snprintf(why, why_cap, "control database: cannot be brought to version %d: %s", newest,
-		    status_text(st));
+		snprintf(why, why_cap, "control database: cannot be brought to version %d: %s",
+		    newest, status_text(st));
 	return st;
 }

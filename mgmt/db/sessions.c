@@ -44,8 +44,10 @@ sessions_trim(struct db_conn *c, const char *username)
 {
 	struct db_stmt *s;
 	bool row;
-	enum status st = db_prepare(c, "DELETE FROM sessions WHERE username=?1 AND (expires_at<?2 OR"
-	    " id NOT IN (SELECT id FROM sessions WHERE username=?1 ORDER BY expires_at DESC LIMIT ?3))",
+	enum status st = db_prepare(c,
+	    "DELETE FROM sessions WHERE username=?1 AND (expires_at<?2 OR"
+	    " id NOT IN (SELECT id FROM sessions WHERE username=?1 ORDER BY expires_at DESC LIMIT "
+	    "?3))",
 	    &s);
 
 	if (st != OK)
@@ -129,5 +131,6 @@ db_session_turn(struct db_conn *c, const struct db_session *n)
 enum status
 db_session_revoke(struct db_conn *c, const char *id)
 {
-	return db_run(c, "UPDATE sessions SET revoked=1 WHERE id=?1", (const char *const[]){ id, NULL });
+	return db_run(c, "UPDATE sessions SET revoked=1 WHERE id=?1",
+	    (const char *const[]){ id, NULL });
 }

@@ -251,7 +251,8 @@ db_share_conf(struct db_conn *c, const struct db_row *share, const struct db_pla
 	struct db_row meta, local;
 
 	if (!plain_fields(share, conf)) {
-		snprintf(why, why_cap, "its encryption or compression is none that this program knows");
+		snprintf(why, why_cap,
+		    "its encryption or compression is none that this program knows");
 		return ST_INVAL;
 	}
 	if (db_get(c, DB_META_STORE, NULL, db_text(DB_SHARE, share, "metadata_store"), arena,

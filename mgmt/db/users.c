@@ -49,7 +49,8 @@ sid_of(struct db_conn *c, int64_t number, bool group, struct arena *arena, const
 	if (number == 0 && !group)
 		snprintf(sid, sizeof sid, "S-1-5-32-544");
 	else
-		snprintf(sid, sizeof sid, "%.60s-%" PRId64, machine, number * 2 + (group ? 1001 : 1000));
+		snprintf(sid, sizeof sid, "%.60s-%" PRId64, machine,
+		    number * 2 + (group ? 1001 : 1000));
 	*sidp = arena_copy(arena, sid, strlen(sid));
 	return *sidp == NULL ? ST_RESOURCE : OK;
 }
@@ -82,7 +83,8 @@ db_user_number(struct db_conn *c, struct db_row *user, struct arena *arena)
 	enum status st;
 
 	if (user->v[uid].is != DB_NUM) {
-		st = free_number(c, "SELECT max(uid) FROM users WHERE uid>?1 AND uid<4294967294", &n);
+		st = free_number(c, "SELECT max(uid) FROM users WHERE uid>?1 AND uid<4294967294",
+		    &n);
 		if (st != OK)
 			return st;
 		user->v[uid] = (struct db_value){ .is = DB_NUM, .num = n };
@@ -91,7 +93,8 @@ db_user_number(struct db_conn *c, struct db_row *user, struct arena *arena)
 		st = db_get(c, DB_GROUP, NULL, "users", arena, &users);
 		if (st != OK)
 			return st;
-		user->v[gid] = (struct db_value){ .is = DB_NUM, .num = db_num(DB_GROUP, &users, "gid") };
+		user->v[gid] = (struct db_value){ .is = DB_NUM,
+			.num = db_num(DB_GROUP, &users, "gid") };
 	}
 	st = sid_of(c, user->v[uid].num, false, arena, &sid);
 	if (st == OK)
@@ -108,7 +111,8 @@ db_group_number(struct db_conn *c, struct db_row *group, struct arena *arena)
 	enum status st;
 
 	if (group->v[gid].is != DB_NUM) {
-		st = free_number(c, "SELECT max(gid) FROM groups WHERE gid>?1 AND gid<4294967294", &n);
+		st = free_number(c, "SELECT max(gid) FROM groups WHERE gid>?1 AND gid<4294967294",
+		    &n);
 		if (st != OK)
 			return st;
 		group->v[gid] = (struct db_value){ .is = DB_NUM, .num = n };
@@ -190,8 +194,10 @@ db_login_get(struct db_conn *c, const char *username, struct db_login *login)
 {
 	struct db_stmt *s;
 	bool row;
-	enum status st = db_prepare(c, "SELECT password_hash,epoch,enabled,must_change_password,role,id"
-	    " FROM users WHERE username=?1", &s);
+	enum status st = db_prepare(c,
+	    "SELECT password_hash,epoch,enabled,must_change_password,role,id"
+	    " FROM users WHERE username=?1",
+	    &s);
 
 	if (st != OK)
 		return st;
@@ -202,7 +208,8 @@ db_login_get(struct db_conn *c, const char *username, struct db_login *login)
 	if (st == OK) {
 		const char *hash = db_col_text(s, 0);
 
-		*login = (struct db_login){ .epoch = db_col_num(s, 1), .enabled = db_col_num(s, 2) != 0,
+		*login = (struct db_login){ .epoch = db_col_num(s, 1),
+			.enabled = db_col_num(s, 2) != 0,
 			.must_change = db_col_num(s, 3) != 0 };
 		snprintf(login->hash, sizeof login->hash, "%s", hash != NULL ? hash : "");
 		snprintf(login->role, sizeof login->role, "%s", db_col_text(s, 4));
@@ -299,8 +306,10 @@ db_gids_of(struct db_conn *c, const char *username, uint32_t *gids, size_t most,
 {
 	struct db_stmt *s;
 	bool row = true;
-	enum status st = db_prepare(c, "SELECT g.gid FROM members m JOIN groups g ON g.name=m.group_name"
-	    " WHERE m.username=?1 ORDER BY g.gid", &s);
+	enum status st = db_prepare(c,
+	    "SELECT g.gid FROM members m JOIN groups g ON g.name=m.group_name"
+	    " WHERE m.username=?1 ORDER BY g.gid",
+	    &s);
 
 	if (st != OK)
 		return st;

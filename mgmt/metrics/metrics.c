@@ -37,7 +37,8 @@ static const struct {
 	const char *name, *kind, *help;
 	size_t at;
 } stage_rows[] = {
-	{ "stage_jobs_total", "counter", "Jobs that came to a stage.", offsetof(struct stage_gauge, in) },
+	{ "stage_jobs_total", "counter", "Jobs that came to a stage.",
+	    offsetof(struct stage_gauge, in) },
 	{ "stage_bypassed_total", "counter", "Jobs that a stage ran at once, without its queue.",
 	    offsetof(struct stage_gauge, bypassed) },
 	{ "stage_queued_total", "counter", "Jobs that waited in a stage's queue.",
@@ -50,7 +51,8 @@ static const struct {
 	    offsetof(struct stage_gauge, service_ns) },
 	{ "stage_wait_nanoseconds_total", "counter", "Time spent in a stage's queue.",
 	    offsetof(struct stage_gauge, wait_ns) },
-	{ "stage_depth", "gauge", "Jobs in a stage's queue now.", offsetof(struct stage_gauge, depth) },
+	{ "stage_depth", "gauge", "Jobs in a stage's queue now.",
+	    offsetof(struct stage_gauge, depth) },
 };
 
 static void
@@ -65,7 +67,8 @@ stages(struct text *out)
 		for (int f = 0; f < FLOOR_COUNT; f++)
 			text_addf(out, "dittofs_%s{stage=\"%s\"} %" PRIu64 "\n", stage_rows[r].name,
 			    stage_name((enum floor)f),
-			    *(const uint64_t *)(const void *)((const char *)&g[f] + stage_rows[r].at));
+			    *(const uint64_t *)(const void *)((const char *)&g[f] +
+				stage_rows[r].at));
 	}
 }
 
@@ -73,12 +76,14 @@ static const struct {
 	const char *name, *help;
 	size_t at;
 } usage_rows[] = {
-	{ "share_journal_bytes", "Bytes of journal segments.", offsetof(struct block_usage, journal_bytes) },
+	{ "share_journal_bytes", "Bytes of journal segments.",
+	    offsetof(struct block_usage, journal_bytes) },
 	{ "share_dirty_bytes", "Bytes of data that only the journal holds.",
 	    offsetof(struct block_usage, dirty_bytes) },
 	{ "share_unapplied_bytes", "Bytes of records that the store does not hold yet.",
 	    offsetof(struct block_usage, unapplied_bytes) },
-	{ "share_dirty_limit_bytes", "Where writers are slowed.", offsetof(struct block_usage, cap_bytes) },
+	{ "share_dirty_limit_bytes", "Where writers are slowed.",
+	    offsetof(struct block_usage, cap_bytes) },
 	{ "share_disk_free_bytes", "Free bytes of its disk, less the reserve.",
 	    offsetof(struct block_usage, disk_free) },
 };
@@ -168,15 +173,19 @@ store_times(const struct stores_seen *s, void *arg)
 		for (int i = 0; i < BLOCK_GAUGE_SLOTS; i++) {
 			sum += s->gauge->slot[k][i];
 			if (i < BLOCK_GAUGE_SLOTS - 1)
-				text_addf(out, "%s_bucket{store=\"%s\",call=\"%s\",le=\"%u.%03u\"} %" PRIu64 "\n",
+				text_addf(out,
+				    "%s_bucket{store=\"%s\",call=\"%s\",le=\"%u.%03u\"} %" PRIu64
+				    "\n",
 				    name, s->name, call_words[k], block_gauge_ms[i] / 1000,
 				    block_gauge_ms[i] % 1000, sum);
 		}
-		text_addf(out, "%s_bucket{store=\"%s\",call=\"%s\",le=\"+Inf\"} %" PRIu64 "\n"
+		text_addf(out,
+		    "%s_bucket{store=\"%s\",call=\"%s\",le=\"+Inf\"} %" PRIu64 "\n"
 		    "%s_sum{store=\"%s\",call=\"%s\"} %" PRIu64 ".%09" PRIu64 "\n"
 		    "%s_count{store=\"%s\",call=\"%s\"} %" PRIu64 "\n",
-		    name, s->name, call_words[k], sum, name, s->name, call_words[k], (uint64_t)(ns / NS_PER_S),
-		    (uint64_t)(ns % NS_PER_S), name, s->name, call_words[k], sum);
+		    name, s->name, call_words[k], sum, name, s->name, call_words[k],
+		    (uint64_t)(ns / NS_PER_S), (uint64_t)(ns % NS_PER_S), name, s->name,
+		    call_words[k], sum);
 	}
 }
 
@@ -203,7 +212,8 @@ stores(struct text *out)
 		head(out, call_rows[r].name, "counter", call_rows[r].help);
 		stores_each(store_calls, &p);
 	}
-	head(out, "remote_call_seconds", "histogram", "How long calls to a remote store took, attempts and waiting together.");
+	head(out, "remote_call_seconds", "histogram",
+	    "How long calls to a remote store took, attempts and waiting together.");
 	stores_each(store_times, out);
 	head(out, "remote_call_retries_total", "counter", "Attempts beyond the first of a call.");
 	stores_each(store_again, out);
@@ -218,23 +228,34 @@ static const struct {
 	size_t at, size;
 	bool always;			/* also of a share without a remote store */
 } blocks_rows[] = {
-#define BLOCKS(name, kind, help, field, always) { name, kind, help, offsetof(struct sync_remote, field), \
-	sizeof ((struct sync_remote *)NULL)->field, always },
-	BLOCKS( "share_drained", "gauge", "1: the journal holds no data, and a remote store has all containers.", drained, true )
-	BLOCKS( "share_local_bytes", "gauge", "Bytes of containers that are here whole.", local_bytes, true )
-	BLOCKS( "share_local_part_bytes", "gauge", "Bytes of containers that are here in part.", part_bytes, false )
-	BLOCKS( "share_packed_bytes_total", "counter", "Bytes of chunks put into containers, since it was opened.", packed_bytes, true )
-	BLOCKS( "share_stored_bytes_total", "counter", "Bytes that these containers take.", stored_bytes, true )
-	BLOCKS( "share_known_bytes_total", "counter", "Bytes of chunks that were there already.", known_bytes, true )
-	BLOCKS( "share_keys", "gauge", "Versions of its key; 0: it does not encrypt.", keys, true )
-	BLOCKS( "share_keys_in_remote", "gauge", "Of them, those that the remote store has as they are wrapped now.", keys_remote, false )
-	BLOCKS( "share_pending_containers", "gauge", "Containers that the remote store has not yet.", pending, false )
-	BLOCKS( "share_pending_bytes", "gauge", "Bytes of them.", pending_bytes, false )
-	BLOCKS( "share_uploads_running", "gauge", "Uploads on their way.", running, false )
-	BLOCKS( "share_uploaded_bytes_total", "counter", "Bytes that have arrived, since it was opened.", uploaded_bytes, false )
-	BLOCKS( "share_evicted_containers_total", "counter", "Local containers dropped, since it was opened.", evicted, false )
-	BLOCKS( "share_remote_away", "gauge", "1: the last call to its remote store failed.", away, false )
-	BLOCKS( "share_remote_away_milliseconds", "gauge", "For how long, by now.", away_ms, false )
+#define BLOCKS(name, kind, field, always, help) { name, kind, help, \
+	offsetof(struct sync_remote, field), sizeof ((struct sync_remote *)NULL)->field, always },
+	BLOCKS( "share_drained", "gauge", drained, true,
+	    "1: the journal holds no data, and a remote store has all containers." )
+	BLOCKS( "share_local_bytes", "gauge", local_bytes, true,
+	    "Bytes of containers that are here whole." )
+	BLOCKS( "share_local_part_bytes", "gauge", part_bytes, false,
+	    "Bytes of containers that are here in part." )
+	BLOCKS( "share_packed_bytes_total", "counter", packed_bytes, true,
+	    "Bytes of chunks put into containers, since it was opened." )
+	BLOCKS( "share_stored_bytes_total", "counter", stored_bytes, true,
+	    "Bytes that these containers take." )
+	BLOCKS( "share_known_bytes_total", "counter", known_bytes, true,
+	    "Bytes of chunks that were there already." )
+	BLOCKS( "share_keys", "gauge", keys, true, "Versions of its key; 0: it does not encrypt." )
+	BLOCKS( "share_keys_in_remote", "gauge", keys_remote, false,
+	    "Of them, those that the remote store has as they are wrapped now." )
+	BLOCKS( "share_pending_containers", "gauge", pending, false,
+	    "Containers that the remote store has not yet." )
+	BLOCKS( "share_pending_bytes", "gauge", pending_bytes, false, "Bytes of them." )
+	BLOCKS( "share_uploads_running", "gauge", running, false, "Uploads on their way." )
+	BLOCKS( "share_uploaded_bytes_total", "counter", uploaded_bytes, false,
+	    "Bytes that have arrived, since it was opened." )
+	BLOCKS( "share_evicted_containers_total", "counter", evicted, false,
+	    "Local containers dropped, since it was opened." )
+	BLOCKS( "share_remote_away", "gauge", away, false,
+	    "1: the last call to its remote store failed." )
+	BLOCKS( "share_remote_away_milliseconds", "gauge", away_ms, false, "For how long, by now." )
 #undef BLOCKS
 };
 
@@ -272,9 +293,10 @@ blocks(struct text *out)
 
 			if (!l.v[i].r.has && !blocks_rows[r].always)
 				continue;
-			memcpy(&n, from, blocks_rows[r].size);	/* little-endian, as all we run on is */
-			text_addf(out, "dittofs_%s{share=\"%s\"} %" PRIu64 "\n", blocks_rows[r].name,
-			    l.v[i].share, n);
+			/* Little-endian, as all we run on is. */
+			memcpy(&n, from, blocks_rows[r].size);
+			text_addf(out, "dittofs_%s{share=\"%s\"} %" PRIu64 "\n",
+			    blocks_rows[r].name, l.v[i].share, n);
 		}
 	}
 	free(l.v);
@@ -299,7 +321,8 @@ metrics_write(struct text *out)
 	stores(out);
 	head(out, "store_files", "gauge", "Files, directories and the like of a share.");
 	registry_each(share_files, out);
-	head(out, "store_quota_bytes", "gauge", "What the files of a share may take; 0: no end but the disk's.");
+	head(out, "store_quota_bytes", "gauge",
+	    "What the files of a share may take; 0: no end but the disk's.");
 	registry_each(share_quota, out);
 	getrusage(RUSAGE_SELF, &ru);
 	head(out, "cpu_microseconds_total", "counter", "CPU time of the whole process.");

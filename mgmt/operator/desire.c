@@ -83,9 +83,10 @@ meta(const struct ditto *d, const struct ditto_child *c)
 	snprintf(name, sizeof name, "%s%s", d->name, c->suffix);
 	m = ditto_make("{'name':%s,'namespace':%s,'labels':%j}", name, d->namespace, l);
 	if (c->owned)
-		rest_json_put(m, "ownerReferences", ditto_make("[{'apiVersion':%s,'kind':'DittoServer',"
-		    "'name':%s,'uid':%s,'controller':true,'blockOwnerDeletion':true}]",
-		    DITTO_GROUP "/v1alpha1", d->name, d->uid));
+		rest_json_put(m, "ownerReferences",
+		    ditto_make("[{'apiVersion':%s,'kind':'DittoServer',"
+			       "'name':%s,'uid':%s,'controller':true,'blockOwnerDeletion':true}]",
+			DITTO_GROUP "/v1alpha1", d->name, d->uid));
 	rest_json_free(l);
 	return m;
 }
@@ -112,7 +113,8 @@ desire_config(const struct ditto *d)
 	struct text t = text_of(room, sizeof room);
 
 	config_text(d, &t);
-	j = ditto_make("{'apiVersion':'v1','kind':'ConfigMap','metadata':%j,'data':{'config.yaml':%s}}",
+	j = ditto_make("{'apiVersion':'v1','kind':'ConfigMap','metadata':%j,'data':{'config.yaml':%"
+		       "s}}",
 	    m, room);
 	rest_json_free(m);
 	return j;
@@ -125,12 +127,13 @@ desire_claim(const struct ditto *d)
 {
 	struct rest_json *m = meta(d, &ditto_children[DITTO_CLAIM]), *spec, *j;
 
-	spec = ditto_make("{'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':%s}}}",
-	    d->size);
+	spec =
+	    ditto_make("{'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':%s}}}",
+		d->size);
 	if (d->class[0] != '\0')
 		rest_json_put_str(spec, "storageClassName", d->class);
-	j = ditto_make("{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':%j,'spec':%j}", m,
-	    spec);
+	j = ditto_make("{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':%j,'spec':%j}",
+	    m, spec);
 	rest_json_free(spec);
 	rest_json_free(m);
 	return j;
@@ -146,10 +149,11 @@ desire_service(const struct ditto *d)
 	if (d->annotations != NULL)
 		rest_json_put(m, "annotations", rest_json_copy(d->annotations));
 	j = ditto_make("{'apiVersion':'v1','kind':'Service','metadata':%j,'spec':{'type':%s,"
-	    "'selector':{'app.kubernetes.io/name':'dittofs','app.kubernetes.io/instance':%s},'ports':["
-	    "{'name':'nfs','port':%d,'targetPort':'nfs','protocol':'TCP'},"
-	    "{'name':'control','port':8080,'targetPort':'control','protocol':'TCP'},"
-	    "{'name':'metrics','port':9090,'targetPort':'metrics','protocol':'TCP'}]}}",
+		       "'selector':{'app.kubernetes.io/name':'dittofs','app.kubernetes.io/"
+		       "instance':%s},'ports':["
+		       "{'name':'nfs','port':%d,'targetPort':'nfs','protocol':'TCP'},"
+		       "{'name':'control','port':8080,'targetPort':'control','protocol':'TCP'},"
+		       "{'name':'metrics','port':9090,'targetPort':'metrics','protocol':'TCP'}]}}",
 	    m, d->service, d->name, d->nfs_port);
 	rest_json_free(m);
 	return j;
@@ -176,8 +180,10 @@ environment(const struct ditto *d)
 	struct rest_json *env = rest_json_array();
 
 	if (d->secret[0] != '\0')
-		rest_json_add(env, ditto_make("{'name':'DITTOFS_ADMIN_INITIAL_PASSWORD','valueFrom':"
-		    "{'secretKeyRef':{'name':%s,'key':%s}}}", d->secret, d->secret_key));
+		rest_json_add(env,
+		    ditto_make("{'name':'DITTOFS_ADMIN_INITIAL_PASSWORD','valueFrom':"
+			       "{'secretKeyRef':{'name':%s,'key':%s}}}",
+			d->secret, d->secret_key));
 	if (d->settings != NULL)
 		rest_json_each(d->settings, add_setting, env);
 	return env;
@@ -188,22 +194,26 @@ container(const struct ditto *d)
 {
 	struct rest_json *env = environment(d), *j;
 
-	/* /health says that the process is up.  A share that is unwell is no reason to take the others
-	 * away, so no probe asks for shares. */
-	j = ditto_make("{'name':'dfs','image':%s,'imagePullPolicy':%s,'args':['/usr/bin/dfs','start',"
-	    "'--foreground','--config','/etc/dittofs/config.yaml'],'env':%j,'ports':["
-	    "{'name':'nfs','containerPort':%d,'protocol':'TCP'},"
-	    "{'name':'control','containerPort':8080,'protocol':'TCP'},"
-	    "{'name':'metrics','containerPort':9090,'protocol':'TCP'}],"
-	    "'startupProbe':{'httpGet':{'path':'/health','port':'control'},'periodSeconds':2,"
-	    "'failureThreshold':150},"
-	    "'livenessProbe':{'httpGet':{'path':'/health','port':'control'},'periodSeconds':10,"
-	    "'timeoutSeconds':5,'failureThreshold':6},"
-	    "'readinessProbe':{'httpGet':{'path':'/health','port':'control'},'periodSeconds':5},"
-	    "'resources':%j,'securityContext':{'allowPrivilegeEscalation':false,"
-	    "'readOnlyRootFilesystem':true,'capabilities':{'drop':['ALL']}},'volumeMounts':["
-	    "{'name':'state','mountPath':'/var/lib/dittofs'},"
-	    "{'name':'config','mountPath':'/etc/dittofs','readOnly':true}]}",
+	/* /health says that the process is up.  A share that is unwell is no reason to take the
+	 * others away, so no probe asks for shares. */
+	j = ditto_make("{'name':'dfs','image':%s,'imagePullPolicy':%s,'args':['/usr/bin/"
+		       "dfs','start',"
+		       "'--foreground','--config','/etc/dittofs/config.yaml'],'env':%j,'ports':["
+		       "{'name':'nfs','containerPort':%d,'protocol':'TCP'},"
+		       "{'name':'control','containerPort':8080,'protocol':'TCP'},"
+		       "{'name':'metrics','containerPort':9090,'protocol':'TCP'}],"
+		       "'startupProbe':{'httpGet':{'path':'/"
+		       "health','port':'control'},'periodSeconds':2,"
+		       "'failureThreshold':150},"
+		       "'livenessProbe':{'httpGet':{'path':'/"
+		       "health','port':'control'},'periodSeconds':10,"
+		       "'timeoutSeconds':5,'failureThreshold':6},"
+		       "'readinessProbe':{'httpGet':{'path':'/"
+		       "health','port':'control'},'periodSeconds':5},"
+		       "'resources':%j,'securityContext':{'allowPrivilegeEscalation':false,"
+		       "'readOnlyRootFilesystem':true,'capabilities':{'drop':['ALL']}},'"
+		       "volumeMounts':[{'name':'state','mountPath':'/var/lib/dittofs'},"
+		       "{'name':'config','mountPath':'/etc/dittofs','readOnly':true}]}",
 	    d->image, d->pull_policy, env, d->nfs_port, d->resources);
 	rest_json_free(env);
 	return j;
@@ -224,22 +234,25 @@ config_hash(const struct ditto *d)
 static struct rest_json *
 desire_set(const struct ditto *d)
 {
-	struct rest_json *m = meta(d, &ditto_children[DITTO_SET]), *c = container(d), *l = labels(d), *j;
+	struct rest_json *m = meta(d, &ditto_children[DITTO_SET]), *c = container(d),
+			 *l = labels(d), *j;
 	char hash[20], config[128], claim[128];
 
 	snprintf(hash, sizeof hash, "%016" PRIx64, config_hash(d));
 	snprintf(config, sizeof config, "%s%s", d->name, ditto_children[DITTO_CONFIG].suffix);
 	snprintf(claim, sizeof claim, "%s%s", d->name, ditto_children[DITTO_CLAIM].suffix);
 	j = ditto_make("{'apiVersion':'apps/v1','kind':'StatefulSet','metadata':%j,'spec':{"
-	    "'serviceName':%s,'replicas':%d,"
-	    "'selector':{'matchLabels':{'app.kubernetes.io/name':'dittofs',"
-	    "'app.kubernetes.io/instance':%s}},'template':{'metadata':{'labels':%j,"
-	    "'annotations':{'" DITTO_GROUP "/settings':%s}},'spec':{"
-	    "'automountServiceAccountToken':false,'terminationGracePeriodSeconds':%d,"
-	    "'nodeSelector':%j,'securityContext':{'runAsNonRoot':true,'runAsUser':%d,'runAsGroup':%d,"
-	    "'fsGroup':%d,'fsGroupChangePolicy':'OnRootMismatch','seccompProfile':{'type':'RuntimeDefault'}},"
-	    "'containers':[%j],'volumes':[{'name':'config','configMap':{'name':%s}},"
-	    "{'name':'state','persistentVolumeClaim':{'claimName':%s}}]}}}}",
+		       "'serviceName':%s,'replicas':%d,"
+		       "'selector':{'matchLabels':{'app.kubernetes.io/name':'dittofs',"
+		       "'app.kubernetes.io/instance':%s}},'template':{'metadata':{'labels':%j,"
+		       "'annotations':{'" DITTO_GROUP "/settings':%s}},'spec':{"
+		       "'automountServiceAccountToken':false,'terminationGracePeriodSeconds':%d,"
+		       "'nodeSelector':%j,'securityContext':{'runAsNonRoot':true,'runAsUser':%d,'"
+		       "runAsGroup':%d,"
+		       "'fsGroup':%d,'fsGroupChangePolicy':'OnRootMismatch','seccompProfile':{'"
+		       "type':'RuntimeDefault'}},"
+		       "'containers':[%j],'volumes':[{'name':'config','configMap':{'name':%s}},"
+		       "{'name':'state','persistentVolumeClaim':{'claimName':%s}}]}}}}",
 	    m, d->name, d->replicas, d->name, l, hash, d->grace_s, d->node_selector, (int64_t)USER,
 	    (int64_t)USER, (int64_t)USER, c, config, claim);
 	rest_json_free(l);
@@ -250,17 +263,18 @@ desire_set(const struct ditto *d)
 
 const struct ditto_child ditto_children[DITTO_CHILDREN] = {
 	[DITTO_CONFIG] = { "/api/v1", "configmaps", "ConfigMap", "-config", true, desire_config },
-	[DITTO_CLAIM] = { "/api/v1", "persistentvolumeclaims", "PersistentVolumeClaim", "-state", false,
-	    desire_claim },
+	[DITTO_CLAIM] = { "/api/v1", "persistentvolumeclaims", "PersistentVolumeClaim", "-state",
+	    false, desire_claim },
 	[DITTO_SERVICE] = { "/api/v1", "services", "Service", "", true, desire_service },
 	[DITTO_SET] = { "/apis/apps/v1", "statefulsets", "StatefulSet", "", true, desire_set },
 };
 
 void
-ditto_child_path(const struct ditto *d, const struct ditto_child *c, bool named, char *to, size_t cap)
+ditto_child_path(const struct ditto *d, const struct ditto_child *c, bool named, char *to,
+    size_t cap)
 {
-	snprintf(to, cap, "%s/namespaces/%s/%s%s%s%s", c->api, d->namespace, c->plural, named ? "/" : "",
-	    named ? d->name : "", named ? c->suffix : "");
+	snprintf(to, cap, "%s/namespaces/%s/%s%s%s%s", c->api, d->namespace, c->plural,
+	    named ? "/" : "", named ? d->name : "", named ? c->suffix : "");
 }
 
 /* --- is it so already? --- */
@@ -285,7 +299,9 @@ is_empty(const struct rest_json *j)
 
 	if (rest_json_kind(j) == REST_OBJECT)
 		rest_json_each(j, see_any, &any);
-	return rest_json_kind(j) == REST_OBJECT ? !any : rest_json_kind(j) == REST_ARRAY && rest_json_len(j) == 0;
+	return rest_json_kind(j) == REST_OBJECT ?
+	    !any :
+	    rest_json_kind(j) == REST_ARRAY && rest_json_len(j) == 0;
 }
 
 static bool
@@ -314,8 +330,8 @@ ditto_covers(const struct rest_json *has, const struct rest_json *wanted)
 	switch (kind) {
 	case REST_STRING:
 		return strcmp(rest_json_str(has), rest_json_str(wanted)) == 0 ||
-		    (ditto_quantity(rest_json_str(has), &a) && ditto_quantity(rest_json_str(wanted), &b) &&
-		    a == b);
+		    (ditto_quantity(rest_json_str(has), &a) &&
+			ditto_quantity(rest_json_str(wanted), &b) && a == b);
 	case REST_INT:
 		return rest_json_int(has) == rest_json_int(wanted);
 	case REST_ARRAY:

@@ -35,9 +35,9 @@ ditto_quantity(const char *text, double *value)
 	static const struct {
 		const char *suffix;
 		double times;
-	} units[] = { { "", 1 }, { "m", 1e-3 }, { "k", 1e3 }, { "M", 1e6 }, { "G", 1e9 }, { "T", 1e12 },
-		{ "P", 1e15 }, { "Ki", 1024.0 }, { "Mi", 1048576.0 }, { "Gi", 1073741824.0 },
-		{ "Ti", 1099511627776.0 }, { "Pi", 1125899906842624.0 } };
+	} units[] = { { "", 1 }, { "m", 1e-3 }, { "k", 1e3 }, { "M", 1e6 }, { "G", 1e9 },
+		{ "T", 1e12 }, { "P", 1e15 }, { "Ki", 1024.0 }, { "Mi", 1048576.0 },
+		{ "Gi", 1073741824.0 }, { "Ti", 1099511627776.0 }, { "Pi", 1125899906842624.0 } };
 	char *end;
 	double n;
 
@@ -172,11 +172,14 @@ see_setting(const char *key, const struct rest_json *value, void *arg)
 {
 	struct settings *s = arg;
 
-	if (key[0] == '\0' || strlen(key) > 60 || strspn(key, "abcdefghijklmnopqrstuvwxyz._") != strlen(key))
+	if (key[0] == '\0' || strlen(key) > 60 ||
+	    strspn(key, "abcdefghijklmnopqrstuvwxyz._") != strlen(key))
 		refuse(s->r, "settings has a name that is none of dfs.yaml(5)");
 	else if (ours(key))
-		refuse(s->r, "settings may not have %s, which has a field of its own or is fixed", key);
-	else if (rest_json_kind(value) != REST_STRING || strlen(rest_json_str(value)) > SETTING_BYTES_MAX)
+		refuse(s->r, "settings may not have %s, which has a field of its own or is fixed",
+		    key);
+	else if (rest_json_kind(value) != REST_STRING ||
+	    strlen(rest_json_str(value)) > SETTING_BYTES_MAX)
 		refuse(s->r, "settings: %s is no text of at most %d bytes", key, SETTING_BYTES_MAX);
 	if (++s->n > SETTINGS_MAX)
 		refuse(s->r, "settings has more than %d names", SETTINGS_MAX);
@@ -199,13 +202,16 @@ read_meta(struct reading *r, const struct rest_json *meta, struct ditto *d)
 	for (size_t i = 0; list != NULL && i < rest_json_len(list); i++) {
 		const struct rest_json *one = rest_json_at(list, i);
 
-		if (rest_json_kind(one) == REST_STRING && strcmp(rest_json_str(one), DITTO_FINALIZER) == 0)
+		if (rest_json_kind(one) == REST_STRING &&
+		    strcmp(rest_json_str(one), DITTO_FINALIZER) == 0)
 			d->finalizer = true;
 	}
 	if (!ditto_name_ok(d->name) || !ditto_name_ok(d->namespace) || d->uid[0] == '\0')
 		refuse(r, "metadata has no usable name, namespace or uid");
 	else if (strlen(d->name) > 52)
-		refuse(r, "metadata.name is longer than 52 bytes, so that what belongs to it has no name");
+		refuse(r,
+		    "metadata.name is longer than 52 bytes, so that what belongs to it has no "
+		    "name");
 }
 
 static void
@@ -215,8 +221,10 @@ read_spec(struct reading *r, const struct rest_json *spec, struct ditto *d)
 	static const char *const pulls[] = { "Always", "IfNotPresent", "Never", NULL };
 	static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 	static const char *const ends[] = { "Retain", "Delete", NULL };
-	const struct rest_json *storage = group(r, spec, "storage"), *service = group(r, spec, "service");
-	const struct rest_json *admin = group(r, spec, "admin"), *ref = group(r, admin, "passwordSecretRef");
+	const struct rest_json *storage = group(r, spec, "storage"),
+			       *service = group(r, spec, "service");
+	const struct rest_json *admin = group(r, spec, "admin"),
+			       *ref = group(r, admin, "passwordSecretRef");
 	struct settings s = { r, 0 };
 	char end[16];
 	double bytes;

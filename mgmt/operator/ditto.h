@@ -25,7 +25,8 @@ struct ditto {
 	char service[16], level[8], secret[DITTO_WORD_MAX], secret_key[DITTO_WORD_MAX];
 	int64_t replicas, nfs_port, grace_s;
 	bool metrics, keep;			/* keep: the volume stays when the server goes */
-	const struct rest_json *settings, *resources, *annotations, *node_selector;	/* borrowed, may be NULL */
+	const struct rest_json *settings, *resources, *annotations,
+	    *node_selector; /* borrowed, may be NULL */
 };
 
 /* false: no DittoServer that can be acted upon; why says which field and what is wanted.  name,

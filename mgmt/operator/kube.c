@@ -69,7 +69,8 @@ https(const struct kube *k)
 struct kube *
 kube_open(const char *server, const char *account, char *why, size_t why_cap)
 {
-	const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
+	const char *host = getenv("KUBERNETES_SERVICE_HOST"),
+		   *port = getenv("KUBERNETES_SERVICE_PORT");
 	struct kube *k = xcalloc(1, sizeof *k);
 	char token[TOKEN_MAX];
 	bool six;
@@ -206,7 +207,10 @@ kube_ask(struct kube *k, const char *method, const char *path, const struct rest
 	char said[CURL_ERROR_SIZE] = "", ignored[100];
 	struct bytes got = { .most = ANSWER_MAX };
 	char *text = body != NULL ? rest_json_text(body) : NULL;
-	struct curl_slist *h = headers(k, text == NULL ? NULL : strcmp(method, "PATCH") == 0 ? merge : plain);
+	struct curl_slist *h = headers(k,
+	    text == NULL                     ? NULL :
+		strcmp(method, "PATCH") == 0 ? merge :
+					       plain);
 	CURLcode rc;
 
 	*a = (struct kube_answer){ .code = 0 };

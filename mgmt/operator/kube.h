@@ -41,7 +41,8 @@ void kube_ask(struct kube *k, const char *method, const char *path, const struct
     struct kube_answer *a);
 void kube_answer_free(struct kube_answer *a);
 
-/* GET a path whose answer is lines; line is called within kube_wait() with each, without its end. */
+/* GET a path whose answer is lines; line is called within kube_wait() with each,
+ * without its end. */
 struct kube_stream *kube_stream_open(struct kube *k, const char *path,
     void (*line)(const char *bytes, size_t len, void *arg), void *arg);
 bool kube_stream_over(const struct kube_stream *s, long *code);	/* code 0: nobody answered */

@@ -59,7 +59,9 @@ wall_text(char *to, size_t cap)
 static const char *
 text_of_key(const struct rest_json *in, const char *key)
 {
-	const char *s = in != NULL && rest_json_kind(in) == REST_OBJECT ? rest_json_get_str(in, key) : NULL;
+	const char *s = in != NULL && rest_json_kind(in) == REST_OBJECT ?
+	    rest_json_get_str(in, key) :
+	    NULL;
 
 	return s != NULL ? s : "";
 }
@@ -70,7 +72,8 @@ take(struct lease *l, const struct rest_json *was, uint64_t now_ns)
 {
 	const struct rest_json *spec = was != NULL ? rest_json_get(was, "spec") : NULL;
 	const struct rest_json *meta = was != NULL ? rest_json_get(was, "metadata") : NULL;
-	const struct rest_json *turns = spec != NULL ? rest_json_get(spec, "leaseTransitions") : NULL;
+	const struct rest_json *turns = spec != NULL ? rest_json_get(spec, "leaseTransitions") :
+						       NULL;
 	bool mine = strcmp(text_of_key(spec, "holderIdentity"), l->who) == 0;
 	int64_t n = turns != NULL && rest_json_kind(turns) == REST_INT ? rest_json_int(turns) : 0;
 	struct rest_json *body;
@@ -79,10 +82,12 @@ take(struct lease *l, const struct rest_json *was, uint64_t now_ns)
 
 	wall_text(now, sizeof now);
 	snprintf(since, sizeof since, "%s", mine ? text_of_key(spec, "acquireTime") : now);
-	body = ditto_make("{'apiVersion':'coordination.k8s.io/v1','kind':'Lease','metadata':{'name':%s,"
-	    "'namespace':%s},'spec':{'holderIdentity':%s,'leaseDurationSeconds':%d,'acquireTime':%s,"
-	    "'renewTime':%s,'leaseTransitions':%d}}", name, l->namespace, l->who, (int64_t)LEASE_S,
-	    since[0] != '\0' ? since : now, now, was == NULL || mine ? n : n + 1);
+	body = ditto_make("{'apiVersion':'coordination.k8s.io/"
+			  "v1','kind':'Lease','metadata':{'name':%s,"
+			  "'namespace':%s},'spec':{'holderIdentity':%s,'leaseDurationSeconds':%d,'"
+			  "acquireTime':%s,'renewTime':%s,'leaseTransitions':%d}}",
+	    name, l->namespace, l->who, (int64_t)LEASE_S, since[0] != '\0' ? since : now, now,
+	    was == NULL || mine ? n : n + 1);
 	if (meta != NULL)
 		rest_json_put(body, "metadata", rest_json_copy(meta));
 	path_of(l, was != NULL, path, sizeof path);
@@ -114,7 +119,8 @@ free_to_take(struct lease *l, const struct rest_json *has, uint64_t now_ns)
 	}
 	d = spec != NULL && rest_json_kind(spec) == REST_OBJECT ?
 	    rest_json_get(spec, "leaseDurationSeconds") : NULL;
-	if (d != NULL && rest_json_kind(d) == REST_INT && rest_json_int(d) > 0 && rest_json_int(d) < 3600)
+	if (d != NULL && rest_json_kind(d) == REST_INT && rest_json_int(d) > 0 &&
+	    rest_json_int(d) < 3600)
 		lasts = rest_json_int(d);
 	return holder[0] == '\0' || strcmp(holder, l->who) == 0 ||
 	    now_ns - l->seen_ns > (uint64_t)lasts * NS_PER_S;

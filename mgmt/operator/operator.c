@@ -63,7 +63,8 @@ static struct entry *
 find(struct operator *o, const char *namespace, const char *name)
 {
 	for (size_t i = 0; i < o->n; i++)
-		if (strcmp(o->entry[i].name, name) == 0 && strcmp(o->entry[i].namespace, namespace) == 0)
+		if (strcmp(o->entry[i].name, name) == 0 &&
+		    strcmp(o->entry[i].namespace, namespace) == 0)
 			return &o->entry[i];
 	return NULL;
 }
@@ -235,7 +236,8 @@ operator_run(const struct operator_conf *conf, char *why, size_t why_cap)
 	if (o.kube == NULL)
 		return 1;
 	if (!ditto_name_ok(kube_namespace(o.kube))) {
-		snprintf(why, why_cap, "the account does not say its namespace, where the lease is");
+		snprintf(why, why_cap,
+		    "the account does not say its namespace, where the lease is");
 		kube_close(&o.kube);
 		return 1;
 	}

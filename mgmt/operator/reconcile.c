@@ -74,7 +74,8 @@ change(struct look *l, const char *method, const char *path, const struct rest_j
 static void
 server_path(const struct ditto *d, const char *tail, char *to, size_t cap)
 {
-	snprintf(to, cap, DITTO_API "/namespaces/%s/" DITTO_PLURAL "/%s%s", d->namespace, d->name, tail);
+	snprintf(to, cap, DITTO_API "/namespaces/%s/" DITTO_PLURAL "/%s%s", d->namespace, d->name,
+	    tail);
 }
 
 /* --- our finalizer --- */
@@ -94,7 +95,8 @@ finalizer_set(struct look *l, bool on)
 			rest_json_add(list, rest_json_copy(rest_json_at(was, i)));
 	if (on)
 		rest_json_add(list, rest_json_string(DITTO_FINALIZER));
-	patch = ditto_make("{'metadata':{'resourceVersion':%s,'finalizers':%j}}", l->d.version, list);
+	patch = ditto_make("{'metadata':{'resourceVersion':%s,'finalizers':%j}}", l->d.version,
+	    list);
 	server_path(&l->d, "", path, sizeof path);
 	ok = change(l, "PATCH", path, patch, "DittoServer");
 	rest_json_free(patch);
@@ -154,7 +156,8 @@ claim_patch(struct look *l, const struct rest_json *has, struct rest_json *wante
 	if (!ditto_quantity(size, &now) || then == now)
 		return NULL;
 	if (then < now) {
-		say(l, OUTCOME_DONE, "VolumeKept", "storage.size is less than the volume has; a volume does"
+		say(l, OUTCOME_DONE, "VolumeKept",
+		    "storage.size is less than the volume has; a volume does"
 		    " not shrink");
 		return NULL;
 	}
@@ -185,7 +188,8 @@ child_change(struct look *l, int child, const struct rest_json *has, struct rest
 	if (patch == NULL)
 		return true;
 	/* From the version that was looked at, or not at all. */
-	meta = rest_json_get(patch, "metadata") != NULL ? rest_json_copy(rest_json_get(patch, "metadata")) :
+	meta = rest_json_get(patch, "metadata") != NULL ?
+	    rest_json_copy(rest_json_get(patch, "metadata")) :
 	    rest_json_object();
 	rest_json_put_str(meta, "resourceVersion", text_at(has, "metadata", "resourceVersion"));
 	rest_json_put(patch, "metadata", meta);
@@ -228,7 +232,8 @@ child_keep(struct look *l, int child)
 	} else if (!took(l, &a, c->kind) || a.body == NULL) {
 		rest_json_free(wanted);
 	} else if (!is_ours(a.body, &l->d)) {
-		snprintf(text, sizeof text, "there is a %s of that name which is not this server's", c->kind);
+		snprintf(text, sizeof text, "there is a %s of that name which is not this server's",
+		    c->kind);
 		say(l, OUTCOME_LATER, "NameTaken", text);
 		rest_json_free(wanted);
 	} else {
@@ -261,16 +266,19 @@ pod_ended(struct look *l)
 		l->pods = number_at(a.body, "status", "replicas");
 		l->ready = number_at(a.body, "status", "readyReplicas");
 		if (number_at(a.body, "spec", "replicas") != 0) {
-			patch = ditto_make("{'metadata':{'resourceVersion':%s},'spec':{'replicas':0}}",
-			    text_at(a.body, "metadata", "resourceVersion"));
+			patch =
+			    ditto_make("{'metadata':{'resourceVersion':%s},'spec':{'replicas':0}}",
+				text_at(a.body, "metadata", "resourceVersion"));
 			if (change(l, "PATCH", path, patch, c->kind))
-				say(l, OUTCOME_DONE, "Stopping", "the pod makes everything durable and ends");
+				say(l, OUTCOME_DONE, "Stopping",
+				    "the pod makes everything durable and ends");
 			rest_json_free(patch);
 		} else if (l->pods == 0 && number_at(a.body, "status", "observedGeneration") >=
 		    number_at(a.body, "metadata", "generation")) {
 			gone = true;
 		} else {
-			say(l, OUTCOME_DONE, "Stopping", "the pod makes everything durable and ends");
+			say(l, OUTCOME_DONE, "Stopping",
+			    "the pod makes everything durable and ends");
 		}
 	}
 	kube_answer_free(&a);
@@ -326,7 +334,8 @@ phase(const struct look *l)
 
 /* A condition keeps its time while its status is the same. */
 static struct rest_json *
-condition(const struct look *l, const char *type, bool fact, const char *reason, const char *message)
+condition(const struct look *l, const char *type, bool fact, const char *reason,
+    const char *message)
 {
 	const struct rest_json *old = at(l->object, "status", "conditions");
 	const char *status = fact ? "True" : "False", *since = NULL;
@@ -336,11 +345,13 @@ condition(const struct look *l, const char *type, bool fact, const char *reason,
 
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	for (size_t i = 0; old != NULL && rest_json_kind(old) == REST_ARRAY && i < rest_json_len(old); i++) {
+	for (size_t i = 0;
+	    old != NULL && rest_json_kind(old) == REST_ARRAY && i < rest_json_len(old); i++) {
 		const struct rest_json *c = rest_json_at(old, i);
 
 		if (rest_json_kind(c) == REST_OBJECT && rest_json_get_str(c, "type") != NULL &&
-		    strcmp(rest_json_get_str(c, "type"), type) == 0 && rest_json_get_str(c, "status") != NULL &&
+		    strcmp(rest_json_get_str(c, "type"), type) == 0 &&
+		    rest_json_get_str(c, "status") != NULL &&
 		    strcmp(rest_json_get_str(c, "status"), status) == 0)
 			since = rest_json_get_str(c, "lastTransitionTime");
 	}
@@ -365,7 +376,8 @@ status_write(struct look *l)
 	    "'conditions':%j}", l->d.generation, phase(l), l->pods, l->ready, list);
 	rest_json_free(list);
 	if (old == NULL || !ditto_covers(old, status)) {
-		patch = ditto_make("{'metadata':{'resourceVersion':%s},'status':%j}", l->d.version, status);
+		patch = ditto_make("{'metadata':{'resourceVersion':%s},'status':%j}", l->d.version,
+		    status);
 		server_path(&l->d, "/status", path, sizeof path);
 		if (change(l, "PATCH", path, patch, "status"))
 			l->outcome = was;
@@ -422,7 +434,8 @@ reconcile(struct reconciler *r, const char *namespace, const char *name)
 	struct kube_answer a;
 	enum outcome o;
 
-	snprintf(path, sizeof path, DITTO_API "/namespaces/%s/" DITTO_PLURAL "/%s", namespace, name);
+	snprintf(path, sizeof path, DITTO_API "/namespaces/%s/" DITTO_PLURAL "/%s", namespace,
+	    name);
 	kube_ask(r->kube, "GET", path, NULL, &a);
 	l.object = a.body;
 	if (a.code == 404)

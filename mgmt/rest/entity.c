@@ -148,7 +148,8 @@ object_text(struct rest_call *call, const struct rest_json *j, const char **text
 	char why[80], *text;
 
 	if (rest_json_kind(j) == REST_STRING) {
-		parsed = rest_json_parse(rest_json_str(j), strlen(rest_json_str(j)), why, sizeof why);
+		parsed = rest_json_parse(rest_json_str(j), strlen(rest_json_str(j)), why,
+		    sizeof why);
 		j = parsed;
 	}
 	if (j == NULL || rest_json_kind(j) != REST_OBJECT) {
@@ -434,7 +435,8 @@ fixed_ok(struct rest_call *call, enum db_entity e, const struct db_row *old, str
 
 		if (!(f->flags & DB_FIX) || v->is == DB_UNSET)
 			continue;
-		if (v->is != old->v[i].is || (v->is == DB_TEXT && strcmp(v->text, old->v[i].text) != 0))
+		if (v->is != old->v[i].is ||
+		    (v->is == DB_TEXT && strcmp(v->text, old->v[i].text) != 0))
 			return rest_invalid_field(call, f->name, "does not change after creation");
 		v->is = DB_UNSET;
 	}

@@ -17,21 +17,24 @@ struct rest_hooks {
 	bool (*updated)(struct rest_call *call, const struct db_row *old, const struct db_row *now);
 	bool (*removing)(struct rest_call *call, const struct db_row *old);
 	bool (*removed)(struct rest_call *call, const struct db_row *old);
-	bool steady;			/* show adds only what rows say: a list of them may be kept */
+	bool steady;	/* show adds only what rows say: a list of them may be kept */
 	const char *const *extras;	/* members of the body that hooks read, NULL-terminated */
 };
 
-extern const struct rest_hooks rest_user_hooks, rest_group_hooks, rest_member_hooks, rest_share_hooks,
-	rest_meta_store_hooks, rest_local_store_hooks, rest_remote_store_hooks, rest_adapter_hooks,
-	rest_netgroup_hooks, rest_netgroup_member_hooks, rest_idmap_hooks, rest_no_hooks;
+extern const struct rest_hooks rest_user_hooks, rest_group_hooks, rest_member_hooks,
+    rest_share_hooks, rest_meta_store_hooks, rest_local_store_hooks, rest_remote_store_hooks,
+    rest_adapter_hooks, rest_netgroup_hooks, rest_netgroup_member_hooks, rest_idmap_hooks,
+    rest_no_hooks;
 
 const struct rest_hooks *rest_hooks_of(enum db_entity e);
 
 /* The row as JSON, hooks included; and without what no row says. */
 struct rest_json *rest_row_json(struct rest_call *call, enum db_entity e, const struct db_row *row);
-struct rest_json *rest_row_steady(struct rest_call *call, enum db_entity e, const struct db_row *row);
+struct rest_json *rest_row_steady(struct rest_call *call, enum db_entity e,
+    const struct db_row *row);
 
-/* Answer a list as it was rendered before, where no row has changed since; false: it is not kept. */
+/* Answer a list as it was rendered before, where no row has changed since; false: it
+ * is not kept. */
 bool rest_list_known(struct rest_call *call);
 void rest_lists_drop(void);		/* no request is on its way */
 

@@ -54,7 +54,8 @@ claims_of(struct rest_call *call, const char *token)
 	if (type == NULL || strcmp(type, "access") != 0 || issuer == NULL ||
 	    strcmp(issuer, ISSUER) != 0)
 		refuse(call, "bad_token", "it is no access token");
-	else if (rest_json_get(j, "exp") == NULL || rest_json_int(rest_json_get(j, "exp")) <= now_s())
+	else if (rest_json_get(j, "exp") == NULL ||
+	    rest_json_int(rest_json_get(j, "exp")) <= now_s())
 		refuse(call, "expired", "the token has expired");
 	else
 		return j;
@@ -64,9 +65,11 @@ claims_of(struct rest_call *call, const char *token)
 
 /* What the database says about the claims' user and session now, and until when that holds. */
 static bool
-still_true(struct rest_call *call, struct db_conn *c, const struct rest_json *claims, int64_t *until_s)
+still_true(struct rest_call *call, struct db_conn *c, const struct rest_json *claims,
+    int64_t *until_s)
 {
-	const char *user = rest_json_get_str(claims, "sub"), *sid = rest_json_get_str(claims, "sid");
+	const char *user = rest_json_get_str(claims, "sub"),
+		   *sid = rest_json_get_str(claims, "sid");
 	const struct rest_json *epoch = rest_json_get(claims, "epoch");
 	struct db_session s;
 	struct db_login l;

@@ -68,8 +68,8 @@ struct rest_explained {
 };
 
 struct rest_house {
-	/* Serve that share from now on, by those rules (taken), its remote store there (NULL: none);
-	 * why: a sentence. */
+	/* Serve that share from now on, by those rules (taken), its remote store there (NULL:
+	 * none); why: a sentence. */
 	enum status (*share_open)(const struct share_conf *conf, struct share_rules *rules,
 	    const struct store_spec *remote, char *why, size_t why_cap);
 	/* Serve it no more: all durable, all closed.  NOENT: it was not open. */
@@ -77,9 +77,10 @@ struct rest_house {
 	/* By other rules (taken) from now on, while it serves; the caller gets those before, NULL
 	 * where it is not open. */
 	struct share_rules *(*share_rules)(const char *name, struct share_rules *rules);
-	/* Tuned so from now on, while it serves; old (NULL: not asked) is how it was.  Nothing where it
-	 * is not open. */
-	void (*share_tune)(const char *name, const struct share_tuning *now, struct share_tuning *old);
+	/* Tuned so from now on, while it serves; old (NULL: not asked) is how it was.  Nothing
+	 * where it is not open. */
+	void (*share_tune)(const char *name, const struct share_tuning *now,
+	    struct share_tuning *old);
 	/* A new share key; NOENT: it is not open.  INVAL: it does not encrypt. */
 	enum status (*share_rotate)(const char *name, uint32_t *version, char *why, size_t why_cap);
 	void (*share_look)(const char *name, struct rest_share_state *state);
@@ -91,8 +92,8 @@ struct rest_house {
 
 	/* What its blocks do (pipeline/sync/sync.h), and have them do that.  false: not open. */
 	bool (*share_blocks)(const char *name, enum blocks_do what, struct sync_remote *out);
-	/* Warm a share, or a path of it; give that up; how it stands.  NOENT: it is not open.  Else as
-	 * sync_warm_start; NOTSUPP without a remote store. */
+	/* Warm a share, or a path of it; give that up; how it stands.  NOENT: it is not open.  Else
+	 * as sync_warm_start; NOTSUPP without a remote store. */
 	enum status (*share_warm)(const char *name, enum warm_do what, const char *path,
 	    struct sync_warm *out);
 	/* Verify all there is, here and (REMOTE) there; how far that is.  false: not open. */
@@ -100,15 +101,16 @@ struct rest_house {
 	/* How its compaction stands, and have it begin.  false: not open. */
 	bool (*share_compact)(const char *name, enum compact_do what, struct sync_compaction *out);
 	/* Push all shares, and see each. */
-	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg), void *arg);
+	void (*drain)(void (*see)(const char *name, const struct sync_remote *r, void *arg),
+	    void *arg);
 
 	/* Look at a remote store (mgmt/shares/stores.h: stores_try). */
-	enum status (*store_try)(const struct store_spec *spec, bool whole, struct block_check *check,
-	    unsigned *np, char *why, size_t why_cap);
+	enum status (*store_try)(const struct store_spec *spec, bool whole,
+	    struct block_check *check, unsigned *np, char *why, size_t why_cap);
 
 	/* One of tuning.def's settings, from now on; why: a sentence. */
-	enum status (*adapter_tune)(const char *type, const char *name, const char *value, char *why,
-	    size_t why_cap);
+	enum status (*adapter_tune)(const char *type, const char *name, const char *value,
+	    char *why, size_t why_cap);
 
 	/* Who is connected, who says to have mounted what: how many were put there. */
 	uint32_t (*clients)(struct rest_client *to, uint32_t most);
@@ -121,13 +123,14 @@ struct rest_house {
 
 	void (*metrics)(struct text *page);	/* Prometheus text */
 
-	/* What an open remote store has been asked: the calls' figures, and how many shares are on it;
-	 * false: none is. */
+	/* What an open remote store has been asked: the calls' figures, and how many shares are on
+	 * it; false: none is. */
 	bool (*store_gauge)(const char *name, unsigned *shares, struct block_gauge *out);
 
-	/* Its keys, wrapped anew by the key-encrypting key of now: how many, of how many.  As rotate. */
-	enum status (*share_rewrap)(const char *name, uint32_t *rewrapped, uint32_t *keys, char *why,
-	    size_t why_cap);
+	/* Its keys, wrapped anew by the key-encrypting key of now: how many, of how many.  As
+	 * rotate. */
+	enum status (*share_rewrap)(const char *name, uint32_t *rewrapped, uint32_t *keys,
+	    char *why, size_t why_cap);
 };
 
 #endif

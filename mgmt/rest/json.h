@@ -11,8 +11,16 @@
 
 struct rest_json;
 
-enum rest_json_kind { REST_NULL, REST_FALSE, REST_TRUE, REST_INT, REST_REAL, REST_STRING, REST_ARRAY,
-	REST_OBJECT };
+enum rest_json_kind {
+	REST_NULL,
+	REST_FALSE,
+	REST_TRUE,
+	REST_INT,
+	REST_REAL,
+	REST_STRING,
+	REST_ARRAY,
+	REST_OBJECT
+};
 
 /* NULL: it is no JSON value; why says where. */
 struct rest_json *rest_json_parse(const char *bytes, size_t len, char *why, size_t why_cap);
@@ -35,7 +43,8 @@ void rest_json_put_null(struct rest_json *object, const char *key);
 void rest_json_add(struct rest_json *array, struct rest_json *child);
 
 enum rest_json_kind rest_json_kind(const struct rest_json *j);
-const struct rest_json *rest_json_get(const struct rest_json *object, const char *key);	/* NULL: none */
+const struct rest_json *rest_json_get(const struct rest_json *object,
+    const char *key); /* NULL: none */
 const char *rest_json_get_str(const struct rest_json *object, const char *key);	/* NULL: no text */
 int64_t rest_json_int(const struct rest_json *j);
 const char *rest_json_str(const struct rest_json *j);

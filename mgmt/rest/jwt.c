@@ -25,8 +25,8 @@ encode(const uint8_t *bytes, size_t len, char *to, size_t cap)
 		return 0;
 	for (size_t i = 0; i < len; i += 3) {
 		size_t left = len - i;
-		uint32_t v = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-		    (left > 2 ? bytes[i + 2] : 0);
+		uint32_t v = (uint32_t)bytes[i] << 16 |
+		    (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
 
 		to[n++] = digits[v >> 18];
 		to[n++] = digits[v >> 12 & 63];

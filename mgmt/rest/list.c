@@ -1,6 +1,6 @@
 /*
- * Lists, in pages.  What rows alone say is rendered once and kept until a row changes, with the rows;
- * what no row says (usage, health) is added to each answer.
+ * Lists, in pages.  What rows alone say is rendered once and kept until a row changes, with the
+ * rows; what no row says (usage, health) is added to each answer.
  */
 #include "mgmt/rest/entity.h"
 

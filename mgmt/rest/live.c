@@ -51,7 +51,8 @@ rest_live_open(struct db_conn *c, struct arena *arena, const struct db_row *shar
 	if (st == OK)
 		st = db_share_rules(c, share, conf, &rules);
 	if (st == OK)
-		st = rest_state.conf.house->share_open(conf, rules, remote ? &spec : NULL, why, why_cap);
+		st = rest_state.conf.house->share_open(conf, rules, remote ? &spec : NULL, why,
+		    why_cap);
 	if (st != OK && why[0] == '\0')
 		snprintf(why, why_cap, "%s", status_text(st));
 	shares_down_note(name, st == OK ? NULL : why);
@@ -123,7 +124,8 @@ file_row(struct db_conn *c, const struct share_conf *conf, struct arena *arena)
 	db_set_text(DB_SHARE, &row, "source", "file");
 	db_set_num(DB_SHARE, &row, "enabled", 1);
 	db_set_num(DB_SHARE, &row, "read_only", conf->read_only);
-	db_set_text(DB_SHARE, &row, "durability", conf->tier == TIER_WRITEBACK ? "writeback" : "local");
+	db_set_text(DB_SHARE, &row, "durability",
+	    conf->tier == TIER_WRITEBACK ? "writeback" : "local");
 	db_set_num(DB_SHARE, &row, "anonymous_uid", conf->anon_uid);
 	db_set_num(DB_SHARE, &row, "anonymous_gid", conf->anon_gid);
 	db_set_num(DB_SHARE, &row, "owner_uid", conf->root_uid);

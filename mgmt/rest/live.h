@@ -26,9 +26,9 @@ void rest_live_look(const struct db_row *share, struct rest_share_state *s);
 struct rest_json *rest_live_status(const struct db_row *share, const struct rest_share_state *s);
 
 /*
- * Who may do what on shares that serve, and how they do it, follows the rows within the transaction that changes them:
- * one share's rules, those of all that name a netgroup, all of them.  What was in force before
- * comes back where the change is not kept.  False: the problem is said.
+ * Who may do what on shares that serve, and how they do it, follows the rows within the transaction
+ * that changes them: one share's rules, those of all that name a netgroup, all of them.  What was
+ * in force before comes back where the change is not kept.  False: the problem is said.
  */
 bool rest_live_rules(struct rest_call *call, const char *share);
 bool rest_live_netgroup(struct rest_call *call, const char *netgroup);

@@ -112,7 +112,8 @@ entity_schema(enum db_entity e)
 static struct rest_json *
 problem_schema(void)
 {
-	static const char *const texts[] = { "type", "title", "detail", "code", "hint", "instance" };
+	static const char *const texts[] = { "type", "title", "detail", "code", "hint",
+		"instance" };
 	struct rest_json *props = object_of("status", text_of_key("type", "integer"));
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -209,8 +210,10 @@ operation(const struct rest_route *r)
 	    (r->flags & REST_EARLY));
 	rest_json_put(o, "parameters", parameters(r->path, r));
 	if (r->flags & REST_BODY)
-		rest_json_put(o, "requestBody", content("application/json", r->entity == REST_NO_ENTITY ?
-		    text_of_key("type", "object") : ref(db_entity[r->entity].name)));
+		rest_json_put(o, "requestBody",
+		    content("application/json",
+			r->entity == REST_NO_ENTITY ? text_of_key("type", "object") :
+						      ref(db_entity[r->entity].name)));
 	rest_json_put(answers, good_code(r), good(r));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		rest_json_put(answers, bad[i][0], answer(bad[i][1],

@@ -130,7 +130,8 @@ rest_adapters_boot(void)
 	ended = db_end(&c, false);
 	for (int i = 0; i < a.n; i++)
 		if (apply(&a.row[i], why, sizeof why) != OK)
-			log_error("rest.adapter", F_STR("type", db_text(DB_ADAPTER, &a.row[i], "type")),
+			log_error("rest.adapter",
+			    F_STR("type", db_text(DB_ADAPTER, &a.row[i], "type")),
 			    F_STR("why", why));
 	arena_rewind(&arena);
 	return st != OK ? st : ended;
@@ -202,7 +203,8 @@ member_creating(struct rest_call *call, struct db_row *row)
 	bool net = strchr(db_text(DB_NETGROUP_MEMBER, row, "value"), '/') != NULL;
 
 	if (net != (strcmp(db_text(DB_NETGROUP_MEMBER, row, "type"), "cidr") == 0))
-		return rest_invalid_field(call, "type", "a network is of type cidr, an address of type ip");
+		return rest_invalid_field(call, "type",
+		    "a network is of type cidr, an address of type ip");
 	return true;
 }
 

@@ -191,7 +191,8 @@ turn(struct rest_call *call, const struct rest_json *claims)
 	struct db_login l;
 
 	type = rest_json_get_str(claims, "token_type");
-	seq = rest_json_get(claims, "seq") != NULL ? rest_json_int(rest_json_get(claims, "seq")) : 0;
+	seq = rest_json_get(claims, "seq") != NULL ? rest_json_int(rest_json_get(claims, "seq")) :
+						     0;
 	if (sid != NULL && type != NULL && strcmp(type, "refresh") == 0 &&
 	    !session_now(call, sid, &s, &l) && call->re->body != NULL)
 		return;

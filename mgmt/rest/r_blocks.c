@@ -70,8 +70,8 @@ find(struct rest_call *call, enum blocks_do what, struct db_row *row, struct syn
 		return false;
 	if (rest_state.conf.house->share_blocks(db_text(DB_SHARE, row, "name"), what, r))
 		return true;
-	rest_problem(call, 409, "not_open", "dfsctl share enable", "the share \"%s\" does not serve",
-	    db_text(DB_SHARE, row, "name"));
+	rest_problem(call, 409, "not_open", "dfsctl share enable",
+	    "the share \"%s\" does not serve", db_text(DB_SHARE, row, "name"));
 	return false;
 }
 
@@ -187,7 +187,8 @@ static struct rest_json *
 compaction_json(const char *name, const struct sync_compaction *c)
 {
 	struct rest_json *j = rest_json_object();
-	uint64_t all = c->end > c->from ? c->end - c->from : 0, done = c->at > c->from ? c->at - c->from : 0;
+	uint64_t all = c->end > c->from ? c->end - c->from : 0,
+		 done = c->at > c->from ? c->at - c->from : 0;
 
 	rest_json_put_str(j, "share", name);
 	rest_json_put_str(j, "state", c->asked ? "asked" : c->running ? "running" : "idle");

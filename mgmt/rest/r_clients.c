@@ -21,8 +21,8 @@ struct seen {
 static bool
 look(struct rest_call *call, struct seen *s)
 {
-	*s = (struct seen){ calloc(CLIENTS_MAX, sizeof *s->client), calloc(MOUNTS_MAX, sizeof *s->mount),
-		0, 0 };
+	*s = (struct seen){ calloc(CLIENTS_MAX, sizeof *s->client),
+		calloc(MOUNTS_MAX, sizeof *s->mount), 0, 0 };
 	if (s->client == NULL || s->mount == NULL) {
 		rest_problem(call, 503, "busy", "repeat it later", "no memory for the list");
 		return false;

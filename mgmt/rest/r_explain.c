@@ -71,8 +71,10 @@ from_where(struct rest_call *call, struct rest_explain *ask)
 static void
 answer(struct rest_call *call, const struct rest_explain *ask, const struct rest_explained *x)
 {
-	static const char *const names[] = { "read", "lookup", "modify", "extend", "delete", "execute" };
-	struct rest_json *out = rest_json_object(), *bits = rest_json_object(), *story = rest_json_array();
+	static const char *const names[] = { "read", "lookup", "modify", "extend", "delete",
+		"execute" };
+	struct rest_json *out = rest_json_object(), *bits = rest_json_object(),
+			 *story = rest_json_array();
 
 	rest_json_put_str(out, "share", ask->share);
 	rest_json_put_str(out, "from", ask->address);

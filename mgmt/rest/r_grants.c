@@ -94,12 +94,14 @@ share_ours(struct rest_call *call)
 	rest_share_arg(call, 0);
 	st = db_get(call->conn, DB_SHARE, NULL, call->arg[0], &call->arena, &share);
 	if (st == ST_NOENT)
-		rest_problem(call, 404, "not_found", NULL, "there is no share \"%s\"", call->arg[0]);
+		rest_problem(call, 404, "not_found", NULL, "there is no share \"%s\"",
+		    call->arg[0]);
 	else if (st != OK)
 		rest_status(call, st, "share", call->arg[0]);
 	else if (strcmp(db_text(DB_SHARE, &share, "source"), "file") == 0)
 		rest_problem(call, 409, "from_file", "its export rules in the file are what counts",
-		    "the share \"%s\" is defined in the file of settings; no levels are asked there",
+		    "the share \"%s\" is defined in the file of settings; no levels are asked "
+		    "there",
 		    call->arg[0]);
 	else
 		return true;

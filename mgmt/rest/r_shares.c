@@ -21,7 +21,7 @@ static const char *const extras[] = { "metadata_store_id", "local_block_store_id
 static const char *
 store_id(struct rest_call *call, enum db_entity e, const char *name)
 {
-	struct rest_memo *m = &call->memo[REST_MEMOS - 1];	/* the last is for who finds no room */
+	struct rest_memo *m = &call->memo[REST_MEMOS - 1]; /* the last is for who finds no room */
 	struct db_row store;
 
 	for (int i = REST_MEMOS - 1; i >= 0; i--) {
@@ -38,8 +38,8 @@ store_id(struct rest_call *call, enum db_entity e, const char *name)
 }
 
 static void
-put_store_id(struct rest_call *call, enum db_entity e, const struct db_row *share, const char *field,
-    const char *as, struct rest_json *out)
+put_store_id(struct rest_call *call, enum db_entity e, const struct db_row *share,
+    const char *field, const char *as, struct rest_json *out)
 {
 	const char *name = db_text(DB_SHARE, share, field);
 	const char *id = *name != '\0' ? store_id(call, e, name) : "";
@@ -67,7 +67,8 @@ share_show(struct rest_call *call, const struct db_row *row, struct rest_json *o
 {
 	put_store_id(call, DB_META_STORE, row, "metadata_store", "metadata_store_id", out);
 	put_store_id(call, DB_LOCAL_STORE, row, "local_block_store", "local_block_store_id", out);
-	put_store_id(call, DB_REMOTE_STORE, row, "remote_block_store", "remote_block_store_id", out);
+	put_store_id(call, DB_REMOTE_STORE, row, "remote_block_store", "remote_block_store_id",
+	    out);
 	put_file_remote(db_text(DB_SHARE, row, "name"), out);
 }
 
@@ -98,8 +99,8 @@ resolve(struct rest_call *call, struct db_row *share, enum db_entity e, const ch
 		    db_entity[e].noun);
 	if (db_get(call->conn, e, NULL, said, &call->arena, store) != OK &&
 	    db_get_by_id(call->conn, e, said, &call->arena, store) != OK)
-		return rest_invalid_field(call, field, "there is no %s \"%.64s\"", db_entity[e].noun,
-		    said);
+		return rest_invalid_field(call, field, "there is no %s \"%.64s\"",
+		    db_entity[e].noun, said);
 	db_set_text(DB_SHARE, share, field, db_text(e, store, "name"));
 	return true;
 }
@@ -119,7 +120,8 @@ set_owner(struct rest_call *call, struct db_row *share)
 	return true;
 }
 
-/* What the store asks of its shares is written down where the share does not say: it is settled then. */
+/* What the store asks of its shares is written down where the share does not say: it is settled
+ * then. */
 static bool
 inherit(struct rest_call *call, struct db_row *row, const char *remote)
 {
@@ -131,14 +133,17 @@ inherit(struct rest_call *call, struct db_row *row, const char *remote)
 
 	if (st != OK)
 		return rest_invalid_field(call, "remote_block_store", "%s", why);
-	if (encryption->is == DB_TEXT && strcmp(encryption->text, "none") == 0 && spec.encryption != 0)
-		return rest_invalid_field(call, "encryption", "its remote store %s asks for %s, and a share "
-		    "may not do with less: leave it out, or name another cipher", remote,
-		    shares_encryption_word(spec.encryption));
+	if (encryption->is == DB_TEXT && strcmp(encryption->text, "none") == 0 &&
+	    spec.encryption != 0)
+		return rest_invalid_field(call, "encryption",
+		    "its remote store %s asks for %s, and a share "
+		    "may not do with less: leave it out, or name another cipher",
+		    remote, shares_encryption_word(spec.encryption));
 	if (encryption->is != DB_TEXT)
 		db_set_text(DB_SHARE, row, "encryption", shares_encryption_word(spec.encryption));
 	if (compression->is != DB_TEXT)
-		db_set_text(DB_SHARE, row, "compression", shares_compression_word(spec.compression));
+		db_set_text(DB_SHARE, row, "compression",
+		    shares_compression_word(spec.compression));
 	return true;
 }
 
@@ -152,7 +157,8 @@ share_creating(struct rest_call *call, struct db_row *row)
 		remote = rest_json_get_str(call->body, "remote_block_store_id");
 	row->v[db_field_at(DB_SHARE, "remote_block_store")].is = DB_NULL;
 	if (!resolve(call, row, DB_META_STORE, "metadata_store", "metadata_store_id", &meta) ||
-	    !resolve(call, row, DB_LOCAL_STORE, "local_block_store", "local_block_store_id", &local))
+	    !resolve(call, row, DB_LOCAL_STORE, "local_block_store", "local_block_store_id",
+		&local))
 		return false;
 	if (strcmp(db_text(DB_LOCAL_STORE, &local, "type"), "memory") == 0 &&
 	    strcmp(db_text(DB_META_STORE, &meta, "type"), "memory") != 0)
@@ -160,7 +166,8 @@ share_creating(struct rest_call *call, struct db_row *row)
 		    "a block store in memory needs a metadata store in memory beside it");
 	if (remote == NULL || *remote == '\0')
 		return set_owner(call, row);
-	if (!resolve(call, row, DB_REMOTE_STORE, "remote_block_store", "remote_block_store_id", &far) ||
+	if (!resolve(call, row, DB_REMOTE_STORE, "remote_block_store", "remote_block_store_id",
+		&far) ||
 	    !inherit(call, row, db_text(DB_REMOTE_STORE, &far, "name")))
 		return false;
 	if (strcmp(db_text(DB_REMOTE_STORE, &far, "type"), "memory") == 0 &&
@@ -177,8 +184,12 @@ open_or_say(struct rest_call *call, const struct db_row *row)
 	enum status st = rest_live_open(call->conn, &call->arena, row, why, sizeof why);
 
 	if (st != OK)
-		rest_problem(call, st == ST_EXIST || st == ST_BUSY ? 409 : st == ST_INVAL ? 422 : 503,
-		    "share_failed", "mend what it names, then try again", "it cannot be served: %s", why);
+		rest_problem(call,
+		    st == ST_EXIST || st == ST_BUSY ? 409 :
+			st == ST_INVAL              ? 422 :
+						      503,
+		    "share_failed", "mend what it names, then try again", "it cannot be served: %s",
+		    why);
 	return st == OK;
 }
 

@@ -93,7 +93,8 @@ config_member(const char *key, const struct rest_json *j, void *arg)
 		    strcmp(options[i].key, key) != 0)
 			continue;
 		if (!kind_ok(options[i].kind, rest_json_kind(j)))
-			return c->ok = rest_invalid_field(c->call, "config", "%s: of the wrong kind", key);
+			return c->ok = rest_invalid_field(c->call, "config",
+				   "%s: of the wrong kind", key);
 		if (c->entity != DB_REMOTE_STORE &&
 		    (strcmp(key, "path") == 0 || strcmp(key, "db_path") == 0))
 			c->path = arena_copy(&c->call->arena, rest_json_str(j),
@@ -107,8 +108,8 @@ config_member(const char *key, const struct rest_json *j, void *arg)
 			copy(c->out, key, j);
 		return true;
 	}
-	return c->ok = rest_invalid_field(c->call, "config", "\"%.64s\" is no option of the type %s",
-	    key, c->type);
+	return c->ok = rest_invalid_field(c->call, "config",
+		   "\"%.64s\" is no option of the type %s", key, c->type);
 }
 
 static bool
@@ -117,7 +118,8 @@ complete(struct config *c)
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].entity == c->entity && strcmp(options[i].type, c->type) == 0 &&
 		    options[i].needed && rest_json_get(c->out, options[i].key) == NULL)
-			return rest_invalid_field(c->call, "config", "\"%s\" is wanted", options[i].key);
+			return rest_invalid_field(c->call, "config", "\"%s\" is wanted",
+			    options[i].key);
 	return true;
 }
 
@@ -168,7 +170,8 @@ config_check(struct rest_call *call, enum db_entity e, struct db_row *row, const
 		rest_json_each(given, config_member, &c);
 	c.ok = c.ok && complete(&c) && set_path(&c, row);
 	text = rest_json_text(c.out);
-	*v = (struct db_value){ .is = DB_TEXT, .text = arena_copy(&call->arena, text, strlen(text)) };
+	*v = (struct db_value){ .is = DB_TEXT,
+		.text = arena_copy(&call->arena, text, strlen(text)) };
 	free(text);
 	rest_json_free(c.out);
 	rest_json_free(given);
@@ -210,8 +213,8 @@ creating(struct rest_call *call, enum db_entity e, struct db_row *row)
 
 /* What may change under shares that use the store, while they are disabled: where their objects are
  * stays as it was, how they are reached does not. */
-static const char *const reaches[] = { "access_key_id", "secret_access_key", "session_token", "ca_file",
-	"credentials_file", "connections", "attempts", "parallel_uploads" };
+static const char *const reaches[] = { "access_key_id", "secret_access_key", "session_token",
+	"ca_file", "credentials_file", "connections", "attempts", "parallel_uploads" };
 
 struct beside {				/* a config beside another */
 	const struct rest_json *other;
@@ -265,11 +268,11 @@ see_user(const struct db_row *row, void *arg)
 	*idle += db_num(DB_SHARE, row, "enabled") == 0;
 }
 
-/* Does the change, whose config is checked, give a store that so many shares use new keys alone, and
- * is it open for none of them? */
+/* Does the change, whose config is checked, give a store that so many shares use new keys alone,
+ * and is it open for none of them? */
 static bool
-new_keys(struct rest_call *call, const struct db_row *old, const struct db_row *change, int64_t used,
-    const char *column)
+new_keys(struct rest_call *call, const struct db_row *old, const struct db_row *change,
+    int64_t used, const char *column)
 {
 	enum db_entity e = DB_REMOTE_STORE;
 	int config = db_field_at(e, "config");
@@ -281,7 +284,8 @@ new_keys(struct rest_call *call, const struct db_row *old, const struct db_row *
 		if (i != config && change->v[i].is != DB_UNSET)
 			return false;
 	return same_place(db_text(e, old, "config"), change->v[config].text) &&
-	    db_list(call->conn, DB_SHARE, &users, &call->arena, see_user, &idle) == OK && idle == used;
+	    db_list(call->conn, DB_SHARE, &users, &call->arena, see_user, &idle) == OK &&
+	    idle == used;
 }
 
 static bool
@@ -301,7 +305,8 @@ updating(struct rest_call *call, enum db_entity e, const struct db_row *old, str
 	}
 	if (st == OK && used > 0)
 		rest_problem(call, 409, "in_use",
-		    "disable the shares to change its keys; for another place, remove them or name another store",
+		    "disable the shares to change its keys; for another place, remove them or name "
+		    "another store",
 		    "the %s \"%s\" is used by %lld share(s) and does not change under them",
 		    db_entity[e].noun, name, (long long)used);
 	else if (st != OK)

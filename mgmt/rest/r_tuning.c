@@ -117,7 +117,8 @@ put_value(struct rest_json *to, const struct tuning *t, const char *text)
 
 	switch (t->kind) {
 	case TUNING_NUM:
-		rest_json_put_int(to, t->name, text_u64(text, 0, INT64_MAX, &n) ? (int64_t)n : t->dflt);
+		rest_json_put_int(to, t->name,
+		    text_u64(text, 0, INT64_MAX, &n) ? (int64_t)n : t->dflt);
 		break;
 	case TUNING_FLAG:
 		rest_json_put_bool(to, t->name, strcmp(text, "true") == 0);
@@ -200,8 +201,8 @@ read_one(const char *name, const struct rest_json *j, void *arg)
 	if (t != NULL)
 		bad = value_of(t, j, &v);
 	if (t != NULL && bad != NULL && t->kind == TUNING_NUM) {
-		snprintf(text, sizeof text, "must be a whole number from %lld to %lld", (long long)t->least,
-		    (long long)t->most);
+		snprintf(text, sizeof text, "must be a whole number from %lld to %lld",
+		    (long long)t->least, (long long)t->most);
 		bad = text;
 	}
 	i = t != NULL ? (size_t)(t - tunings) : 0;
@@ -221,7 +222,8 @@ static bool
 give(struct tuned *s, size_t i, const char *text, char *why, size_t cap)
 {
 	why[0] = '\0';
-	return rest_state.conf.house->adapter_tune(s->adapter, tunings[i].name, text, why, cap) == OK;
+	return rest_state.conf.house->adapter_tune(s->adapter, tunings[i].name, text, why, cap) ==
+	    OK;
 }
 
 /* What the house takes; what it took before it refused one is taken back. */
@@ -236,7 +238,8 @@ give_all(struct tuned *s)
 			continue;
 		for (size_t k = 0; k <= i; k++)
 			if (s->set[k] && !give(s, k, s->now[k].text, gone, sizeof gone))
-				log_error("rest.tuning", F_STR("setting", tunings[k].name), F_STR("why", gone));
+				log_error("rest.tuning", F_STR("setting", tunings[k].name),
+				    F_STR("why", gone));
 		return rest_invalid_field(s->call, tunings[i].name, "%s", why[0] != '\0' ? why :
 		    "the daemon refuses it");
 	}
@@ -249,8 +252,8 @@ ours(struct rest_call *call)
 	for (size_t i = 0; i < ARRAY_LEN(tunings); i++)
 		if (strcmp(tunings[i].adapter, call->arg[0]) == 0)
 			return true;
-	rest_problem(call, 404, "not_found", "nfs is one", "there is no adapter \"%s\" with settings",
-	    call->arg[0]);
+	rest_problem(call, 404, "not_found", "nfs is one",
+	    "there is no adapter \"%s\" with settings", call->arg[0]);
 	return false;
 }
 
@@ -433,10 +436,11 @@ rest_tuning_boot(void)
 
 		default_of(&tunings[i], &dflt);
 		st = kept(c, &arena, &tunings[i], &v);
-		if (st == OK && strcmp(v.text, dflt.text) != 0 && rest_state.conf.house->adapter_tune(
-		    tunings[i].adapter, tunings[i].name, v.text, why, sizeof why) != OK)
-			log_warn("rest.tuning", F_STR("setting", tunings[i].name), F_STR("value", v.text),
-			    F_STR("why", why));
+		if (st == OK && strcmp(v.text, dflt.text) != 0 &&
+		    rest_state.conf.house->adapter_tune(tunings[i].adapter, tunings[i].name, v.text,
+			why, sizeof why) != OK)
+			log_warn("rest.tuning", F_STR("setting", tunings[i].name),
+			    F_STR("value", v.text), F_STR("why", why));
 	}
 	arena_rewind(&arena);
 	ended = db_end(&c, false);

@@ -131,8 +131,8 @@ grant_one(const char *share, const struct rest_json *level, void *arg)
 		return false;
 	st = rest_grant(g->call, share, "user", g->username, word);
 	if (st == ST_NOENT)
-		g->ok = rest_invalid_field(g->call, "share_permissions", "there is no share \"%.64s\"",
-		    share);
+		g->ok = rest_invalid_field(g->call, "share_permissions",
+		    "there is no share \"%.64s\"", share);
 	else if (st != OK)
 		rest_status(g->call, st, "share", share);
 	g->ok = st == OK;
@@ -147,7 +147,8 @@ user_creating(struct rest_call *call, struct db_row *row)
 	enum status st;
 
 	if (groups != NULL && rest_json_kind(groups) != REST_OBJECT)
-		return rest_invalid_field(call, "share_permissions", "must be an object: share to level");
+		return rest_invalid_field(call, "share_permissions",
+		    "must be an object: share to level");
 	if (password != NULL && rest_json_kind(password) != REST_STRING &&
 	    rest_json_kind(password) != REST_NULL)
 		return rest_invalid_field(call, "password", "must be a text");
@@ -191,9 +192,10 @@ user_updating(struct rest_call *call, const struct db_row *old, struct db_row *c
 	int uid = db_field_at(DB_USER, "uid");
 	struct db_row numbered = *old;
 
-	if (is_admin(old) && ((change->v[role].is == DB_TEXT &&
-	    strcmp(change->v[role].text, "admin") != 0) || (change->v[enabled].is == DB_NUM &&
-	    change->v[enabled].num == 0) || (change->v[uid].is == DB_NUM && change->v[uid].num != 0))) {
+	if (is_admin(old) &&
+	    ((change->v[role].is == DB_TEXT && strcmp(change->v[role].text, "admin") != 0) ||
+		(change->v[enabled].is == DB_NUM && change->v[enabled].num == 0) ||
+		(change->v[uid].is == DB_NUM && change->v[uid].num != 0))) {
 		rest_problem(call, 403, "system_object", NULL,
 		    "the account \"admin\" stays an enabled administrator with uid 0");
 		return false;
@@ -229,7 +231,8 @@ user_removing(struct rest_call *call, const struct db_row *old)
 	enum status st;
 
 	if (is_admin(old)) {
-		rest_problem(call, 403, "system_object", NULL, "the account \"admin\" cannot be removed");
+		rest_problem(call, 403, "system_object", NULL,
+		    "the account \"admin\" cannot be removed");
 		return false;
 	}
 	st = db_forget_principal(call->conn, "user", db_text(DB_USER, old, "username"));
@@ -238,9 +241,15 @@ user_removing(struct rest_call *call, const struct db_row *old)
 	return st == OK;
 }
 
-const struct rest_hooks rest_user_hooks = { .show = user_show, .steady = true, .creating = user_creating,
-	.created = user_created, .updating = user_updating, .updated = user_updated,
-	.removing = user_removing, .removed = rules_after, .extras = user_extras };
+const struct rest_hooks rest_user_hooks = { .show = user_show,
+	.steady = true,
+	.creating = user_creating,
+	.created = user_created,
+	.updating = user_updating,
+	.updated = user_updated,
+	.removing = user_removing,
+	.removed = rules_after,
+	.extras = user_extras };
 
 void
 rest_do_reset_password(struct rest_call *call)
@@ -251,7 +260,8 @@ rest_do_reset_password(struct rest_call *call)
 	if (call->hash[0] == '\0')
 		rest_invalid_field(call, "new_password", "is wanted");
 	else if (rest_row_find(call, DB_USER, &user)) {
-		st = db_password_set(call->conn, db_text(DB_USER, &user, "username"), call->hash, true);
+		st = db_password_set(call->conn, db_text(DB_USER, &user, "username"), call->hash,
+		    true);
 		if (st == OK)
 			rest_no_content(call);
 		else
@@ -325,8 +335,8 @@ group_removing(struct rest_call *call, const struct db_row *old)
 	enum status st;
 
 	if (db_num(DB_GROUP, old, "system") != 0) {
-		rest_problem(call, 403, "system_object", NULL, "the group \"%s\" is the system's own",
-		    db_text(DB_GROUP, old, "name"));
+		rest_problem(call, 403, "system_object", NULL,
+		    "the group \"%s\" is the system's own", db_text(DB_GROUP, old, "name"));
 		return false;
 	}
 	st = db_forget_principal(call->conn, "group", db_text(DB_GROUP, old, "name"));
@@ -335,9 +345,14 @@ group_removing(struct rest_call *call, const struct db_row *old)
 	return st == OK;
 }
 
-const struct rest_hooks rest_group_hooks = { .show = group_show, .steady = true, .creating = group_creating,
-	.updating = group_updating, .updated = rules_after_change, .removing = group_removing,
-	.removed = rules_after, .extras = group_extras };
+const struct rest_hooks rest_group_hooks = { .show = group_show,
+	.steady = true,
+	.creating = group_creating,
+	.updating = group_updating,
+	.updated = rules_after_change,
+	.removing = group_removing,
+	.removed = rules_after,
+	.extras = group_extras };
 const struct rest_hooks rest_member_hooks = { .created = rules_after, .removed = rules_after };
 
 /* --- identity mappings --- */
@@ -350,7 +365,8 @@ idmap_creating(struct rest_call *call, struct db_row *row)
 
 	if (strcmp(provider, "sys") == 0 &&
 	    !text_u64(db_text(DB_IDMAP, row, "principal"), 0, UINT32_MAX - 1, &uid))
-		return rest_invalid_field(call, "principal", "of the provider sys is a uid: a number");
+		return rest_invalid_field(call, "principal",
+		    "of the provider sys is a uid: a number");
 	return true;
 }
 

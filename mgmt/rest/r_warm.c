@@ -1,6 +1,6 @@
 /*
- * Warming a share: begun, asked after, given up.  One at a time a share; what the last one did can be
- * asked until the share is closed.
+ * Warming a share: begun, asked after, given up.  One at a time a share; what the last one did can
+ * be asked until the share is closed.
  */
 #include "mgmt/rest/entity.h"
 

@@ -49,8 +49,10 @@ plain_of(struct reading *r, const char *key, const struct rest_json *j)
 			return arena_copy(r->arena, rest_json_str(j), strlen(rest_json_str(j)));
 		r->st = rest_unseal(r->spec->name, key, rest_json_str(j), r->arena, &text);
 		if (r->st != OK)
-			snprintf(r->why, r->why_cap, "the secret %s of the remote store %s does not open: "
-			    "secrets.key is not the one that sealed it; set it anew", key, r->spec->name);
+			snprintf(r->why, r->why_cap,
+			    "the secret %s of the remote store %s does not open: "
+			    "secrets.key is not the one that sealed it; set it anew",
+			    key, r->spec->name);
 		return text;
 	case REST_NULL: case REST_REAL: case REST_ARRAY: case REST_OBJECT:
 		break;
@@ -76,9 +78,11 @@ read_option(const char *key, const struct rest_json *j, void *arg)
 			return true;
 		r->st = st == ST_NOENT ? OK : st;
 	}
-	if (r->st == OK && (name == NULL || value == NULL || spec->noptions == STORE_SPEC_OPTIONS)) {
+	if (r->st == OK &&
+	    (name == NULL || value == NULL || spec->noptions == STORE_SPEC_OPTIONS)) {
 		r->st = ST_RESOURCE;
-		snprintf(r->why, r->why_cap, "the remote store %s has too many options", spec->name);
+		snprintf(r->why, r->why_cap, "the remote store %s has too many options",
+		    spec->name);
 	}
 	if (r->st == OK)
 		spec->option[spec->noptions++] = (struct backends_pair){ name, value };
@@ -107,8 +111,8 @@ spec_of_row(const struct db_row *row, struct arena *arena, struct store_spec *sp
     size_t why_cap)
 {
 	return rest_remote_read(db_text(DB_REMOTE_STORE, row, "name"),
-	    db_text(DB_REMOTE_STORE, row, "type"), db_text(DB_REMOTE_STORE, row, "config"), arena, spec,
-	    why, why_cap);
+	    db_text(DB_REMOTE_STORE, row, "type"), db_text(DB_REMOTE_STORE, row, "config"), arena,
+	    spec, why, why_cap);
 }
 
 enum status
@@ -140,7 +144,8 @@ rest_local_cap(struct db_conn *c, const char *name, struct arena *arena, uint64_
 	}
 	said = rest_json_get_str(j, "max_size");
 	if (said != NULL && said[0] != '\0' && !text_size(said, bytes)) {
-		snprintf(why, why_cap, "max_size of the local store %s is no size: %.40s", name, said);
+		snprintf(why, why_cap, "max_size of the local store %s is no size: %.40s", name,
+		    said);
 		st = ST_INVAL;
 	}
 	rest_json_free(j);
@@ -167,7 +172,8 @@ find(struct rest_call *call, struct store_spec *spec)
 	ended = db_end(&call->conn, false);
 	(void)ended;			/* nothing was written */
 	if (found && st != OK)
-		rest_problem(call, 409, "store_failed", "dfsctl store block remote edit", "%s", why);
+		rest_problem(call, 409, "store_failed", "dfsctl store block remote edit", "%s",
+		    why);
 	return found && st == OK;
 }
 
@@ -224,7 +230,8 @@ rest_do_remote_stats(struct rest_call *call)
 		free(g);
 		return;
 	}
-	open = rest_state.conf.house->store_gauge(db_text(DB_REMOTE_STORE, &row, "name"), &shares, g);
+	open = rest_state.conf.house->store_gauge(db_text(DB_REMOTE_STORE, &row, "name"), &shares,
+	    g);
 	out = rest_json_object();
 	list = rest_json_array();
 	rest_json_put_str(out, "name", db_text(DB_REMOTE_STORE, &row, "name"));

@@ -14,7 +14,8 @@ struct rest_conf {
 	uint16_t port;			/* 0: any */
 	const char *db_path, *state_dir;
 	const char *jwt_secret;		/* "": one of its own, kept in the database */
-	const char *tls_cert, *tls_key, *tls_client_ca;	/* files; "": plain HTTP, no client certificates */
+	const char *tls_cert, *tls_key,
+	    *tls_client_ca; /* files; "": plain HTTP, no client certificates */
 	uint64_t access_s, refresh_s;	/* lives of tokens */
 	const char *admin_password;	/* the first start's; NULL or "": made up and given back */
 	bool require_change;		/* of a password that was made up */

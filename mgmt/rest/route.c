@@ -105,7 +105,8 @@ read_body(struct rest_call *call)
 
 	if (!(call->route->flags & REST_BODY))
 		return true;
-	call->body = rest_json_parse(rq->body != NULL ? rq->body : "", rq->body_len, why, sizeof why);
+	call->body = rest_json_parse(rq->body != NULL ? rq->body : "", rq->body_len, why,
+	    sizeof why);
 	if (call->body == NULL) {
 		rest_problem(call, 400, "malformed", NULL, "the body: %s", why);
 		return false;
@@ -218,8 +219,8 @@ way(struct rest_call *call)
 
 	call->route = find(call, method);
 	if (call->route == NULL && call->re->allow[0] != '\0')
-		rest_problem(call, 405, "method_not_allowed", NULL, "%.16s is not for this path; %s is",
-		    rq->method, call->re->allow);
+		rest_problem(call, 405, "method_not_allowed", NULL,
+		    "%.16s is not for this path; %s is", rq->method, call->re->allow);
 	else if (call->route == NULL)
 		rest_problem(call, 404, "no_route", "/api/v1/openapi.json lists all paths",
 		    "there is no such path");

@@ -8,7 +8,14 @@
 
 enum rest_role { REST_PUBLIC, REST_USER, REST_SELF, REST_OPERATOR, REST_ADMIN };
 enum rest_begin { REST_BEGIN_NONE, REST_BEGIN_READ, REST_BEGIN_WRITE };
-enum { REST_BODY = 1, REST_HASH = 2, REST_EARLY = 4, REST_LIST = 8, REST_EMPTY = 16, REST_LATER = 32 };
+enum {
+	REST_BODY = 1,
+	REST_HASH = 2,
+	REST_EARLY = 4,
+	REST_LIST = 8,
+	REST_EMPTY = 16,
+	REST_LATER = 32
+};
 enum { REST_NO_ENTITY = -1 };
 
 struct rest_route {

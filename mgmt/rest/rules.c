@@ -1,7 +1,7 @@
 /*
- * Who may do what on shares that serve, and how they do it, kept as the rows say: new rules and a new
- * tuning are made within the transaction that changes a row and put in force, while the share goes
- * on serving.
+ * Who may do what on shares that serve, and how they do it, kept as the rows say: new rules and a
+ * new tuning are made within the transaction that changes a row and put in force, while the share
+ * goes on serving.
  */
 #include "mgmt/rest/live.h"
 

@@ -57,7 +57,8 @@ enum status
 rest_seal_start(const char *state_dir, char *why, size_t why_cap)
 {
 	int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = dir >= 0, there = ok && faccessat(dir, "secrets.key", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	bool ok = dir >= 0,
+	     there = ok && faccessat(dir, "secrets.key", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 
 	key = secret_new(ENVELOPE_KEY_BYTES);
 	if (key == NULL)

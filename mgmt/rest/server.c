@@ -102,8 +102,9 @@ static enum MHD_Result
 send_reply(struct MHD_Connection *c, struct rest_reply *re)
 {
 	static const char *const data_policy = "default-src 'none'; frame-ancestors 'none'";
-	struct MHD_Response *r = MHD_create_response_from_buffer(re->len, re->body != NULL ? re->body :
-	    (void *)(uintptr_t)"", re->body != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *r = MHD_create_response_from_buffer(re->len,
+	    re->body != NULL ? re->body : (void *)(uintptr_t)"",
+	    re->body != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result done;
 	char wait[16];
 
@@ -161,7 +162,8 @@ page(const char *path, const char *method, struct rest_reply *re)
 	memcpy(re->body, bytes, len);
 	re->len = len;
 	re->type = type;
-	re->policy = "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
+	re->policy =
+	    "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
 	return true;
 }
 

@@ -75,7 +75,8 @@ token_key(struct db_conn *c, char *why, size_t why_cap)
 
 	if (given != NULL && given[0] != '\0') {
 		if (strlen(given) < SECRET_MIN || strlen(given) >= sizeof rest_state.jwt_key) {
-			snprintf(why, why_cap, "controlplane.jwt.secret must be of 32 to 255 bytes");
+			snprintf(why, why_cap,
+			    "controlplane.jwt.secret must be of 32 to 255 bytes");
 			return ST_INVAL;
 		}
 		snprintf(rest_state.jwt_key, sizeof rest_state.jwt_key, "%s", given);

@@ -57,11 +57,14 @@ keyring_named(const struct share_conf *c, struct keyring **kp, char *why, size_t
 	if (is_set(from->passphrase))
 		return keyring_passphrase_open(NULL, from->passphrase, NULL, kp, why, why_cap);
 	if (named) {
-		snprintf(why, why_cap, "its store takes a passphrase from the variable %s, which the "
-		    "daemon's environment has not", c->passphrase_env);
+		snprintf(why, why_cap,
+		    "its store takes a passphrase from the variable %s, which the "
+		    "daemon's environment has not",
+		    c->passphrase_env);
 		return ST_NOKEY;
 	}
-	snprintf(why, why_cap, "it encrypts, and no key is set: set encryption.key_file (a line made by "
+	snprintf(why, why_cap,
+	    "it encrypts, and no key is set: set encryption.key_file (a line made by "
 	    "openssl rand -hex 32, mode 0600), encryption.passphrase_file, "
 	    "DITTOFS_ENCRYPTION_PASSPHRASE, or a key file of its remote store");
 	return ST_NOKEY;
@@ -116,8 +119,10 @@ file_read(const char *dir, struct keys_row *row, char *why, size_t why_cap)
 	if (st == OK && (got <= CRC || crc32c(0, bytes, (size_t)got - CRC) !=
 	    get_le32(bytes + got - CRC) ||
 	    rec_keys_decode(slice_of(bytes, (uint32_t)got - CRC), row) != OK)) {
-		snprintf(why, why_cap, "%s is damaged; restore it from a backup: without it nobody reads "
-		    "what the share holds", path);
+		snprintf(why, why_cap,
+		    "%s is damaged; restore it from a backup: without it nobody reads "
+		    "what the share holds",
+		    path);
 		st = ST_CORRUPT;
 	}
 	free(bytes);
@@ -257,8 +262,8 @@ shares_keys_make(struct share *s, char *why, size_t why_cap)
 	return st;
 }
 
-/* All of them, those that are known already as well; how many had to be wrapped anew, which they are
- * in row. */
+/* All of them, those that are known already as well; how many had to be wrapped anew, which they
+ * are in row. */
 static enum status
 open_rows(struct share *s, struct keyring *kr, struct keys_row *row, uint32_t *stale, char *why,
     size_t why_cap)

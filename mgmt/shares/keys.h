@@ -12,7 +12,7 @@
 
 #include "pipeline/share/share.h"
 
-struct shares_secrets {			/* house lifetime, as are the strings; any may be NULL or "" */
+struct shares_secrets {	/* house lifetime, as are the strings; any may be NULL or "" */
 	const char *key_file, *passphrase_file, *passphrase;
 };
 void shares_secrets_set(const struct shares_secrets *s);

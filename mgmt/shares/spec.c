@@ -64,10 +64,12 @@ set_passphrase_env(struct store_spec *spec, const char *value)
 	static const char ours[] = "DITTOFS_";
 	size_t len = strlen(value);
 
-	if (len > 0 && (strncmp(value, ours, sizeof ours - 1) != 0 || len >= sizeof spec->passphrase_env))
+	if (len > 0 &&
+	    (strncmp(value, ours, sizeof ours - 1) != 0 || len >= sizeof spec->passphrase_env))
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!isupper((unsigned char)value[i]) && !isdigit((unsigned char)value[i]) && value[i] != '_')
+		if (!isupper((unsigned char)value[i]) && !isdigit((unsigned char)value[i]) &&
+		    value[i] != '_')
 			return false;
 	snprintf(spec->passphrase_env, sizeof spec->passphrase_env, "%s", value);
 	return true;
@@ -79,10 +81,12 @@ static const struct {
 	const char *want;
 } options[] = {
 	{ "parallel_uploads", set_uploads, "a number from 0 (as it goes) to 256" },
-	{ "encryption", set_encryption, "none, auto, aes-256-gcm, chacha20-poly1305 or xchacha20-poly1305" },
+	{ "encryption", set_encryption,
+	    "none, auto, aes-256-gcm, chacha20-poly1305 or xchacha20-poly1305" },
 	{ "compression", set_compression, "none, zstd, or zstd-1 to zstd-19" },
 	{ "encryption_key_file", set_key_file, "the absolute path of a file of keys" },
-	{ "encryption_passphrase_file", set_passphrase_file, "the absolute path of a file of passphrases" },
+	{ "encryption_passphrase_file", set_passphrase_file,
+	    "the absolute path of a file of passphrases" },
 	{ "encryption_passphrase_env", set_passphrase_env,
 	    "the name of a variable of the daemon's environment that begins with DITTOFS_" },
 };
@@ -96,18 +100,22 @@ said_twice(const struct store_spec *spec)
 }
 
 enum status
-store_spec_set(struct store_spec *spec, const char *key, const char *value, char *why, size_t why_cap)
+store_spec_set(struct store_spec *spec, const char *key, const char *value, char *why,
+    size_t why_cap)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		if (strcmp(options[i].key, key) != 0)
 			continue;
 		if (!options[i].set(spec, value)) {
-			snprintf(why, why_cap, "%s: \"%.80s\" is not %s", key, value, options[i].want);
+			snprintf(why, why_cap, "%s: \"%.80s\" is not %s", key, value,
+			    options[i].want);
 			return ST_INVAL;
 		}
 		if (said_twice(spec)) {
-			snprintf(why, why_cap, "%s: a key file, a file of passphrases or a variable, only "
-			    "one of them wraps keys", key);
+			snprintf(why, why_cap,
+			    "%s: a key file, a file of passphrases or a variable, only "
+			    "one of them wraps keys",
+			    key);
 			return ST_INVAL;
 		}
 		return OK;
@@ -116,7 +124,8 @@ store_spec_set(struct store_spec *spec, const char *key, const char *value, char
 }
 
 enum status
-store_spec_inherit(const struct store_spec *spec, struct share_conf *conf, char *why, size_t why_cap)
+store_spec_inherit(const struct store_spec *spec, struct share_conf *conf, char *why,
+    size_t why_cap)
 {
 	static const struct store_spec none = { .noptions = 0 };
 	const struct store_spec *from = spec != NULL ? spec : &none;
@@ -126,8 +135,10 @@ store_spec_inherit(const struct store_spec *spec, struct share_conf *conf, char 
 	if (conf->compression == SHARE_INHERIT)
 		conf->compression = from->compression;
 	if (from->encryption != 0 && conf->encryption == 0) {
-		snprintf(why, why_cap, "its remote store %s asks for encryption, and the share is to be in "
-		    "the clear: let it encrypt, or name another store", from->name);
+		snprintf(why, why_cap,
+		    "its remote store %s asks for encryption, and the share is to be in "
+		    "the clear: let it encrypt, or name another store",
+		    from->name);
 		return ST_INVAL;
 	}
 	snprintf(conf->key_file, sizeof conf->key_file, "%s", from->key_file);

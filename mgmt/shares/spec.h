@@ -14,15 +14,17 @@ enum { STORE_SPEC_OPTIONS = 24 };
 struct store_spec {
 	char name[65], kind[16];
 	uint32_t uploads;		/* at once; 0: as it goes */
-	uint8_t encryption, compression;	/* of its shares, as in struct share_conf; 0: as they say */
+	uint8_t encryption,
+	    compression; /* of its shares, as in struct share_conf; 0: as they say */
 	char key_file[1024], passphrase_file[1024], passphrase_env[64];	/* what wraps their keys */
-	struct backends_pair option[STORE_SPEC_OPTIONS];	/* may hold secrets; cites an arena */
+	struct backends_pair option[STORE_SPEC_OPTIONS]; /* may hold secrets; cites an arena */
 	uint32_t noptions;
 };
 
 /*
  * An option that is ours and not the keeper's: parallel_uploads, encryption, compression and those
- * that name what wraps keys; "" is none.  NOENT: it is the keeper's.  INVAL: why says what is wrong.
+ * that name what wraps keys; "" is none.  NOENT: it is the keeper's.  INVAL: why says what is
+ * wrong.
  */
 must_check enum status store_spec_set(struct store_spec *spec, const char *key, const char *value,
     char *why, size_t why_cap);

@@ -10,8 +10,8 @@
 #include "mgmt/shares/spec.h"
 
 /* Open it, or take another reference to the one that is open; why: a sentence without secrets. */
-must_check enum status stores_take(const struct store_spec *spec, struct block_store **sp, char *why,
-    size_t why_cap);
+must_check enum status stores_take(const struct store_spec *spec, struct block_store **sp,
+    char *why, size_t why_cap);
 void stores_drop(struct block_store **sp);	/* NULL is fine; the last closes it, and waits */
 
 struct stores_seen {			/* one that is open */

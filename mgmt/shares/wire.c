@@ -266,7 +266,8 @@ journal(struct wiring *w, void (*remember)(uint64_t, const struct note *))
 	bool fresh = st == ST_NOENT;
 
 	if (st != OK && st != ST_NOENT)
-		return wrong(w, st, "its metadata store cannot say whose it is: %s", status_text(st));
+		return wrong(w, st, "its metadata store cannot say whose it is: %s",
+		    status_text(st));
 	st = block_open(s, fresh, remember, text, sizeof text);
 	if (st != OK)
 		return wrong(w, st, "its journal: %s", text[0] ? text : status_text(st));
@@ -300,7 +301,8 @@ undo(struct share *s)
 		vfs_close_share(s);
 	if (s->block != NULL) {
 		if (block_close(s) != OK)
-			log_error("share.close", F_STR("share", s->conf.name), F_STR("part", "journal"));
+			log_error("share.close", F_STR("share", s->conf.name),
+			    F_STR("part", "journal"));
 		block_free(s);
 	}
 	if (s->catalog != NULL)
@@ -352,9 +354,9 @@ far(struct wiring *w, const struct store_spec *remote)
 }
 
 enum status
-share_wire(const struct share_conf *conf, struct share_rules *rules, const struct store_spec *remote,
-    uint64_t meta_cache_bytes, void (*remember)(uint64_t share, const struct note *note),
-    char *why, size_t why_cap)
+share_wire(const struct share_conf *conf, struct share_rules *rules,
+    const struct store_spec *remote, uint64_t meta_cache_bytes,
+    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap)
 {
 	struct wiring w = { share_new(conf), why, why_cap };
 	struct share *s = w.share;
@@ -390,7 +392,8 @@ share_wire(const struct share_conf *conf, struct share_rules *rules, const struc
 		return st;
 	}
 	log_info("share.open", F_STR("share", conf->name), F_STR("metadata", conf->meta),
-	    F_STR("dir", conf->dir), F_STR("remote", remote != NULL ? remote->name : ""), F_STR("last_end", s->was_clean ? "clean" : "unclean"));
+	    F_STR("dir", conf->dir), F_STR("remote", remote != NULL ? remote->name : ""),
+	    F_STR("last_end", s->was_clean ? "clean" : "unclean"));
 	share_put(&s);
 	return OK;
 }
@@ -425,7 +428,8 @@ share_unwire(struct share *s)
 	}
 	registry_retire(kept);
 	while (!alone(kept, 2))
-		log_warn("share.close", F_STR("share", kept->conf.name), F_STR("waits", "requests"));
+		log_warn("share.close", F_STR("share", kept->conf.name),
+		    F_STR("waits", "requests"));
 	atomic_store_explicit(&kept->state, SHARE_CLOSED, memory_order_release);
 	undo(kept);
 	log_info("share.close", F_STR("share", kept->conf.name));

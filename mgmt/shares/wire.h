@@ -20,8 +20,8 @@ struct store_spec;
  * why       on failure, one line for people: what is wrong and what to do
  */
 must_check enum status share_wire(const struct share_conf *conf, struct share_rules *rules,
-    const struct store_spec *remote, uint64_t meta_cache_bytes, void (*remember)(uint64_t share, const struct note *note),
-    char *why, size_t why_cap);
+    const struct store_spec *remote, uint64_t meta_cache_bytes,
+    void (*remember)(uint64_t share, const struct note *note), char *why, size_t why_cap);
 
 /* Stop serving it: requests on their way end, all is durable, all is closed.  The caller holds one
  * reference, the registry another.  BUSY: requests did not end for 45 s, and it goes on serving. */

@@ -1,7 +1,7 @@
 /*
  * What moves: throughput, stage queues, shares' disks, all from the daemon's own figures.
  */
-import { age, ago, button, bytes, count, el, empty, keep, line, state, table } from "./parts.js";
+import { age, ago, button, bytes, count, el, empty, keep, line, renew, state, table } from "./parts.js";
 
 /* Prometheus text: name → [{labels, value}] */
 function parse(text) {
@@ -124,17 +124,12 @@ export async function clients({ ask, often, dialog }) {
 	() => ask("DELETE", "/clients/" + encodeURIComponent(c.client_id)));
 	await often(3000, async () => {
 		const rows = await ask("GET", "/clients");
-		const at = document.activeElement && document.activeElement.getAttribute("data-key");
-		panel.replaceChildren(rows.length ? table("Clients", [
+		renew(panel, rows.length ? table("Clients", [
 			["Address", (c) => el("b", {}, c.address)], ["Protocol", version], ["Shares", (c) => (c.shares || []).join(", ") || "–"],
 			["User", identity], ["Connections", (c) => count(c.connections ?? 1), "num"], ["Requests", (c) => count(c.requests ?? 0), "num"],
 			["Connected", (c) => ago(c.connected_at), "short"], ["Last seen", (c) => ago(c.last_activity), "short"],
 			["Actions", (c) => button("Disconnect", () => end(c), "bad", c.address), "actions"],
 		], rows) : empty("No client is connected."));
-		/* The row under the keyboard was made anew. */
-		const same = at && [...panel.querySelectorAll("[data-key]")].find((n) => n.getAttribute("data-key") === at);
-		if (same)
-			same.focus();
 	});
 	return [el("div", { class: "bar" }, el("h1", {}, "Clients")), el("p", { class: "quiet" }, "Who uses this server now, and as whom it last came."),
 		el("section", {}, panel)];

@@ -3,6 +3,7 @@
  * elements back.
  */
 import { ago, button, bytes, count, el, empty, state, table, yes } from "./parts.js";
+import { contents } from "./contents.js";
 import { clients, overview } from "./live.js";
 
 const part = (name) => encodeURIComponent(name.replace(/^\//, ""));
@@ -254,6 +255,7 @@ async function audit(t) {
 export const pages = [
 	{ word: "overview", title: "Overview", who: "operator", make: overview },
 	{ word: "shares", title: "Shares", who: "admin", make: shares },
+	{ word: "contents", title: "Contents", who: "admin", make: contents, needs: "/shares/{}/blockstore/stats" },
 	{ word: "permissions", title: "Permissions", who: "admin", make: permissions },
 	{ word: "users", title: "Users", who: "admin", make: users },
 	{ word: "stores", title: "Stores", who: "admin", make: stores },

@@ -60,7 +60,7 @@ export function ago(text) {
 	return el("time", { datetime: text, title: new Date(at).toLocaleString() }, age((Date.now() - at) / 1000) + " ago");
 }
 
-const words = { healthy: "good", yes: "good", unhealthy: "poor", unreachable: "poor" };
+const words = { healthy: "good", yes: "good", drained: "good", unhealthy: "poor", unreachable: "poor", "damage found": "poor" };
 export const state = (word) => el("span", { class: "state " + (words[word] || "") }, word);
 export const yes = (fact) => state(fact ? "yes" : "no");
 
@@ -158,6 +158,15 @@ export function table(caption, columns, rows) {
 		el("tbody", { role: "rowgroup" }, rows.map((r) => el("tr", { role: "row" }, columns.map(([head, cell, kind]) =>
 			el("td", { role: "cell", class: kind, "data-label": head },
 				kind === "actions" ? el("div", { class: "row" }, cell(r)) : el("div", {}, cell(r))))))));
+}
+
+/* New nodes for old ones; what had the focus and is there again has it again. */
+export function renew(node, ...children) {
+	const at = document.activeElement && document.activeElement.getAttribute("data-key");
+	node.replaceChildren(...children.flat(9));
+	const same = at && [...node.querySelectorAll("[data-key]")].find((n) => n.getAttribute("data-key") === at);
+	if (same)
+		same.focus();
 }
 
 /* Where there is nothing yet: what it is for, and the way to the first one. */

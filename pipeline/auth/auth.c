@@ -119,7 +119,8 @@ find_cred(struct job *job, struct slot *slot)
 
 	st = grant_find(rules, job->whence->addr, job->whence->port, stage_may_wait(job), &rule);
 	if (st == OK) {
-		job->cred = cred_cache_get(job->share->row.share, generation, rules, rule, &job->claim);
+		job->cred = cred_cache_get(job->share->row.share, generation, rules, rule,
+		    &job->claim);
 		if (slot != NULL)
 			slot_fill(slot, job, job->cred, generation);
 	}

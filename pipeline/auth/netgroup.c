@@ -149,7 +149,7 @@ in_group(const char *group, const uint8_t addr[16])
 		return false;
 	if (getnameinfo(at, len, name, sizeof name, NULL, 0, NI_NAMEREQD) != 0)
 		name[0] = '\0';
-	mutex_lock(&asking);		/* held over a call that may wait, by pools' threads alone */
+	mutex_lock(&asking);	/* held over a call that may wait, by pools' threads alone */
 	in = innetgr(group, text, NULL, NULL) == 1 ||
 	    (name[0] != '\0' && innetgr(group, name, NULL, NULL) == 1);
 	mutex_unlock(&asking);

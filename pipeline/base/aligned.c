@@ -1,5 +1,6 @@
 /*
- * Aligned memory: apart from its sisters in panic.c, which dfsctl takes to systems without this call.
+ * Aligned memory: apart from its sisters in panic.c, which dfsctl takes to systems without this
+ * call.
  */
 #include "pipeline/base/panic.h"
 

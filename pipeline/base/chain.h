@@ -26,8 +26,8 @@ void chain_init(struct chain *c);
 must_check enum status chain_push(struct chain *c, struct arena *arena, struct slice s);
 
 /* Add at the end the len bytes from at on of another chain. */
-must_check enum status chain_push_part(struct chain *c, struct arena *arena, const struct chain *from,
-    uint64_t at, uint64_t len);
+must_check enum status chain_push_part(struct chain *c, struct arena *arena,
+    const struct chain *from, uint64_t at, uint64_t len);
 
 /* Drop all references; the chain is empty and may be used again. */
 void chain_clear(struct chain *c);

@@ -14,7 +14,7 @@
 
 void fault_arm(const char *name, uint64_t nth);	/* name is kept; nth counts from 1; 0 disarms */
 uint64_t fault_count(void);			/* calls of armed names so far */
-const char *fault_fired(void);			/* the one that failed since the last arming; NULL: none */
+const char *fault_fired(void);	/* the one that failed since the last arming; NULL: none */
 bool fault_hit(const char *name);
 
 /* Does this call of a sync site only pretend?  DITTOFS_SKIP_SYNC lists sites, separated by commas:

@@ -64,6 +64,7 @@ list_splice_back(struct list *head, struct list *from)
 }
 
 #define LIST_EACH(it, head) \
-	for (struct list *it = (head)->next, *it##_next; it##_next = it->next, it != (head); it = it##_next)
+	for (struct list *it = (head)->next, *it##_next; it##_next = it->next, it != (head); \
+	    it = it##_next)
 
 #endif

@@ -25,7 +25,7 @@ struct log_field {
 #define F_I64(k, n)	((struct log_field){ (k), LOG_FIELD_I64, NULL, (uint64_t)(n) })
 #define F_HEX(k, n)	((struct log_field){ (k), LOG_FIELD_HEX, NULL, (uint64_t)(n) })
 
-extern _Atomic enum log_level log_least;	/* set before threads start, or by an operator's change */
+extern _Atomic enum log_level log_least; /* set before threads start, or by an operator's change */
 
 /* Lines go to fd; json chooses the form. */
 void log_open(int fd, bool json, enum log_level least);

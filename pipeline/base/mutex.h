@@ -43,7 +43,7 @@ void mutex_assert_none(void);		/* this thread holds none: asked before waiting *
 void cond_init(struct cond *c);
 void cond_destroy(struct cond *c);
 void cond_wait(struct cond *c, struct mutex *m);
-bool cond_wait_until(struct cond *c, struct mutex *m, uint64_t mono_ns);	/* false: timed out */
+bool cond_wait_until(struct cond *c, struct mutex *m, uint64_t mono_ns); /* false: timed out */
 void cond_signal(struct cond *c);
 void cond_broadcast(struct cond *c);
 

@@ -28,7 +28,8 @@ reader_of(const void *bytes, size_t len)
 }
 
 static inline bool reader_ok(const struct reader *r) { return !r->failed; }
-static inline size_t reader_left(const struct reader *r) { return r->failed ? 0 : (size_t)(r->end - r->at); }
+static inline size_t
+reader_left(const struct reader *r) { return r->failed ? 0 : (size_t)(r->end - r->at); }
 static inline void reader_fail(struct reader *r) { r->failed = true; r->at = r->end; }
 
 /* The next len bytes, or NULL and a failed reader. */
@@ -47,13 +48,20 @@ reader_take(struct reader *r, size_t len)
 
 static inline void reader_skip(struct reader *r, size_t len) { (void)reader_take(r, len); }
 
-static inline uint8_t read_u8(struct reader *r) { const uint8_t *p = reader_take(r, 1); return p ? *p : 0; }
-static inline uint16_t read_be16(struct reader *r) { const uint8_t *p = reader_take(r, 2); return p ? get_be16(p) : 0; }
-static inline uint32_t read_be32(struct reader *r) { const uint8_t *p = reader_take(r, 4); return p ? get_be32(p) : 0; }
-static inline uint64_t read_be64(struct reader *r) { const uint8_t *p = reader_take(r, 8); return p ? get_be64(p) : 0; }
-static inline uint16_t read_le16(struct reader *r) { const uint8_t *p = reader_take(r, 2); return p ? get_le16(p) : 0; }
-static inline uint32_t read_le32(struct reader *r) { const uint8_t *p = reader_take(r, 4); return p ? get_le32(p) : 0; }
-static inline uint64_t read_le64(struct reader *r) { const uint8_t *p = reader_take(r, 8); return p ? get_le64(p) : 0; }
+static inline uint8_t
+read_u8(struct reader *r) { const uint8_t *p = reader_take(r, 1); return p ? *p : 0; }
+static inline uint16_t
+read_be16(struct reader *r) { const uint8_t *p = reader_take(r, 2); return p ? get_be16(p) : 0; }
+static inline uint32_t
+read_be32(struct reader *r) { const uint8_t *p = reader_take(r, 4); return p ? get_be32(p) : 0; }
+static inline uint64_t
+read_be64(struct reader *r) { const uint8_t *p = reader_take(r, 8); return p ? get_be64(p) : 0; }
+static inline uint16_t
+read_le16(struct reader *r) { const uint8_t *p = reader_take(r, 2); return p ? get_le16(p) : 0; }
+static inline uint32_t
+read_le32(struct reader *r) { const uint8_t *p = reader_take(r, 4); return p ? get_le32(p) : 0; }
+static inline uint64_t
+read_le64(struct reader *r) { const uint8_t *p = reader_take(r, 8); return p ? get_le64(p) : 0; }
 
 /* The next len bytes as a borrowed slice; empty on failure. */
 static inline struct slice

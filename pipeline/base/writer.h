@@ -30,7 +30,8 @@ writer_of(void *base, uint32_t cap)
 }
 
 static inline bool writer_ok(const struct writer *w) { return !w->failed; }
-static inline uint32_t writer_left(const struct writer *w) { return w->failed ? 0 : w->cap - w->len; }
+static inline uint32_t
+writer_left(const struct writer *w) { return w->failed ? 0 : w->cap - w->len; }
 
 /* Where the next len bytes go, to be filled by the caller; NULL and a failed writer if no room. */
 static inline uint8_t *
@@ -46,13 +47,20 @@ writer_room(struct writer *w, uint32_t len)
 	return p;
 }
 
-static inline void write_u8(struct writer *w, uint8_t v) { uint8_t *p = writer_room(w, 1); if (p) *p = v; }
-static inline void write_be16(struct writer *w, uint16_t v) { uint8_t *p = writer_room(w, 2); if (p) put_be16(p, v); }
-static inline void write_be32(struct writer *w, uint32_t v) { uint8_t *p = writer_room(w, 4); if (p) put_be32(p, v); }
-static inline void write_be64(struct writer *w, uint64_t v) { uint8_t *p = writer_room(w, 8); if (p) put_be64(p, v); }
-static inline void write_le16(struct writer *w, uint16_t v) { uint8_t *p = writer_room(w, 2); if (p) put_le16(p, v); }
-static inline void write_le32(struct writer *w, uint32_t v) { uint8_t *p = writer_room(w, 4); if (p) put_le32(p, v); }
-static inline void write_le64(struct writer *w, uint64_t v) { uint8_t *p = writer_room(w, 8); if (p) put_le64(p, v); }
+static inline void
+write_u8(struct writer *w, uint8_t v) { uint8_t *p = writer_room(w, 1); if (p) *p = v; }
+static inline void
+write_be16(struct writer *w, uint16_t v) { uint8_t *p = writer_room(w, 2); if (p) put_be16(p, v); }
+static inline void
+write_be32(struct writer *w, uint32_t v) { uint8_t *p = writer_room(w, 4); if (p) put_be32(p, v); }
+static inline void
+write_be64(struct writer *w, uint64_t v) { uint8_t *p = writer_room(w, 8); if (p) put_be64(p, v); }
+static inline void
+write_le16(struct writer *w, uint16_t v) { uint8_t *p = writer_room(w, 2); if (p) put_le16(p, v); }
+static inline void
+write_le32(struct writer *w, uint32_t v) { uint8_t *p = writer_room(w, 4); if (p) put_le32(p, v); }
+static inline void
+write_le64(struct writer *w, uint64_t v) { uint8_t *p = writer_room(w, 8); if (p) put_le64(p, v); }
 
 static inline void
 write_bytes(struct writer *w, const void *bytes, uint32_t len)
@@ -74,8 +82,18 @@ write_zeroes(struct writer *w, uint32_t len)
 
 /* A place to fill in later: its offset.  Patch with writer_patch_*. */
 static inline uint32_t writer_mark(const struct writer *w) { return w->len; }
-static inline void writer_patch_be32(struct writer *w, uint32_t mark, uint32_t v) { if (!w->failed) put_be32(w->base + mark, v); }
-static inline void writer_patch_le32(struct writer *w, uint32_t mark, uint32_t v) { if (!w->failed) put_le32(w->base + mark, v); }
+static inline void
+writer_patch_be32(struct writer *w, uint32_t mark, uint32_t v)
+{
+	if (!w->failed)
+		put_be32(w->base + mark, v);
+}
+static inline void
+writer_patch_le32(struct writer *w, uint32_t mark, uint32_t v)
+{
+	if (!w->failed)
+		put_le32(w->base + mark, v);
+}
 
 /* Forget all own bytes behind a mark; no cites may lie behind it. */
 static inline void

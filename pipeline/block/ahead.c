@@ -1,8 +1,9 @@
 /*
- * Reading ahead.  A stream is a content that is read on where the last READ ended; READs of a client
- * that has several under way come a little out of turn, so a few that are early are remembered.
- * Each time half of what was looked ahead is used, the window doubles, up to a quarter of what pages
- * may take, and a hand looks up what lies there and brings what is not here, several ranges at once.
+ * Reading ahead.  A stream is a content that is read on where the last READ ended; READs of a
+ * client that has several under way come a little out of turn, so a few that are early are
+ * remembered. Each time half of what was looked ahead is used, the window doubles, up to a quarter
+ * of what pages may take, and a hand looks up what lies there and brings what is not here, several
+ * ranges at once.
  */
 #include "pipeline/base/arena.h"
 #include "pipeline/base/hash.h"

@@ -20,7 +20,9 @@
 enum { LEAVES_BYTES = 8 << 20,			/* decoded leaves of a share */
 	AIR_BYTES = 32 << 20, COLD_WAIT_MS = 10000 };
 
-static struct block_conf conf = { .records_cap = 64 << 20, .segment_bytes = 64 << 20, .tick_ms = 100 };
+static struct block_conf conf = { .records_cap = 64 << 20,
+	.segment_bytes = 64 << 20,
+	.tick_ms = 100 };
 
 void
 block_start(const struct block_conf *c)

@@ -21,7 +21,7 @@ struct block_conf {
 	uint32_t segment_bytes;		/* 64 MiB; the first two are 4 MiB */
 	uint32_t tick_ms;		/* writeback lag: 100 */
 	uint32_t places_max;		/* pieces not carved yet, a share; 0, and at most: 2 Mi */
-	uint32_t cold_wait_ms;		/* a READ parks for the remote so long, then DELAY; 0: 10,000 */
+	uint32_t cold_wait_ms; /* a READ parks for the remote so long, then DELAY; 0: 10,000 */
 	uint64_t air_bytes;		/* on their way from remote stores, all shares; 0: 32 MiB */
 };
 void block_start(const struct block_conf *conf);	/* starts the committer's thread */
@@ -128,7 +128,7 @@ uint32_t block_recycle(struct share *s);
 struct block_usage {
 	uint64_t journal_bytes, dirty_bytes, unapplied_bytes;	/* segments; live data; records */
 	uint64_t cap_bytes, space_bytes;	/* of dirty_bytes; of journal_bytes */
-	uint64_t local_bytes;		/* of dirty_bytes and what is carved and not sent; 0: no cap */
+	uint64_t local_bytes; /* of dirty_bytes and what is carved and not sent; 0: no cap */
 	uint64_t disk_free;
 	uint32_t segments, places, places_max;
 };

@@ -22,7 +22,7 @@ struct cold_ticket {			/* one unit that somebody waits for */
 	enum status status;		/* once it is over: see cold_ask */
 	struct buf *bytes;		/* OK: unit.len of them, plain; counted */
 	uint32_t tries;			/* cold's */
-	uint32_t came, came_before;	/* the same: checksums of what was damaged; 0: nothing came */
+	uint32_t came, came_before; /* the same: checksums of what was damaged; 0: nothing came */
 	bool over;
 };
 

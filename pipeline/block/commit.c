@@ -55,7 +55,8 @@ too_large(const struct txn *t)
 	    t->data.len > TXN_DATA_MAX;
 }
 
-/* What only this machine has, carved or not: bounded where an operator says how much may be here. */
+/* What only this machine has, carved or not: bounded where an operator says how much
+ * may be here. */
 static uint64_t
 unsent(const struct journal *j, uint64_t dirty)
 {
@@ -150,7 +151,8 @@ reserve(struct share *s, struct txn *t, uint64_t *slow_ns)
 		return ST_RESOURCE;
 	disk_free = journal_disk_free(j);
 	mutex_lock(&j->mutex);
-	st = t->frees || disk_has_room_locked(j, disk_free, need) ? admit_locked(j, t, records, &near_ns) :
+	st = t->frees || disk_has_room_locked(j, disk_free, need) ?
+	    admit_locked(j, t, records, &near_ns) :
 	    ST_NOSPC;
 	if (st == OK && slow_ns != NULL && near_ns > 0) {
 		*slow_ns = near_ns;

@@ -14,7 +14,13 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-enum { SAVING_PART = 16, STREAK_PATIENCE = 4, STREAK_MAX = 32, KEPT_MAX = 16, RANK_NUMBER = 1 << 27 };
+enum {
+	SAVING_PART = 16,
+	STREAK_PATIENCE = 4,
+	STREAK_MAX = 32,
+	KEPT_MAX = 16,
+	RANK_NUMBER = 1 << 27
+};
 
 struct compressor {
 	ZSTD_CCtx *zstd;

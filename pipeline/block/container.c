@@ -237,7 +237,8 @@ has_room(const struct container_builder *b, uint32_t len)
 {
 	uint64_t rest = ((uint64_t)b->n + 1) * CONTAINER_ROW + CONTAINER_TRAILER;
 
-	return b->n < CONTAINER_CHUNKS_MAX && b->len + len + CONTAINER_TAG + rest <= CONTAINER_BYTES;
+	return b->n < CONTAINER_CHUNKS_MAX &&
+	    b->len + len + CONTAINER_TAG + rest <= CONTAINER_BYTES;
 }
 
 void

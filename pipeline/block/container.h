@@ -10,9 +10,9 @@
  *	        u32 version of the share key that wraps it | 0 … | crc32c at 60
  *	wrapped key (encrypting shares)
  *	units: stored bytes | 16-byte tag, one after another
- *	index: one 64-byte row a unit: digest 32 | u64 at | u32 stored | u32 plain | u8 compression |
- *	        u8 algorithm of the digest | 0 …
- *	trailer 64 bytes: magic "DFSE" | u32 rows | u64 index at | tag of the index | 0 … | crc32c at 60
+ *	index: one 64-byte row a unit: digest 32 | u64 at | u32 stored | u32 plain | u8 compression
+ * | u8 algorithm of the digest | 0 … trailer 64 bytes: magic "DFSE" | u32 rows | u64 index at | tag
+ * of the index | 0 … | crc32c at 60
  *
  * A tag is taken over: share id | fence | number | u32 index of the unit (2^32-1: the index) |
  * digest | u32 stored | u32 plain | u8 compression | the bytes; the index has rows and place of
@@ -97,14 +97,15 @@ struct container_unit {
 	uint32_t index, len;		/* its number; plain bytes, ≤ CONTAINER_UNIT */
 	const uint8_t *digest;		/* of its chunk; until it is made */
 	const uint8_t *plain;
-	uint8_t *to;			/* room for len bytes, plain's own or other; until appended */
+	uint8_t *to;	/* room for len bytes, plain's own or other; until appended */
 	struct container_chunk row;	/* made; at: not yet */
 	uint8_t tag[CONTAINER_TAG];
 };
 
 void container_unit_make(const struct container_builder *b, struct container_maker *m,
     struct container_unit *u);
-must_check enum status container_append(struct container_builder *b, const struct container_unit *u);
+must_check enum status container_append(struct container_builder *b,
+    const struct container_unit *u);
 
 /* Seal: index and trailer; the whole as one block of memory, owned by the builder. */
 const uint8_t *container_finish(struct container_builder *b, uint64_t *lenp);

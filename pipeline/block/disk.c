@@ -52,28 +52,6 @@ disk_write(int fd, const void *bytes, size_t len, uint64_t at, const char *point
 	return disk_writev(fd, &iov, 1, at, point);
 }
 
-enum status
-disk_sync(int fd, const char *point)
-{
-	(void)point;			/* a build without fault points has no use for it */
-	if (FAULT(point))
-		return ST_IO;
-	if (sync_skipped(point))
-		return OK;
-	return fdatasync(fd) == 0 ? OK : status_of_errno(errno);
-}
-
-enum status
-disk_sync_folder(int dirfd, const char *point)
-{
-	(void)point;			/* a build without fault points has no use for it */
-	if (FAULT(point))
-		return ST_IO;
-	if (sync_skipped(point))
-		return OK;
-	return fsync(dirfd) == 0 ? OK : status_of_errno(errno);
-}
-
 /* Zeroes need not pass the page cache: copying them there costs as much as the journal's own
  * writes.  False: the file system has no such way, or the range does not suit it. */
 static bool

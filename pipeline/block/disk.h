@@ -14,12 +14,10 @@
 #include <sys/uio.h>
 
 /* All of the n iovecs from byte at on; iov is used up. */
-must_check enum status disk_writev(int fd, struct iovec *iov, int n, uint64_t at, const char *point);
+must_check enum status disk_writev(int fd, struct iovec *iov, int n, uint64_t at,
+    const char *point);
 must_check enum status disk_write(int fd, const void *bytes, size_t len, uint64_t at,
     const char *point);
-
-must_check enum status disk_sync(int fd, const char *point);		/* fdatasync */
-must_check enum status disk_sync_folder(int dirfd, const char *point);	/* fsync */
 
 /* Call each(arg, name) for the files of a folder until it says other than OK, which is returned. */
 must_check enum status disk_list(int dirfd, enum status (*each)(void *arg, const char *name),

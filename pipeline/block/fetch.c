@@ -175,7 +175,8 @@ block_container_bring(struct share *s, uint64_t number)
 	if (st == OK && !whole_good(&w))
 		st = ST_CORRUPT;
 	if (st == OK)
-		st = block_disk_room(s, w.len) ? mirror_replace(m, number, w.bytes, w.len) : ST_NOSPC;
+		st = block_disk_room(s, w.len) ? mirror_replace(m, number, w.bytes, w.len) :
+						 ST_NOSPC;
 	whole_free(&w);
 	return st;
 }
@@ -303,7 +304,8 @@ ask(struct share *s, struct io *io)
 	cold_missed(c, io->want->content, io->offset, io->count);
 }
 
-/* Is there damage among what was asked for, or what looks like it?  That is looked into in a pool. */
+/* Is there damage among what was asked for, or what looks like it?  That is looked into
+ * in a pool. */
 static bool
 any_lost(const struct cold_wait *w)
 {

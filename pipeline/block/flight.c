@@ -326,7 +326,8 @@ remote_away(struct cold *c)
 	bool away;
 
 	mutex_lock(&c->mutex);
-	away = c->closing || (c->failures > 0 && (c->probing || clock_mono_ns() < c->pause_until_ns));
+	away = c->closing ||
+	    (c->failures > 0 && (c->probing || clock_mono_ns() < c->pause_until_ns));
 	mutex_unlock(&c->mutex);
 	return away;
 }

@@ -35,7 +35,7 @@ struct flight {
 	uint8_t *bytes;
 	uint8_t head[MIRROR_HEAD];	/* index: its beginning */
 	bool ahead;			/* nobody waited when it began */
-	uint8_t *page;			/* ahead: of each unit, which of its chunk it is, or NO_PAGE */
+	uint8_t *page;	/* ahead: of each unit, which of its chunk it is, or NO_PAGE */
 	uint64_t request;		/* of the first that waited */
 	uint64_t air;			/* bytes it takes of the air */
 	struct block_call call[2];	/* index: end and beginning */

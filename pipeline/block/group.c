@@ -106,8 +106,8 @@ group_valid(const struct group_head *h, const uint8_t journal_id[16], const uint
 bool
 summary_has(uint8_t kind)
 {
-	return kind == ITEM_DATA || kind == ITEM_TRUNC || kind == ITEM_HOLE || kind == ITEM_CARVED ||
-	    kind == ITEM_CUT;
+	return kind == ITEM_DATA || kind == ITEM_TRUNC || kind == ITEM_HOLE ||
+	    kind == ITEM_CARVED || kind == ITEM_CUT;
 }
 
 static uint32_t

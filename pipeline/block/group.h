@@ -21,8 +21,14 @@
 #include "pipeline/base/writer.h"
 #include "pipeline/record/txn.h"
 
-enum { GROUP_BLOCK = 4096, GROUP_HEADER = 128, GROUP_ENTRIES_MAX = 4 << 20, GROUP_DATA_MAX = 4 << 20,
-	SUMMARY_HEADER = 128, SUMMARY_ITEM = 60 };
+enum {
+	GROUP_BLOCK = 4096,
+	GROUP_HEADER = 128,
+	GROUP_ENTRIES_MAX = 4 << 20,
+	GROUP_DATA_MAX = 4 << 20,
+	SUMMARY_HEADER = 128,
+	SUMMARY_ITEM = 60
+};
 
 struct group_head {
 	uint64_t serial;		/* of the segment */

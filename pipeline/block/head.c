@@ -3,6 +3,7 @@
  */
 #include "pipeline/block/head.h"
 
+#include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/panic.h"
 #include "pipeline/base/reader.h"
@@ -97,7 +98,7 @@ fill_new(int dirfd, int fd, const struct head *h)
 		st = status_of_errno(errno);
 	if (st != OK)
 		return st;
-	st = disk_sync_folder(dirfd, "head.folder");
+	st = file_sync_folder(dirfd, "head.folder");
 	if (st != OK)			/* a name that may vanish is none */
 		unlinkat(dirfd, "head", 0);
 	return st;
@@ -168,5 +169,5 @@ head_write(int fd, const struct head *h, bool sync)
 
 	head_encode(h, block);
 	st = disk_write(fd, block, sizeof block, (h->sequence & 1) * HEAD_BLOCK, "head.write");
-	return st == OK && sync ? disk_sync(fd, "head.sync") : st;
+	return st == OK && sync ? file_sync(fd, "head.sync") : st;
 }

@@ -243,7 +243,8 @@ bytes_within(const struct content *c, uint64_t from, uint64_t to)
 	struct interval i;
 	uint64_t sum = 0;
 
-	for (uint64_t at = from; at < to && interval_next(c->pieces, at, &i) && i.from < to; at = i.to)
+	for (uint64_t at = from; at < to && interval_next(c->pieces, at, &i) && i.from < to;
+	    at = i.to)
 		if (!((struct datum *)i.value)->hole)
 			sum += MIN(i.to, to) - MAX(i.from, from);
 	return sum;

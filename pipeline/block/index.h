@@ -68,6 +68,6 @@ void index_map_learn(struct index *ix, uint64_t content, uint64_t window, uint64
 uint64_t index_number(const struct index *ix);
 uint64_t index_live_bytes(const struct index *ix);	/* of data cited by pieces */
 uint64_t index_places(const struct index *ix);		/* pieces in all */
-lsn_t index_oldest_data(const struct index *ix);	/* LSN of the oldest piece, holes too; 0: none */
+lsn_t index_oldest_data(const struct index *ix); /* LSN of the oldest piece, holes too; 0: none */
 
 #endif

@@ -39,8 +39,8 @@ struct journal {
 	_Atomic uint64_t sealed_units;	/* nonces handed out in this incarnation */
 	uint32_t segment_bytes;
 	uint64_t records_cap;
-	/* As the share is tuned: journal_caps.  local_cap: of data that no remote has yet, carved or
-	 * not; 0: none. */
+	/* As the share is tuned: journal_caps.  local_cap: of data that no remote has yet, carved
+	 * or not; 0: none. */
 	_Atomic uint64_t data_cap, space_cap, local_cap;
 	_Atomic uint64_t unsent_bytes;	/* of it, what is carved */
 	uint32_t places_max;
@@ -53,7 +53,7 @@ struct journal {
 	_Atomic uint32_t npending;
 
 	struct mutex mutex;
-	struct cond changed;		/* durable, state, head_busy, ready: whoever waits in a pool */
+	struct cond changed; /* durable, state, head_busy, ready: whoever waits in a pool */
 	struct list pending;		/* txns not yet taken by the committer */
 	uint64_t pending_bytes, pending_since_ns;
 	struct list waiters;		/* jobs that wait for durability */
@@ -149,7 +149,7 @@ void journal_write_stop(void);
 /* Write what is pending, and sync if somebody waits, or much or old data is not synced; with vouch
  * an empty group if nothing is pending. */
 void journal_write(struct journal *j, bool vouch);
-uint64_t committer_tick_ns(void);		/* how long an entry nobody waits for may not be durable */
+uint64_t committer_tick_ns(void); /* how long an entry nobody waits for may not be durable */
 
 /* Close the current segment with its summary. */
 must_check enum status journal_seal(struct journal *j);

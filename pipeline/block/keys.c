@@ -123,7 +123,8 @@ void
 keys_digest(const struct share_keys *k, uint8_t out[32])
 {
 	assert(keys_newest(k) > 0);
-	if (envelope_derive(k->v[0], ENVELOPE_FOR_DIGEST, k->share_id, sizeof k->share_id, out) != 0)
+	if (envelope_derive(k->v[0], ENVELOPE_FOR_DIGEST, k->share_id, sizeof k->share_id, out) !=
+	    0)
 		panic("a key cannot be derived");
 }
 

@@ -1,8 +1,8 @@
 /*
  * Landings: what has come is checked, kept, and handed to those who wait for it; then the flight is
- * gone.  What came damaged is fetched again, a unit at a time, where somebody waits for it: the same
- * bytes twice lie there like that, and are an error; where they differ it is the way that garbles
- * them, and in the end who waits is told to come again.
+ * gone.  What came damaged is fetched again, a unit at a time, where somebody waits for it: the
+ * same bytes twice lie there like that, and are an error; where they differ it is the way that
+ * garbles them, and in the end who waits is told to come again.
  */
 #include "pipeline/block/flight.h"
 
@@ -136,8 +136,9 @@ index_landed(struct flight *f, enum status st)
 	uint32_t came = 0;
 
 	if (st == OK)
-		came = 1 | crc32c(crc32c(0, f->head, (size_t)MIN(f->row.bytes, (uint64_t)MIRROR_HEAD)),
-		    f->bytes, f->len);
+		came = 1 |
+		    crc32c(crc32c(0, f->head, (size_t)MIN(f->row.bytes, (uint64_t)MIRROR_HEAD)),
+			f->bytes, f->len);
 	if (st == OK)
 		st = index_bytes(f, &again);
 	if (again)
@@ -201,7 +202,8 @@ unpack_unit(struct unpack *u, uint32_t i, bool give)
 static bool
 may_keep(struct cold *c, uint64_t len)
 {
-	uint64_t cap = atomic_load(&c->share->now.local_bytes), most = cap != 0 ? cap / 4 : PARTS_BYTES;
+	uint64_t cap = atomic_load(&c->share->now.local_bytes),
+		 most = cap != 0 ? cap / 4 : PARTS_BYTES;
 
 	if (mirror_sparse_bytes(c->share->block->mirror) + len > most)
 		mirror_sparse_trim(c->share->block->mirror, most / 4 * 3);

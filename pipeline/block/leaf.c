@@ -120,7 +120,8 @@ pieces_ok(const struct leaf_piece *v, uint32_t n)
 }
 
 static enum status
-leaf_read(struct catalog *c, uint64_t number, bool may_wait, struct arena *arena, struct leaf **leafp)
+leaf_read(struct catalog *c, uint64_t number, bool may_wait, struct arena *arena,
+    struct leaf **leafp)
 {
 	struct key key = key_leaf(number);
 	struct leaf_piece *v;

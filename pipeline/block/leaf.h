@@ -28,8 +28,8 @@ struct leaves *leaves_new(uint64_t budget_bytes);
 void leaves_free(struct leaves **lp);
 
 /* With a reference.  NOENT: there is no such leaf (any more).  may_wait as for catalog_get. */
-must_check enum status leaf_get(struct leaves *lv, struct catalog *c, uint64_t number, bool may_wait,
-    struct leaf **leafp);
+must_check enum status leaf_get(struct leaves *lv, struct catalog *c, uint64_t number,
+    bool may_wait, struct leaf **leafp);
 void leaf_put(struct leaf **leafp);
 
 /* The first piece that ends behind at; n: none. */

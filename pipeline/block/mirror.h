@@ -18,7 +18,8 @@ must_check enum status mirror_open(const char *dir, const struct container_ident
 void mirror_close(struct mirror **mp);
 
 /* Write a finished container: file, fdatasync, folder.  NOSPC, IO: nothing is left of it. */
-must_check enum status mirror_put(struct mirror *m, uint64_t number, const uint8_t *bytes, uint64_t len);
+must_check enum status mirror_put(struct mirror *m, uint64_t number, const uint8_t *bytes,
+    uint64_t len);
 
 /* Read one chunk, plain, to to (its plain length); nowait: DELAY where the disk would be asked. */
 must_check enum status mirror_read(struct mirror *m, uint64_t number, uint32_t index,
@@ -26,8 +27,8 @@ must_check enum status mirror_read(struct mirror *m, uint64_t number, uint32_t i
 
 /* A whole container, each of its chunks verified; *bytes: the caller's to free.  The fence is of
  * its header.  NOENT: it is not here.  CORRUPT: not as it was. */
-must_check enum status mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes,
-    uint64_t *len);
+must_check enum status mirror_load(struct mirror *m, uint64_t number, uint64_t *fence,
+    uint8_t **bytes, uint64_t *len);
 must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence);
 
 struct mirror_index {			/* of a container that is here, at least in part */
@@ -39,8 +40,8 @@ must_check enum status mirror_index(struct mirror *m, uint64_t number, struct mi
 
 /*
  * A container of which only parts are here: copied from the remote as they are read, a sparse file
- * beside the whole ones.  Holes are what is not here; that is a hint, which outlives a restart: what
- * was written is believed because a unit's tag fits.
+ * beside the whole ones.  Holes are what is not here; that is a hint, which outlives a restart:
+ * what was written is believed because a unit's tag fits.
  */
 enum { MIRROR_HEAD = CONTAINER_HEADER + CONTAINER_WRAPPED };
 
@@ -58,8 +59,8 @@ must_check enum status mirror_ends_put(struct mirror *m, uint64_t number, uint64
 /* Is the whole file here? */
 bool mirror_whole(struct mirror *m, uint64_t number);
 
-/* A whole file goes; its header and index stay, as a part, so that what is read of it later is found
- * in one call.  NOENT: there was none. */
+/* A whole file goes; its header and index stay, as a part, so that what is read of it later is
+ * found in one call.  NOENT: there was none. */
 must_check enum status mirror_thin(struct mirror *m, uint64_t number);
 
 uint64_t mirror_sparse_bytes(const struct mirror *m);	/* about; without headers and indexes */

@@ -1,8 +1,8 @@
 /*
  * Containers of which only parts are here: sparse files beside the whole ones, with header and
  * index from the beginning, and the units that were read.  Nothing of them is synced: what a crash
- * leaves is as good as its tags.  Header and index of a whole file that is damaged there are written
- * over in the same way.
+ * leaves is as good as its tags.  Header and index of a whole file that is damaged there are
+ * written over in the same way.
  */
 #include "pipeline/block/mirror.h"
 
@@ -115,7 +115,7 @@ vessel_part_make(struct mirror *m, uint64_t number, uint64_t bytes, const struct
 		unlinkat(m->dirfd, making, 0);
 		return st;
 	}
-	while ((found = vessel_take_out(m, number)) != NULL)	/* of the file that was in its place */
+	while ((found = vessel_take_out(m, number)) != NULL) /* of the file that was in its place */
 		vessel_put(&found);
 	return OK;
 }
@@ -131,7 +131,8 @@ ends_trim(uint64_t bytes, struct mirror_ends *e)
 	if (e->head_len < CONTAINER_HEADER || e->end_len < CONTAINER_TRAILER)
 		return ST_CORRUPT;
 	if ((st = container_header_parse(e->head, bytes, &head)) != OK ||
-	    (st = container_end_bytes(e->end + (e->end_len - CONTAINER_TRAILER), bytes, &need)) != OK)
+	    (st = container_end_bytes(e->end + (e->end_len - CONTAINER_TRAILER), bytes, &need)) !=
+		OK)
 		return st;
 	if (need > e->end_len || CONTAINER_HEADER + head.wrapped_bytes > e->head_len)
 		return ST_CORRUPT;
@@ -194,7 +195,8 @@ vessel_unseal(const struct vessel *v, uint32_t index, uint8_t *stored, uint8_t *
 }
 
 enum status
-vessel_keep_bytes(struct mirror *m, struct vessel *v, const uint8_t *bytes, uint64_t at, uint64_t len)
+vessel_keep_bytes(struct mirror *m, struct vessel *v, const uint8_t *bytes, uint64_t at,
+    uint64_t len)
 {
 	enum status st = disk_write(v->fd, bytes, len, at, "container.part");
 
@@ -252,7 +254,8 @@ earlier(const void *a, const void *b)
 	    (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
 }
 
-/* Its units go, header and index stay; what cannot be punched goes whole.  Returns what it takes. */
+/* Its units go, header and index stay; what cannot be punched goes whole.  Returns
+ * what it takes. */
 static uint64_t
 empty_part(struct mirror *m, uint64_t number)
 {

@@ -6,6 +6,7 @@
 #include "pipeline/block/scan.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/block/disk.h"
@@ -96,7 +97,7 @@ open_folder(struct journal *j, bool make)
 	    (mkdirat(at, "containers", 0700) != 0 && errno != EEXIST)))
 		st = status_of_errno(errno);
 	else if (make)		/* and with them the share's row, before a head cites it */
-		st = disk_sync_folder(at, "journal.folder");
+		st = file_sync_folder(at, "journal.folder");
 	if (st == OK && (j->dirfd = openat(at, "journal", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		st = status_of_errno(errno);
 	close(at);
@@ -226,7 +227,7 @@ sync_segments(struct scan *sc)
 	/* What was read may have come from the kernel's cache: nothing is built upon it before it
 	 * is on disk. */
 	for (uint32_t i = 0; st == OK && i < sc->nsegs; i++)
-		st = disk_sync(sc->segs[i]->fd, "recover.sync");
+		st = file_sync(sc->segs[i]->fd, "recover.sync");
 	return st;
 }
 
@@ -255,7 +256,7 @@ take_over(struct journal *j, struct scan *sc)
 		snprintf(name, sizeof name, "seg-%u", sc->junk[i]);
 		unlinkat(j->dirfd, name, 0);
 	}
-	return j->lossy ? OK : disk_sync_folder(j->dirfd, "recover.folder");
+	return j->lossy ? OK : file_sync_folder(j->dirfd, "recover.folder");
 }
 
 static enum status
@@ -394,8 +395,8 @@ open_old(struct journal *j, void (*remember)(uint64_t share, const struct note *
 	j->opener.keys = j->share->keys;
 	memcpy(j->opener.journal_id, j->id, 16);
 	if (((j->head.flags & HEAD_VOLATILE) != 0) != j->lossy) {
-		snprintf(why, why_cap, "journal of %s is %svolatile, its store is not", s->conf.name,
-		    j->lossy ? "not " : "");
+		snprintf(why, why_cap, "journal of %s is %svolatile, its store is not",
+		    s->conf.name, j->lossy ? "not " : "");
 		return ST_MISMATCH;
 	}
 	st = recover(j, remember, id, why, why_cap);

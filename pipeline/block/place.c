@@ -63,7 +63,8 @@ sealed_of(const struct datum *d)
 struct datum *
 datum_of_item(lsn_t lsn, const struct txn_item *item, const struct opener *o)
 {
-	struct datum *d = datum_new(lsn, (uint32_t)(item->to - item->from), item->data_at, item->crc);
+	struct datum *d = datum_new(lsn, (uint32_t)(item->to - item->from), item->data_at,
+	    item->crc);
 	struct sealed_datum *sealed = sealed_datum_new(o, item);
 	size_t bytes = sizeof *d + units_of(d->len) * sizeof d->crc[0];
 
@@ -228,7 +229,8 @@ static enum status
 read_unit_whole(const struct datum *d, struct segment *seg, uint32_t unit, uint8_t *to, bool nowait)
 {
 	uint32_t from = unit * TXN_CRC_UNIT, len = MIN(d->len - from, (uint32_t)TXN_CRC_UNIT);
-	enum status st = pread_full(segment_fd(seg), to, len, (uint64_t)d->segment_at + from, nowait);
+	enum status st = pread_full(segment_fd(seg), to, len, (uint64_t)d->segment_at + from,
+	    nowait);
 
 	return st == OK ? check_unit(d, unit, to) : st;
 }
@@ -280,7 +282,8 @@ suits_disk(const struct datum *d, const struct segment *seg, uint32_t at, uint32
 {
 	return segment_direct_fd(seg) >= 0 && at % TXN_CRC_UNIT == 0 &&
 	    (len % TXN_CRC_UNIT == 0 || len == d->len - at) && len % SEGMENT_BLOCK == 0 &&
-	    ((uint64_t)d->segment_at + at) % SEGMENT_BLOCK == 0 && (uintptr_t)to % SEGMENT_BLOCK == 0;
+	    ((uint64_t)d->segment_at + at) % SEGMENT_BLOCK == 0 &&
+	    (uintptr_t)to % SEGMENT_BLOCK == 0;
 }
 
 enum status

@@ -61,7 +61,8 @@ void datum_keep(struct datum *d);
  * to be checked.  CORRUPT: the bytes are not what was written.
  * NOKEY: they are sealed, and the share has no such key.
  */
-must_check enum status datum_read(struct datum *d, uint32_t at, uint32_t len, uint8_t *to, bool nowait);
+must_check enum status datum_read(struct datum *d, uint32_t at, uint32_t len, uint8_t *to,
+    bool nowait);
 
 /* The same for bytes that nobody is going to read from there again: past the page cache where place
  * and memory allow it.  It waits. */

@@ -251,7 +251,8 @@ drop_nobodys(struct replay *rp)
 		dropped++;
 	}
 	if (dropped > 0)
-		log_info("journal.nobodys", F_STR("share", s->conf.name), F_U64("contents", dropped));
+		log_info("journal.nobodys", F_STR("share", s->conf.name),
+		    F_U64("contents", dropped));
 	return OK;
 }
 

@@ -494,9 +494,10 @@ may_be_empty(struct scan *sc)
 
 	if (sc->ngroups > 0 || (h->data_lsn == 0 && sc->end <= h->checkpoint_lsn))
 		return OK;
-	snprintf(sc->why, sc->why_cap, "journal of %s: all its segments are missing, its head knows "
-	    "of entries up to %u.%llu", sc->j->share->conf.name, LSN_INCARNATION(sc->end),
-	    LSN_COUNTER(sc->end));
+	snprintf(sc->why, sc->why_cap,
+	    "journal of %s: all its segments are missing, its head knows "
+	    "of entries up to %u.%llu",
+	    sc->j->share->conf.name, LSN_INCARNATION(sc->end), LSN_COUNTER(sc->end));
 	return ST_CORRUPT;
 }
 

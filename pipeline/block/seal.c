@@ -67,7 +67,8 @@ unit_of(const struct place *p, uint8_t aead, uint64_t counter, uint8_t nonce[AEA
 	memset(nonce, 0, AEAD_NONCE_MAX);
 	put_be64(nonce + bytes - 8, counter);
 	bind(p, aad);
-	return (struct aead_unit){ .nonce = nonce, .aad = aad, .aad_len = AAD_BYTES, .len = p->len };
+	return (struct aead_unit){ .nonce = nonce, .aad = aad, .aad_len = AAD_BYTES,
+	    .len = p->len };
 }
 
 /* --- sealing --- */
@@ -157,8 +158,12 @@ sealed_datum_new(const struct opener *o, const struct txn_item *item)
 	if (item_seal_of(item) == NULL)
 		return NULL;
 	s = xmalloc(sizeof *s + (size_t)units * ITEM_TAG_BYTES);
-	*s = (struct sealed_datum){ .opener = o, .counter = item->seal->counter, .content = item->content,
-		.from = item->from, .version = item->seal->version, .aead = item->seal->aead };
+	*s = (struct sealed_datum){ .opener = o,
+		.counter = item->seal->counter,
+		.content = item->content,
+		.from = item->from,
+		.version = item->seal->version,
+		.aead = item->seal->aead };
 	memcpy(s->tags, item->seal->tags, (size_t)units * ITEM_TAG_BYTES);
 	return s;
 }
@@ -167,7 +172,8 @@ enum status
 seal_open(const struct sealed_datum *s, lsn_t lsn, uint32_t unit, uint8_t *bytes, uint32_t len)
 {
 	const struct opener *o = s->opener;
-	struct place p = { o->journal_id, s->content, s->from + (uint64_t)unit * TXN_CRC_UNIT, len };
+	struct place p = { o->journal_id, s->content, s->from + (uint64_t)unit * TXN_CRC_UNIT,
+		len };
 	uint8_t nonce[AEAD_NONCE_MAX], aad[AAD_BYTES], key[SHARE_KEY_BYTES];
 	struct aead_unit u;
 	struct sealer *sealer;

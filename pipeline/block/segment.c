@@ -3,6 +3,7 @@
  */
 #include "pipeline/block/segment.h"
 
+#include "pipeline/base/file.h"
 #include "pipeline/base/mutex.h"
 #include "pipeline/block/disk.h"
 
@@ -49,7 +50,7 @@ segment_create(int dirfd, uint32_t number, uint64_t size, struct segment **segp)
 		return status_of_errno(errno);
 	st = disk_zero(fd, size, "segment.write");
 	if (st == OK)
-		st = disk_sync_folder(dirfd, "segment.folder");
+		st = file_sync_folder(dirfd, "segment.folder");
 	if (st == OK) {
 		*segp = segment_new(dirfd, name, number, fd, size);
 		return OK;
@@ -75,7 +76,8 @@ segment_open(int dirfd, uint32_t number, struct segment **segp)
 		close(fd);
 		return ST_CORRUPT;
 	}
-	*segp = segment_new(dirfd, name, number, fd, (uint64_t)sb.st_size & ~(uint64_t)(SEGMENT_BLOCK - 1));
+	*segp = segment_new(dirfd, name, number, fd,
+	    (uint64_t)sb.st_size & ~(uint64_t)(SEGMENT_BLOCK - 1));
 	return OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Inside of the mirror: its table of open files, for mirror.c and mirror_part.c; flights hold what
- * they fill.
+ * Inside of the mirror: its table of open files, for the files mirror*.c; flights hold what they
+ * fill.
  */
 #ifndef BLOCK_VESSEL_H
 #define BLOCK_VESSEL_H
@@ -38,7 +38,13 @@ struct mirror {
 	_Atomic uint64_t bytes, sparse;	/* of whole files; of parts, indexes not counted */
 };
 
-/* A referenced open file of that number, whole or in part; NOENT: there is none. */
+/* The table, empty; at its end with whatever is still open. */
+void vessel_table_open(struct mirror *m);
+void vessel_table_close(struct mirror *m);
+
+/* A referenced open file of that number, whole or in part; NOENT: there is none.  vessel_find:
+ * where it is open already, else NULL. */
+struct vessel *vessel_find(struct mirror *m, uint64_t number);
 must_check enum status vessel_get(struct mirror *m, uint64_t number, struct vessel **vp);
 void vessel_put(struct vessel **vp);
 
@@ -82,6 +88,8 @@ must_check enum status vessel_keys(struct mirror *m, const struct container_head
 must_check enum status vessel_part_make(struct mirror *m, uint64_t number, uint64_t bytes,
     const struct mirror_ends *ends);
 
+/* How its file is called where all of it is here, and where only parts are. */
+void vessel_whole_name(char name[NAME_CAP], uint64_t number);
 void vessel_part_name(char name[NAME_CAP], uint64_t number);
 
 /* Of a file that is being made: found by nobody until it has another name. */

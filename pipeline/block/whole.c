@@ -97,8 +97,8 @@ read_index(struct look *l, struct whole *w)
 		return st;
 	rows = (uint32_t)((end_bytes - CONTAINER_TRAILER) / CONTAINER_ROW);
 	w->rows = xcalloc(rows + 1, sizeof *w->rows);
-	st = container_index_parse(&head.ident, &l->keys, w->bytes + (w->len - end_bytes), end_bytes,
-	    w->len, w->rows, rows, &w->n);
+	st = container_index_parse(&head.ident, &l->keys, w->bytes + (w->len - end_bytes),
+	    end_bytes, w->len, w->rows, rows, &w->n);
 	if (st != OK) {
 		free(TAKE(&w->rows));
 		w->n = 0;
@@ -235,7 +235,7 @@ mirror_forget(struct mirror *m, uint64_t number, const struct whole *w)
 		if (w->state[i] == UNIT_BAD &&
 		    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)w->rows[i].at,
 		    (off_t)w->rows[i].stored + CONTAINER_TAG) < 0)
-			break;			/* a reader finds it damaged, and fetches all the same */
+			break;	/* a reader finds it damaged, and fetches all the same */
 	if (fd >= 0)
 		close(fd);
 }

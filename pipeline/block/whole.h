@@ -11,7 +11,7 @@
 struct whole {
 	uint8_t *bytes;			/* NULL: there is no such copy */
 	uint64_t len;			/* as the row says; what the copy lacks of it is zeroes */
-	bool part;			/* of the file that holds only parts: what lacks is no damage */
+	bool part; /* of the file that holds only parts: what lacks is no damage */
 	bool index_ok;			/* header, key and index are as they were */
 	struct container_ident ident;
 	uint32_t n, nbad;		/* units; without an index 0 and 0 */

@@ -6,6 +6,7 @@
 #include "pipeline/block/journal.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/direct.h"
@@ -138,7 +139,7 @@ sync_now(struct journal *j)
 	enum status st = OK;
 
 	if (!j->lossy) {
-		st = disk_sync(j->current->fd, "journal.sync");
+		st = file_sync(j->current->fd, "journal.sync");
 		meter_add(METER_JOURNAL_SYNCS, 1);
 	}
 	if (st == OK) {
@@ -174,8 +175,8 @@ summarise(struct segment *seg, const struct txn *t, uint32_t data_at)
 	seg->summary_len += more;
 }
 
-/* Not synced: all groups were, each when it was written, and a segment whose summary is lost is read
- * group by group. */
+/* Not synced: all groups were, each when it was written, and a segment whose summary is lost is
+ * read group by group. */
 enum status
 journal_seal(struct journal *j)
 {

@@ -1,8 +1,7 @@
 /*
- * Decoded bytes by immutable place: (share, LSN, 64 KiB unit of a datum) or (chunk digest, 64 KiB unit
- * of the chunk).
- * Nothing is ever invalidated.  Pages are counted buffers: a reply cites them.  Found without a
- * lock, evicted by clock within a budget.
+ * Decoded bytes by immutable place: (share, LSN, 64 KiB unit of a datum) or (chunk digest, 64 KiB
+ * unit of the chunk). Nothing is ever invalidated.  Pages are counted buffers: a reply cites them.
+ * Found without a lock, evicted by clock within a budget.
  */
 #ifndef CACHE_PAGE_H
 #define CACHE_PAGE_H
@@ -12,9 +11,9 @@
 enum { PAGE_BYTES = 1 << 16 };
 
 struct page_key {
-	uint64_t a, b;			/* LSN; index and byte of the entry's data, top bit clear: or
-					 * the first 16 bytes of a digest, in b the unit in place of two
-					 * bits and the top bit set */
+	uint64_t a, b;   /* LSN; index and byte of the entry's data, top bit clear: or
+			  * the first 16 bytes of a digest, in b the unit in place of two
+			  * bits and the top bit set */
 };
 
 /* index: the number of the share's; at: the unit's first byte in the entry's data, ≤ 1 MiB. */

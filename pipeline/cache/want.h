@@ -1,7 +1,8 @@
 /*
  * What a READ wants, piece by piece in order.  block_lookup fills it; cache and block settle it:
  * a settled piece has its bytes in `bytes`.  When none is open they are chained to io->data in
- * order (want_chain).  The list lies in the job's arena; block_want_clear lets go of what it counts.
+ * order (want_chain).  The list lies in the job's arena; block_want_clear lets go of what it
+ * counts.
  */
 #ifndef CACHE_WANT_H
 #define CACHE_WANT_H

@@ -12,12 +12,12 @@
 
 enum { LINKS_MAX = 65000 };		/* names of one file, subdirectories of one directory */
 
-enum {					/* flags of a file record */
-	FILE_ORPHAN = 1,		/* no name left; lives while it is open */
-	FILE_HAS_VERF = 2,		/* create_verf is set */
-	FILE_SLOTS = 4,			/* a directory: two of its names have had one hash */
-	FILE_UNWRITTEN = 8,		/* its content has never been named by an entry: nothing of it is
-					 * anywhere; clear says nothing */
+enum {	/* flags of a file record */
+	FILE_ORPHAN = 1,	/* no name left; lives while it is open */
+	FILE_HAS_VERF = 2,	/* create_verf is set */
+	FILE_SLOTS = 4,	/* a directory: two of its names have had one hash */
+	FILE_UNWRITTEN = 8,  /* its content has never been named by an entry: nothing of it is
+			      * anywhere; clear says nothing */
 };
 
 struct file {
@@ -37,7 +37,7 @@ struct file {
 	uint64_t parent, parent_key;	/* first name: directory and its dirent key */
 	uint64_t quota_tree;
 	uint64_t create_verf;		/* exclusive create, RFC 1813 §3.3.8 */
-	struct slice rest;		/* msgpack map as stored; borrowed from who holds the record */
+	struct slice rest;	/* msgpack map as stored; borrowed from who holds the record */
 };
 
 #endif

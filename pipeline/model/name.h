@@ -12,6 +12,10 @@ enum { NAME_BYTES_MAX = 255, PATH_BYTES_MAX = 4096 /* symlink targets */ };
 enum status name_check(struct slice name);
 
 static inline bool name_is_dot(struct slice n) { return n.len == 1 && n.at[0] == '.'; }
-static inline bool name_is_dotdot(struct slice n) { return n.len == 2 && n.at[0] == '.' && n.at[1] == '.'; }
+static inline bool
+name_is_dotdot(struct slice n)
+{
+	return n.len == 2 && n.at[0] == '.' && n.at[1] == '.';
+}
 
 #endif

@@ -17,7 +17,7 @@ struct note {
 	uint16_t proc;			/* the protocol's own number */
 	uint32_t uid;
 	uint8_t client[16];		/* peer address, IPv4 mapped; session id for v4.1 */
-	uint64_t request;		/* NFSv3: xid << 32 | checksum of the call; v4.1: slot, seq */
+	uint64_t request;	/* NFSv3: xid << 32 | checksum of the call; v4.1: slot, seq */
 	uint64_t ino;			/* the object, where the answer names one */
 	uint32_t gen;
 	lsn_t before, after;		/* change of the directory or file it was done to */

@@ -66,13 +66,14 @@ struct op {
 			uint32_t entries_max;	/* at most so many entries */
 			uint32_t bytes_max;	/* stop when the estimate reaches this */
 			uint32_t entry_bytes;	/* estimate of one entry beside its padded name */
-			uint32_t names_max;	/* READDIRPLUS dircount: bytes of names and cookies; 0: no limit */
+			uint32_t names_max; /* READDIRPLUS dircount: bytes of names and cookies; 0:
+					       no limit */
 			bool attrs; } readdir;
 		struct { enum stability stable; } write;
 		struct { uint64_t offset, count; } commit;	/* count 0: to the end */
 		struct { struct slice path; } attach;		/* the share's name */
 	} arg;
-	struct note note;		/* protocol NOTE_NONE: none; filled by the protocol up to wall_ns */
+	struct note note; /* protocol NOTE_NONE: none; filled by the protocol up to wall_ns */
 
 	/* Results. */
 	struct op_pair on, on2;		/* for file and file2 */

@@ -27,8 +27,8 @@ enum {
 
 enum conn_phase {
 	CONN_OPEN,
-	CONN_CLOSING,			/* not read any more; dies when its replies have been sent */
-	CONN_DEAD,			/* the socket is closed; waits for jobs in flight */
+	CONN_CLOSING, /* not read any more; dies when its replies have been sent */
+	CONN_DEAD, /* the socket is closed; waits for jobs in flight */
 };
 
 struct net_worker {
@@ -114,7 +114,7 @@ void conn_normal(struct sockaddr_in6 *to, const struct sockaddr_storage *from);
 /* receive.c */
 void receive_ready(struct conn *c);	/* the socket has something */
 void receive_pending(struct conn *c);	/* look at what is there already */
-struct buf *receive_room(struct net_worker *nw, uint32_t least);	/* nw->rx with that much left */
+struct buf *receive_room(struct net_worker *nw, uint32_t least); /* nw->rx with that much left */
 bool receive_deliver(struct conn *c, struct slice bytes, const struct frame *f);
 
 /* outbox.c */

@@ -181,9 +181,10 @@ port_free(const struct sockaddr_storage *at, socklen_t len, int type)
 
 	if (fd < 0)
 		return status_of_errno(errno);
-	if ((type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0) ||
+	if ((type == SOCK_STREAM &&
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0) ||
 	    (at->ss_family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) ||
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) ||
 	    bind(fd, (const struct sockaddr *)at, len) != 0)
 		st = errno == EADDRINUSE ? ST_BUSY : status_of_errno(errno);
 	close(fd);

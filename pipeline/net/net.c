@@ -36,7 +36,11 @@ net_up(struct job *job)
 const struct stage_ops net_stage = { .up = net_up };
 
 struct net_worker *net_worker_at(uint32_t i) { return &net_workers[i]; }
-uint64_t net_number(void) { return atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1; }
+uint64_t
+net_number(void)
+{
+	return atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
+}
 
 uint32_t
 net_conns(void)
@@ -230,7 +234,8 @@ net_stop(void)
 	uint32_t n = worker_count();
 
 	listeners_close();
-	for (uint32_t i = 0; i < n; i++)	/* connections on their way to a worker arrive before this */
+	for (uint32_t i = 0; i < n;
+	    i++) /* connections on their way to a worker arrive before this */
 		net_on_worker(&net_workers[i], end_conns, NULL);
 	mutex_lock(&mutex);
 	while (conns > 0)

@@ -18,7 +18,7 @@ struct net_conf {
 	uint64_t conn_bytes;		/* and per connection (16 MiB) */
 	uint32_t conns_max;		/* more are refused at accept */
 	uint32_t peer_conns_max;	/* the same for one address; 0: no limit of its own */
-	uint32_t idle_partial_s;	/* a half-sent message older than that ends the connection (60) */
+	uint32_t idle_partial_s; /* a half-sent message older than that ends the connection (60) */
 };
 
 extern const struct stage_ops net_stage;
@@ -59,7 +59,7 @@ struct net_peer {
 	uint64_t conn;
 	uint8_t addr[16];		/* IPv6, IPv4 mapped */
 	uint16_t port;
-	uint64_t since_ns, last_ns;	/* clock_mono_ns: when it came, when it last sent a message */
+	uint64_t since_ns, last_ns; /* clock_mono_ns: when it came, when it last sent a message */
 	uint64_t messages;
 	uint32_t version, uid;		/* of its last call: conn_saw */
 	uint8_t flavour;		/* enum cred_flavour */

@@ -296,7 +296,7 @@ receive_shared(struct conn *c)
 		buf_put(&c->part);
 	}
 	c->long_ones = false;
-	in = (struct slice){ rx, at, had + got };	/* borrowed: the worker holds rx meanwhile */
+	in = (struct slice){ rx, at, had + got }; /* borrowed: the worker holds rx meanwhile */
 	nw->rx_at += in.len;
 	digest(c, in);
 }

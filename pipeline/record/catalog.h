@@ -3,9 +3,9 @@
  * store.  One writer, who holds the share's order mutex; readers by epoch, without any lock.
  *
  * Stored form of a value (store and history): u8 version 1 | u8 flags | u16 0 | u32 crc32c over
- * key and the rest | u64 born epoch | u64 lsn | body.  A counter's body is an i64; its LSN says up to
- * which entry it has been counted.  A history row's body is u64 born | u64 lsn | body of the version
- * that was replaced.
+ * key and the rest | u64 born epoch | u64 lsn | body.  A counter's body is an i64; its LSN says up
+ * to which entry it has been counted.  A history row's body is u64 born | u64 lsn | body of the
+ * version that was replaced.
  *
  * A counter's row is what its deltas add up to: get, scan and count all say so; a PUT sets it, a
  * DEL takes it away.

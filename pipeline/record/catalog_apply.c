@@ -115,7 +115,8 @@ counter_move(struct batch *b, uint32_t i, const struct stored *stored)
 }
 
 static enum status
-batch_count_round(struct catalog *c, struct batch *b, uint32_t from, uint32_t n, struct arena *arena)
+batch_count_round(struct catalog *c, struct batch *b, uint32_t from, uint32_t n,
+    struct arena *arena)
 {
 	struct slice keys[COUNTERS_A_ROUND] = { { .len = 0 } }, values[COUNTERS_A_ROUND];
 	bool absent[COUNTERS_A_ROUND];

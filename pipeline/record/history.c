@@ -219,7 +219,8 @@ turn_end(const struct turn *t)
 	return slice_of(NULL, 0);
 }
 
-/* Tell both in one order; a key's history row counts before its live row.  False: each() ended it. */
+/* Tell both in one order; a key's history row counts before its live row.  False:
+ * each() ended it. */
 static bool
 turn_tell(const struct turn *t, struct slice end,
     bool (*each)(void *arg, struct slice key, const struct version *v), void *arg)
@@ -334,6 +335,7 @@ history_changed(struct catalog *c, uint64_t after, uint64_t upto,
 	if (after == UINT64_MAX)
 		return OK;
 	put_be64(from + 1, after + 1);
-	st = catalog_scan(c, slice_of(from, 1), slice_of(from, sizeof from), true, tell_change, &ch);
+	st = catalog_scan(c, slice_of(from, 1), slice_of(from, sizeof from), true, tell_change,
+	    &ch);
 	return st != OK ? st : ch.st;
 }

@@ -9,8 +9,8 @@
 #include "pipeline/record/catalog.h"
 
 /* The version of key at the end of epoch snapshot; outcomes as of catalog_get. */
-must_check enum status history_get(struct catalog *c, struct slice key, uint64_t snapshot, bool may_wait,
-    struct arena *arena, struct version *v);
+must_check enum status history_get(struct catalog *c, struct slice key, uint64_t snapshot,
+    bool may_wait, struct arena *arena, struct version *v);
 
 /*
  * The rows of a prefix as they stood at the end of that epoch, in order, from key `from` on.

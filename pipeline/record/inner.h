@@ -58,8 +58,8 @@ void store_timed(struct catalog *c, uint64_t took_ns);
  * One version out of a key's values, newest memtable first, and the stored one (NULL: none).
  * counter: eight bytes for a counter's body.
  */
-struct version version_merge(const struct mem_value *const *v, uint32_t n, const struct stored *stored,
-    uint8_t *counter);
+struct version version_merge(const struct mem_value *const *v, uint32_t n,
+    const struct stored *stored, uint8_t *counter);
 
 /* A stored counter's value.  CORRUPT: no counter. */
 must_check enum status counter_value(const struct stored *stored, int64_t *value);

@@ -39,7 +39,11 @@ key_two(enum table_tag tag, uint64_t a, uint64_t b)
 }
 
 struct key key_inode(uint64_t ino) { return key_one(TAG_INODE, ino); }
-struct key key_dirent(uint64_t dir, uint64_t cookie_slot) { return key_two(TAG_DIRENT, dir, cookie_slot); }
+struct key
+key_dirent(uint64_t dir, uint64_t cookie_slot)
+{
+	return key_two(TAG_DIRENT, dir, cookie_slot);
+}
 struct key key_dirent_prefix(uint64_t dir) { return key_one(TAG_DIRENT, dir); }
 struct key key_orphan(uint64_t ino) { return key_one(TAG_ORPHAN, ino); }
 struct key key_map(uint64_t content, uint64_t window) { return key_two(TAG_MAP, content, window); }

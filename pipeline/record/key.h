@@ -35,7 +35,7 @@ enum { KEY_MAX = 512 };
 
 struct key {
 	uint16_t len;
-	uint8_t bytes[46];		/* the longest of ours but history's, which are built apart */
+	uint8_t bytes[46];	/* the longest of ours but history's, which are built apart */
 };
 
 static inline struct slice key_slice(const struct key *k) { return slice_of(k->bytes, k->len); }

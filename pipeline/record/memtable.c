@@ -234,7 +234,7 @@ search(const struct memtable *m, struct slice key, struct mem_node **prev)
 /* --- order --- */
 
 struct sortee {
-	uint64_t begin[2];		/* of the key, as numbers: mostly that is all there is to see */
+	uint64_t begin[2];	/* of the key, as numbers: mostly that is all there is to see */
 	struct mem_node *node;
 };
 

@@ -79,11 +79,13 @@ void memtable_put(struct memtable **mp);		/* the last: freed after a grace perio
 void memtable_free_now(struct memtable **mp);		/* no reader is left at all */
 
 /* The writer's: set key to a record, to nothing, or move a counter.  Copies. */
-void memtable_set(struct memtable *m, struct slice key, struct slice body, uint64_t born, lsn_t lsn);
+void memtable_set(struct memtable *m, struct slice key, struct slice body, uint64_t born,
+    lsn_t lsn);
 void memtable_set_new(struct memtable *m, struct slice key, struct slice body, uint64_t born,
     lsn_t lsn);			/* neither an older memtable nor the store has a row of this key */
 void memtable_del(struct memtable *m, struct slice key, uint64_t born, lsn_t lsn);
-void memtable_count(struct memtable *m, struct slice key, enum mem_kind kind, int64_t delta, lsn_t lsn);
+void memtable_count(struct memtable *m, struct slice key, enum mem_kind kind, int64_t delta,
+    lsn_t lsn);
 
 /* A key that will be set soon: a hint to the processor. */
 void memtable_expect(const struct memtable *m, struct slice key);

@@ -48,8 +48,10 @@ struct pack_head {
 static const struct { uint8_t length, fixed, objects; bool legal; } pack_rows[32] = {
 	[0x00] = { 0, 0, 0, true },				/* nil */
 	[0x02] = { 0, 0, 0, true }, [0x03] = { 0, 0, 0, true },	/* false, true */
-	[0x04] = { 1, 0, 0, true }, [0x05] = { 2, 0, 0, true }, [0x06] = { 4, 0, 0, true },	/* bin */
-	[0x07] = { 1, 1, 0, true }, [0x08] = { 2, 1, 0, true }, [0x09] = { 4, 1, 0, true },	/* ext */
+	[0x04] = { 1, 0, 0, true }, [0x05] = { 2, 0, 0, true },
+	[0x06] = { 4, 0, 0, true },				/* bin */
+	[0x07] = { 1, 1, 0, true }, [0x08] = { 2, 1, 0, true },
+	[0x09] = { 4, 1, 0, true },				/* ext */
 	[0x0a] = { 0, 4, 0, true }, [0x0b] = { 0, 8, 0, true },	/* float */
 	[0x0c] = { 0, 1, 0, true }, [0x0d] = { 0, 2, 0, true }, [0x0e] = { 0, 4, 0, true },
 	[0x0f] = { 0, 8, 0, true },				/* unsigned */
@@ -57,7 +59,8 @@ static const struct { uint8_t length, fixed, objects; bool legal; } pack_rows[32
 	[0x13] = { 0, 8, 0, true },				/* signed */
 	[0x14] = { 0, 2, 0, true }, [0x15] = { 0, 3, 0, true }, [0x16] = { 0, 5, 0, true },
 	[0x17] = { 0, 9, 0, true }, [0x18] = { 0, 17, 0, true },	/* fixext */
-	[0x19] = { 1, 0, 0, true }, [0x1a] = { 2, 0, 0, true }, [0x1b] = { 4, 0, 0, true },	/* str */
+	[0x19] = { 1, 0, 0, true }, [0x1a] = { 2, 0, 0, true },
+	[0x1b] = { 4, 0, 0, true },				/* str */
 	[0x1c] = { 2, 0, 1, true }, [0x1d] = { 4, 0, 1, true },	/* array */
 	[0x1e] = { 2, 0, 2, true }, [0x1f] = { 4, 0, 2, true },	/* map */
 };

@@ -45,8 +45,8 @@ struct leaf_piece {
 void rec_map_encode(struct writer *w, uint64_t leaf);
 must_check enum status rec_map_decode(struct slice body, uint64_t *leaf);
 void rec_leaf_encode(struct writer *w, const struct leaf_piece *v, uint32_t n);
-must_check enum status rec_leaf_decode(struct slice body, struct arena *arena, struct leaf_piece **v,
-    uint32_t *n);
+must_check enum status rec_leaf_decode(struct slice body, struct arena *arena,
+    struct leaf_piece **v, uint32_t *n);
 
 struct chunk {
 	uint64_t container;
@@ -72,13 +72,13 @@ enum container_state { CONTAINER_LIVE = 1, CONTAINER_DYING };
 struct container_row {
 	uint8_t state;			/* enum container_state */
 	bool local, remote;		/* where it is known to be */
-	bool again;			/* not remote: what has its name there is damaged; PUT over it */
+	bool again;	/* not remote: what has its name there is damaged; PUT over it */
 	uint64_t bytes;
 	uint32_t chunks;
-	uint64_t fence;			/* part of its name in the remote; 0: not noted; noted where it is
-					 * remote or again */
-	uint8_t key;			/* version of the share key that wraps its own; 0: not noted, or in
-					 * the clear */
+	uint64_t fence;   /* part of its name in the remote; 0: not noted; noted where it is
+			   * remote or again */
+	uint8_t key;   /* version of the share key that wraps its own; 0: not noted, or in
+			* the clear */
 };
 void rec_container_encode(struct writer *w, const struct container_row *c);
 must_check enum status rec_container_decode(struct slice body, struct container_row *c);

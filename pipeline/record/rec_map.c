@@ -6,8 +6,15 @@
 
 #include "pipeline/base/reader.h"
 
-enum { ROW_VERSION = 1, LEAF_HOLE = 1, CONTAINER_LOCAL = 1, CONTAINER_REMOTE = 2, CONTAINER_AGAIN = 4,
-	CONTAINER_FENCE = 8, CHUNK_ALGORITHM_SHIFT = 8 };
+enum {
+	ROW_VERSION = 1,
+	LEAF_HOLE = 1,
+	CONTAINER_LOCAL = 1,
+	CONTAINER_REMOTE = 2,
+	CONTAINER_AGAIN = 4,
+	CONTAINER_FENCE = 8,
+	CHUNK_ALGORITHM_SHIFT = 8
+};
 
 static bool
 read_all_of(const struct reader *r, uint32_t head)
@@ -128,9 +135,10 @@ rec_container_encode(struct writer *w, const struct container_row *c)
 {
 	write_u8(w, ROW_VERSION);
 	write_u8(w, c->state);
-	write_u8(w, (uint8_t)((c->local ? CONTAINER_LOCAL : 0) | (c->remote ? CONTAINER_REMOTE : 0) |
-	    (c->again ? CONTAINER_AGAIN : 0) |
-	    (!c->remote && !c->again && c->fence != 0 ? CONTAINER_FENCE : 0)));
+	write_u8(w,
+	    (uint8_t)((c->local ? CONTAINER_LOCAL : 0) | (c->remote ? CONTAINER_REMOTE : 0) |
+		(c->again ? CONTAINER_AGAIN : 0) |
+		(!c->remote && !c->again && c->fence != 0 ? CONTAINER_FENCE : 0)));
 	write_u8(w, c->key);
 	write_le32(w, c->chunks);
 	write_le64(w, c->bytes);

@@ -10,9 +10,9 @@
  *	item:  u8 kind | u8 flags | u16 key length | u32 value length | key | value
  *	DATA's value: u64 content, u64 offset, u32 length, u32 at (byte in the entry's data),
  *	              u32 crc32c for each 64 KiB of it, as it lies in the journal; flag 1 (sealed):
- *	              u32 version of the share key | u8 aead | 0 0 0 | u64 nonce of the first 64 KiB |
- *	              a tag of 16 for each
- * The data of all DATA items lie behind all entries of their group, in order.
+ *	              u32 version of the share key | u8 aead | 0 0 0 | u64 nonce of the first 64 KiB
+ * | a tag of 16 for each The data of all DATA items lie behind all entries of their group, in
+ * order.
  */
 #ifndef RECORD_TXN_H
 #define RECORD_TXN_H
@@ -77,13 +77,13 @@ struct txn {
 	struct txn_item *first, **last;
 	uint32_t nitems;
 	uint32_t record_bytes;		/* of its log form without data, kept exact */
-	uint32_t history_bytes;		/* what history and changed rows may add to that at commit */
+	uint32_t history_bytes; /* what history and changed rows may add to that at commit */
 	struct chain data;		/* of all DATA items, in order; counted */
 	struct chain sealed;		/* the same as it is written; empty: in the clear */
 	lsn_t lsn;			/* block_commit fills it */
 	void *datum[2];			/* block's: what became of its DATA items */
 	uint64_t reserved;		/* block's: bytes reserved in the journal */
-	bool frees;			/* may use the share of the journal kept for freeing space */
+	bool frees; /* may use the share of the journal kept for freeing space */
 	bool failed;			/* sticky: a limit was passed while building */
 	struct arena arena;
 	uint8_t home[TXN_HOME_BYTES] __attribute__((aligned(16)));
@@ -107,8 +107,8 @@ void txn_free(struct txn **txnp);
 void txn_put(struct txn *t, struct slice key, struct slice body, const struct old_version *old);
 void txn_del(struct txn *t, struct slice key, const struct old_version *old);
 
-/* A PUT of a key that no memtable and no store has a row of, surely: if the row is taken away before
- * it was applied, the store never hears of it. */
+/* A PUT of a key that no memtable and no store has a row of, surely: if the row is taken away
+ * before it was applied, the store never hears of it. */
 void txn_put_new(struct txn *t, struct slice key, struct slice body, const struct old_version *old);
 void txn_count(struct txn *t, struct slice key, int64_t delta);
 void txn_trunc(struct txn *t, uint64_t content, uint64_t size);

@@ -19,6 +19,7 @@ void handle_encode(const struct share *s, const struct file_id *id, uint8_t to[H
 must_check enum status handle_decode(struct slice bytes, struct share **sharep, struct file_id *id);
 
 /* A second handle of a request (RENAME, LINK) must be of the same share: XDEV otherwise. */
-must_check enum status handle_decode_same(struct slice bytes, const struct share *s, struct file_id *id);
+must_check enum status handle_decode_same(struct slice bytes, const struct share *s,
+    struct file_id *id);
 
 #endif

@@ -119,7 +119,8 @@ check_locked(const struct share *s)
 	if (nall == REGISTRY_SHARES_MAX)
 		return ST_RESOURCE;
 	for (uint32_t i = 0; i < nall; i++)
-		if (all[i]->row.share == s->row.share || strcmp(all[i]->conf.name, s->conf.name) == 0)
+		if (all[i]->row.share == s->row.share ||
+		    strcmp(all[i]->conf.name, s->conf.name) == 0)
 			return ST_EXIST;
 	return OK;
 }

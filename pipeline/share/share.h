@@ -30,14 +30,15 @@ struct share_shard {
 
 enum share_state { SHARE_CLOSED, SHARE_OPENING, SHARE_OPEN, SHARE_CLOSING };
 
-/* What an operator changes while the share serves, as share_conf has it.  Each is read on its own. */
+/* What an operator changes while the share serves, as share_conf has it.  Each is read
+ * on its own. */
 struct share_tuning {
 	uint8_t tier, compression;
 	uint64_t journal_bytes, local_bytes, reserve_bytes, quota_bytes;
 };
 
 struct share_keys;			/* pipeline/block/keys.h */
-struct block;				/* pipeline/block: journal, index, containers of this share */
+struct block;	/* pipeline/block: journal, index, containers of this share */
 struct inode_cache;			/* pipeline/vfs: decoded inodes and dentries */
 struct sync;				/* pipeline/sync: apply, checkpoint, carve, reaper */
 
@@ -61,9 +62,9 @@ struct share {
 
 	struct share_keys *keys;	/* NULL: it does not encrypt; the wiring's */
 	struct meta_store *store;	/* owned */
-	struct block_store *remote;	/* NULL: containers are here alone; mgmt/shares lets go of it */
+	struct block_store *remote; /* NULL: containers are here alone; mgmt/shares lets go of it */
 	uint32_t remote_uploads;	/* at once; 0: as it goes */
-	bool remote_volatile;		/* what it holds may be gone tomorrow: all stays here, too */
+	bool remote_volatile; /* what it holds may be gone tomorrow: all stays here, too */
 	struct catalog *catalog;
 	struct block *block;
 	struct inode_cache *inodes;
@@ -121,7 +122,8 @@ void registry_start(void);
 void registry_stop(void);		/* all have been retired */
 must_check enum status registry_publish(struct share *s);	/* EXIST: name or number taken;
 								 * RESOURCE: too many */
-/* Harmless where it is not published.  Waits for readers: not on a home worker, nor in a section. */
+/* Harmless where it is not published.  Waits for readers: not on a home worker, nor
+ * in a section. */
 void registry_retire(struct share *s);
 struct share *registry_by_id(uint64_t share);
 struct share *registry_by_name(const void *name, size_t len);

@@ -47,7 +47,7 @@ share_used_add(struct share *s, int64_t bytes)
 	do {
 		if (used >= quota || (uint64_t)bytes > quota - used)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&s->used_bytes, &used, used + (uint64_t)bytes,
-	    memory_order_relaxed, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&s->used_bytes, &used,
+	    used + (uint64_t)bytes, memory_order_relaxed, memory_order_relaxed));
 	return true;
 }

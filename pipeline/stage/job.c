@@ -53,7 +53,8 @@ job_pool_init(uint32_t count)
 uint64_t
 job_request(const struct job *job)
 {
-	return job->named != 0 ? job->named : incarnation | (uint64_t)(uint16_t)(job - jobs) << 32 | job->turns;
+	return job->named != 0 ? job->named :
+				 incarnation | (uint64_t)(uint16_t)(job - jobs) << 32 | job->turns;
 }
 
 void

@@ -61,13 +61,14 @@ struct job {
 	void *wire;			/* the protocol's own, in the arena */
 	struct claim claim;
 
-	struct share *share;		/* counted; set by decode from the handle, or by auth for ATTACH */
+	struct share *share; /* counted; set by decode from the handle, or by auth for ATTACH */
 	const struct cred *cred;	/* counted; set by auth */
 	struct op op;
 	struct io io;
-	lsn_t wait_lsn;			/* block holds the answer until that is durable; 0: no need */
-	void *vfs;			/* what vfs has gathered, in the arena; vfs lets go of it in up */
-	void (*done)(struct job *job);	/* jobs without a connection: called on home instead of net's up */
+	lsn_t wait_lsn; /* block holds the answer until that is durable; 0: no need */
+	void *vfs; /* what vfs has gathered, in the arena; vfs lets go of it in up */
+	/* Jobs without a connection: called on home instead of net's up. */
+	void (*done)(struct job *job);
 
 	struct arena arena;
 	uint8_t home_block[JOB_HOME_BYTES] __attribute__((aligned(16)));
@@ -78,16 +79,17 @@ void job_pool_init(uint32_t count);
 void job_pool_fini(void);
 uint32_t job_pool_used(void);
 
-/* A clean job of that home (of its op, what only a has_ flag makes valid is not cleaned); NULL when all are out (net's credits keep that from happening).  Any
- * thread; the home worker's own way takes no lock. */
+/* A clean job of that home (of its op, what only a has_ flag makes valid is not cleaned); NULL when
+ * all are out (net's credits keep that from happening).  Any thread; the home worker's own way
+ * takes no lock. */
 struct job *job_get(struct worker *home);
 
 /* Give it back: message, payload, cred and share are let go of, the arena is rewound.  Nobody may
  * have it on a list. */
 void job_put(struct job **jobp);
 
-/* What its request is called in log lines and towards stores: as its protocol named it, else by the job
- * and how often it was used.  Never 0. */
+/* What its request is called in log lines and towards stores: as its protocol named it, else by the
+ * job and how often it was used.  Never 0. */
 uint64_t job_request(const struct job *job);
 
 /* How job_put lets go of job->share, which this floor knows by name only.  Set once, by share. */

@@ -51,7 +51,8 @@ park_leave(struct worker *w, struct job *job)
 		timer_init(&job->timer, deadline_passed);
 		timer_set(w, &job->timer, job->deadline_ns);
 	}
-	/* Release: a waker that finds LEFT may push the job; acquire: one that came first did so. */
+	/* Release: a waker that finds LEFT may push the job; acquire: one that came
+	 * first did so. */
 	if (atomic_compare_exchange_strong_explicit(&job->park, &open, PARK_LEFT,
 	    memory_order_acq_rel, memory_order_acquire))
 		return;

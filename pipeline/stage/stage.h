@@ -49,7 +49,8 @@ void machine_descend(struct worker *w, enum floor floor, struct job **v, uint32_
  * this turn's sockets have been read.  Its home worker alone. */
 void machine_feed(struct worker *w, struct job *job);
 
-/* Start a job of our own (done set, no connection) on its home worker, from floor on.  Any thread. */
+/* Start a job of our own (done set, no connection) on its home worker, from floor on.
+ * Any thread. */
 void machine_submit(struct job *job, enum floor floor);
 
 /* Am I in a pool's thread, so that waiting is allowed? */

@@ -17,7 +17,8 @@ struct timer {
 };
 
 void timer_init(struct timer *t, void (*fire)(struct timer *t));
-void timer_set(struct worker *w, struct timer *t, uint64_t when_ns);	/* monotonic; moves it if set */
+void timer_set(struct worker *w, struct timer *t,
+    uint64_t when_ns); /* monotonic; moves it if set */
 void timer_cancel(struct timer *t);
 
 #endif

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 enum {
-	IDLE_MS = 50,			/* after work, a worker wakes so soon to poll the epoch */
-	IDLE_ROUNDS = 2,		/* and so often; then it sleeps until something comes */
-	HELD_TURNS = 8,			/* replies wait so many turns at most for those behind them */
-	EPOCH_EVERY = 256,		/* turns between polls while busy */
+	IDLE_MS = 50,	/* after work, a worker wakes so soon to poll the epoch */
+	IDLE_ROUNDS = 2,	/* and so often; then it sleeps until something comes */
+	HELD_TURNS = 8,	/* replies wait so many turns at most for those behind them */
+	EPOCH_EVERY = 256,	/* turns between polls while busy */
 };
 
 static struct worker *workers;
@@ -260,7 +260,7 @@ turn(struct worker *w, bool worked)
 	else
 		w->nevents = 0;		/* level-triggered: they come again */
 	wheel_turn(w);
-	if (w->queued == 0 || ++w->held == HELD_TURNS) {	/* what is still queued joins them */
+	if (w->queued == 0 || ++w->held == HELD_TURNS) { /* what is still queued joins them */
 		w->held = 0;
 		run_tails(&w->tails);
 	}

@@ -428,7 +428,9 @@ static void
 put_window(struct building *e, const struct carved *c)
 {
 	struct key key = key_map(c->content, c->window);
-	struct old_version old = { .exists = c->old.exists, .born = c->old.born, .lsn = c->old.lsn };
+	struct old_version old = { .exists = c->old.exists,
+		.born = c->old.born,
+		.lsn = c->old.lsn };
 	uint8_t room[32];
 	struct writer w = writer_of(room, sizeof room);
 

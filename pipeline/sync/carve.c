@@ -254,7 +254,10 @@ carve_hole(struct carving *c, const struct window *w, uint64_t *done_to)
 		at = end;
 	}
 	if (st == OK && !r->more && at < w->to) {
-		batch_add(c->batch, &(struct carved){ .content = w->content, .from = at, .to = w->to,
+		batch_add(c->batch,
+		    &(struct carved){ .content = w->content,
+			.from = at,
+			.to = w->to,
 			.as_of = w->as_of });
 		at = w->to;
 	}

@@ -24,9 +24,20 @@
 
 #include <stdlib.h>
 
-enum { ROWS_A_SLICE = 64, ROWS_A_RUN = 1024, PERCENT_ASKED = 60, SMALL_BYTES = 1 << 20, SMALL_MANY = 16,
-	BUSY_PERCENT = 50, RETRY_MS = 5000, AGES_A_PASS = 4,
-	TIMES_A_PASS = 10, TRIES = 4, TRY_MS = 1000, SEAL_BYTES = 2 << 20 };
+enum {
+	ROWS_A_SLICE = 64,
+	ROWS_A_RUN = 1024,
+	PERCENT_ASKED = 60,
+	SMALL_BYTES = 1 << 20,
+	SMALL_MANY = 16,
+	BUSY_PERCENT = 50,
+	RETRY_MS = 5000,
+	AGES_A_PASS = 4,
+	TIMES_A_PASS = 10,
+	TRIES = 4,
+	TRY_MS = 1000,
+	SEAL_BYTES = 2 << 20
+};
 
 struct victim {
 	uint64_t number;
@@ -52,7 +63,7 @@ struct compact {
 	uint64_t given_up;		/* was brought, and is not here all the same */
 	uint32_t tries;			/* at that one */
 	uint64_t bring_ns;		/* it is brought then; 0: it is being brought */
-	uint8_t *bytes;			/* of chunks that are not sealed yet; NULL between the runs */
+	uint8_t *bytes; /* of chunks that are not sealed yet; NULL between the runs */
 	uint32_t filled;
 };
 
@@ -349,8 +360,8 @@ go_on(struct run *r, bool *over)
 	uint32_t i;
 
 	rows->end = atomic_load(&c->end);
-	st = catalog_scan(c->sync->share->catalog, slice_of(&tag, 1), key_slice(&from), true, see_row,
-	    rows);
+	st = catalog_scan(c->sync->share->catalog, slice_of(&tag, 1), key_slice(&from), true,
+	    see_row, rows);
 	if (st == OK)
 		st = rows->st;
 	for (i = 0; i < rows->n && st == OK && !stops(r); i++) {
@@ -534,9 +545,15 @@ sync_compaction_look(struct share *s, struct sync_compaction *out)
 	struct compact *c = s->sync->compact;
 
 	*out = (struct sync_compaction){ .running = atomic_load(&c->running),
-		.asked = atomic_load(&c->asked), .old_keys = atomic_load(&c->old_keys),
-		.from = atomic_load(&c->from), .at = atomic_load(&c->at), .end = atomic_load(&c->end),
-		.left = atomic_load(&c->left), .damaged = atomic_load(&c->damaged),
-		.emptied = atomic_load(&c->emptied), .read_bytes = atomic_load(&c->read),
-		.written_bytes = atomic_load(&c->written), .waits = atomic_load(&c->waits) };
+		.asked = atomic_load(&c->asked),
+		.old_keys = atomic_load(&c->old_keys),
+		.from = atomic_load(&c->from),
+		.at = atomic_load(&c->at),
+		.end = atomic_load(&c->end),
+		.left = atomic_load(&c->left),
+		.damaged = atomic_load(&c->damaged),
+		.emptied = atomic_load(&c->emptied),
+		.read_bytes = atomic_load(&c->read),
+		.written_bytes = atomic_load(&c->written),
+		.waits = atomic_load(&c->waits) };
 }

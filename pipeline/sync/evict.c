@@ -106,7 +106,8 @@ enum status
 sync_evict(struct sync *y, struct work *by, bool *more)
 {
 	static const uint8_t tag = TAG_CONTAINER;
-	uint64_t most = atomic_load(&y->share->now.local_bytes), sparse = most != 0 ? most / 4 : SPARSE_BYTES;
+	uint64_t most = atomic_load(&y->share->now.local_bytes),
+		 sparse = most != 0 ? most / 4 : SPARSE_BYTES;
 	bool all = atomic_load(&y->evict_all);
 	struct key from = key_container(y->evict_from);
 	struct victims *vs;
@@ -123,7 +124,8 @@ sync_evict(struct sync *y, struct work *by, bool *more)
 		return OK;
 	vs = xcalloc(1, sizeof *vs);
 	vs->sync = y;
-	st = catalog_scan(y->share->catalog, slice_of(&tag, 1), key_slice(&from), true, see_row, vs);
+	st = catalog_scan(y->share->catalog, slice_of(&tag, 1), key_slice(&from), true, see_row,
+	    vs);
 	if (st == OK)
 		st = vs->st;
 	if (st == OK && vs->n > 0)

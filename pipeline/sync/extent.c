@@ -99,7 +99,8 @@ at_random(const struct extents *e, const struct leaf *old)
 		runs--;			/* an append */
 	if (runs == 0)
 		return false;
-	return (old != NULL && was_fixed(old)) || (runs >= RUNS_RANDOM && bytes / runs < CHUNK_UNIT);
+	return (old != NULL && was_fixed(old)) ||
+	    (runs >= RUNS_RANDOM && bytes / runs < CHUNK_UNIT);
 }
 
 /* --- by content --- */

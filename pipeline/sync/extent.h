@@ -10,8 +10,8 @@
 
 struct window {
 	uint64_t content, number;
-	uint64_t base, to;		/* [base, to) in the file is looked at; to is base + window, or
-					 * less, and then a multiple of CHUNK_UNIT */
+	uint64_t base, to;  /* [base, to) in the file is looked at; to is base + window, or
+			     * less, and then a multiple of CHUNK_UNIT */
 	struct index_piece *v;		/* what the index had there, in order, without gaps */
 	uint32_t n;
 	lsn_t as_of;			/* the newest of them */

@@ -45,7 +45,7 @@ struct sync {
 	struct cond changed;
 	_Atomic bool closing, draining, evict_all;
 	_Atomic bool checkpoint_wanted;	/* room depends on it */
-	_Atomic bool idle, idle_here;	/* the data errand found nothing left to do; here, at least */
+	_Atomic bool idle, idle_here; /* the data errand found nothing left to do; here, at least */
 	struct work apply, data, up, bring, scrubs;
 	struct upload *upload;		/* NULL: no remote */
 	struct warm *warm;		/* NULL: no remote */
@@ -53,7 +53,8 @@ struct sync {
 	struct scrub *scrub;
 	struct crew *crew;		/* the data errand's helpers */
 	struct keyship *keyship;	/* NULL: no keys that outlast the process, or no remote */
-	_Atomic uint64_t packed_bytes, stored_bytes;	/* chunks put into containers, and what those took */
+	_Atomic uint64_t packed_bytes,
+	    stored_bytes; /* chunks put into containers, and what those took */
 	_Atomic uint64_t known_bytes;	/* chunks that were there already */
 	_Atomic uint64_t evicted;	/* containers */
 	_Atomic lsn_t committed;	/* the last entry of these errands */

@@ -10,7 +10,8 @@
 
 struct keyship;
 
-/* NULL: the share does not encrypt, or nothing of it outlasts the process.  The others take NULL. */
+/* NULL: the share does not encrypt, or nothing of it outlasts the process.  The
+ * others take NULL. */
 struct keyship *keyship_new(struct sync *y);
 
 /* What runs is canceled and waited for; the errands are over. */

@@ -18,8 +18,10 @@ pressure_fill(struct share *s)
 	struct block_usage u;
 
 	block_usage_read(s, &u);
-	/* What was overwritten takes no room in the index, yet its segments stay behind older ones. */
-	return MAX(MAX(percent(u.dirty_bytes, u.cap_bytes), percent(u.journal_bytes, u.space_bytes)),
+	/* What was overwritten takes no room in the index, yet its segments stay
+	 * behind older ones. */
+	return MAX(MAX(percent(u.dirty_bytes, u.cap_bytes),
+		       percent(u.journal_bytes, u.space_bytes)),
 	    MAX(percent(u.places, u.places_max), percent(u.dirty_bytes, u.local_bytes)));
 }
 

@@ -10,8 +10,9 @@
 /* Percent of the nearest cap: dirty data, journal on disk, places. */
 uint32_t pressure_fill(struct share *s);
 
-/* Between two pieces of background work: a short pause if requests wait and the journal does not. */
+/* Between two pieces of background work: a short pause if requests wait and the
+ * journal does not. */
 void pressure_yield(struct sync *y);
-void pressure_yield_by(struct sync *y, struct pressure_gauge *was);	/* of an errand of its own */
+void pressure_yield_by(struct sync *y, struct pressure_gauge *was); /* of an errand of its own */
 
 #endif

@@ -13,8 +13,15 @@
 
 #include <stdlib.h>
 
-enum { ROW_VERSION = 1, KEEP_S = 5, ROWS_A_SLICE = 4096, PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 30000,
-	RUN_SLICES = 8, PLACE_BYTES = 48 };
+enum {
+	ROW_VERSION = 1,
+	KEEP_S = 5,
+	ROWS_A_SLICE = 4096,
+	PAUSE_FIRST_MS = 500,
+	PAUSE_MOST_MS = 30000,
+	RUN_SLICES = 8,
+	PLACE_BYTES = 48
+};
 
 static const uint8_t row_key[] = { TAG_INTENT, 's' };
 
@@ -136,7 +143,8 @@ static enum status
 decode(struct scrub *s, struct slice body)
 {
 	struct reader r = reader_of_slice(body);
-	uint8_t version = read_u8(&r), state = read_u8(&r), remote = read_u8(&r), phase = read_u8(&r);
+	uint8_t version = read_u8(&r), state = read_u8(&r), remote = read_u8(&r),
+		phase = read_u8(&r);
 	struct sync_scrub seen = { .state = state, .remote = remote != 0 };
 	uint64_t after;
 	struct slice from;
@@ -174,8 +182,8 @@ load(struct scrub *s)
 
 	s->loaded = true;
 	arena_init(&arena, home, sizeof home, 8192);
-	if (catalog_get(s->sync->share->catalog, key_of_row(), true, &arena, &v) == OK && v.exists &&
-	    decode(s, v.body) != OK)
+	if (catalog_get(s->sync->share->catalog, key_of_row(), true, &arena, &v) == OK &&
+	    v.exists && decode(s, v.body) != OK)
 		log_warn("scrub.row", F_STR("share", s->sync->share->conf.name));
 	arena_rewind(&arena);
 }
@@ -240,8 +248,8 @@ see_stored(void *arg, struct slice key, struct slice value)
 }
 
 /*
- * Behind a place that the store itself finds damaged nothing is told; how far the damage goes is not
- * known.  So the rest of that table is left, and it is said.
+ * Behind a place that the store itself finds damaged nothing is told; how far the damage goes is
+ * not known.  So the rest of that table is left, and it is said.
  */
 static void
 skip_table(struct scrub *s, struct rows *r)
@@ -381,7 +389,8 @@ due_after(const struct scrub *s, uint64_t now, uint64_t bytes)
 static void
 away(struct scrub *s, uint64_t now)
 {
-	uint64_t ms = MIN((uint64_t)PAUSE_FIRST_MS << MIN(s->one.tries, 6u), (uint64_t)PAUSE_MOST_MS);
+	uint64_t ms = MIN((uint64_t)PAUSE_FIRST_MS << MIN(s->one.tries, 6u),
+	    (uint64_t)PAUSE_MOST_MS);
 
 	set_state(s, SCRUB_WAITS, s->call.text[0] != '\0' ? s->call.text : "the remote is away");
 	s->one.tries++;
@@ -410,7 +419,8 @@ asked(struct scrub *s)
 	begins = s->begin && !later;
 	remote = s->begin_remote;
 	stops = s->stop && running(s);
-	s->begin &= !running(s) || stops;	/* begin() takes it: who looks meanwhile sees no old end */
+	s->begin &= !running(s) ||
+	    stops; /* begin() takes it: who looks meanwhile sees no old end */
 	s->stop = false;
 	mutex_unlock(&s->mutex);
 	if (stops)

@@ -199,11 +199,12 @@ look_here(struct scrub *s)
 {
 	struct scrub_one *one = &s->one;
 	struct sync *y = s->sync;
-	enum status st = whole_load(block_mirror(y->share), one->number, one->row.bytes, &one->here);
+	enum status st = whole_load(block_mirror(y->share), one->number, one->row.bytes,
+	    &one->here);
 
 	if (st == OK)
-		st = whole_check(block_mirror(y->share), one->number, y->share->row.digest_key, NULL,
-		    &one->here);
+		st = whole_check(block_mirror(y->share), one->number, y->share->row.digest_key,
+		    NULL, &one->here);
 	if (st == ST_NOENT) {
 		st = container_row(y, one->number, &one->row);	/* evicted, or gone, meanwhile? */
 		one->local_bad = st == OK && !one->row.remote;
@@ -218,9 +219,9 @@ look_here(struct scrub *s)
 	if (one->local_bad) {
 		SCRUB_ADD(s, local_damaged, 1);
 		meter_add(METER_SCRUB_DAMAGED, 1);
-		log_error("scrub.damaged", F_STR("share", y->share->conf.name), F_STR("where", "local"),
-		    F_HEX("container", one->number), F_U64("units", one->here.nbad),
-		    F_U64("of", one->here.n));
+		log_error("scrub.damaged", F_STR("share", y->share->conf.name),
+		    F_STR("where", "local"), F_HEX("container", one->number),
+		    F_U64("units", one->here.nbad), F_U64("of", one->here.n));
 	}
 	return st;
 }
@@ -247,7 +248,8 @@ call_begin(struct scrub *s)
 	struct block_store *remote = s->sync->share->remote;
 
 	whole_free(&one->there);
-	one->there = (struct whole){ .len = one->row.bytes, .bytes = xcalloc(1, one->row.bytes + 1) };
+	one->there = (struct whole){ .len = one->row.bytes,
+		.bytes = xcalloc(1, one->row.bytes + 1) };
 	s->call = (struct block_call){ .kind = BLOCK_GET, .len = one->row.bytes,
 		.into = one->there.bytes, .into_cap = one->row.bytes,
 		.deadline_ns = clock_mono_ns() + CALL_S * NS_PER_S, .done = call_done };
@@ -319,7 +321,8 @@ judge(struct scrub *s)
 		compare_rows(s, one->best);
 	if (!whole_good(one->best) && (one->remote_asked || !one->row.remote))
 		lose(s, one->best);
-	/* What two copies made is no worse than what is here; what only parts had is all there is. */
+	/* What two copies made is no worse than what is here; what only parts had is
+	 * all there is. */
 	place = one->best->index_ok && ((one->local_bad && one->there.index_ok) ||
 	    (one->remote_bad && whole_good(one->best) && one->here.part));
 	one->step = place ? STEP_LOCAL :

@@ -12,12 +12,12 @@
 extern const struct stage_ops sync_stage;
 
 struct sync_conf {
-	uint32_t apply_ms;		/* freeze and apply at least that often when there is anything: 1000 */
+	uint32_t apply_ms; /* freeze and apply at least that often when there is anything: 1000 */
 	uint32_t carve_age_ms;		/* carve data older than that: 5000 */
 	uint32_t carve_at_percent;	/* or when dirty data passes that share of its cap: 50 */
-	uint32_t compact_percent;	/* empty containers of which less is live; 0: none unasked */
+	uint32_t compact_percent; /* empty containers of which less is live; 0: none unasked */
 	uint64_t compact_bytes_hour;	/* read and written for that, unasked; 0: no bound */
-	uint32_t grace_ms;		/* that a dead container's object stays in the remote store */
+	uint32_t grace_ms; /* that a dead container's object stays in the remote store */
 	uint64_t scrub_bytes;		/* a scrub reads so many a second; 0: as it goes */
 };
 void sync_start(const struct sync_conf *conf);
@@ -37,10 +37,11 @@ struct sync_remote {			/* of one share; counters since it was opened */
 	uint64_t pending, pending_bytes;	/* containers that are not there yet */
 	uint64_t running, at_once;
 	uint64_t puts, uploaded, uploaded_bytes, retries, deleted, damaged;
-	uint64_t packed_bytes, stored_bytes;	/* chunks put into containers, and what those take */
+	uint64_t packed_bytes, stored_bytes; /* chunks put into containers, and what those take */
 	uint64_t known_bytes;		/* chunks that were there already, and are cited */
 	uint64_t evicted;		/* containers */
-	uint32_t keys, keys_remote;	/* share keys there are, and of them in the remote as they are now */
+	uint32_t keys,
+	    keys_remote; /* share keys there are, and of them in the remote as they are now */
 	char text[160];
 };
 void sync_remote_look(struct share *s, struct sync_remote *out);
@@ -55,11 +56,11 @@ enum { WARM_PATH_MAX = 1024 };
 struct sync_warm {			/* the last one of a share, since it was opened */
 	uint64_t id;			/* 0: there was none */
 	enum warm_state state;
-	uint64_t containers, done;	/* those it is about; of them here, and not to be had any more */
-	uint64_t bytes, damaged;	/* brought; containers that the remote has not as they were */
+	uint64_t containers, done; /* those it is about; of them here, and not to be had any more */
+	uint64_t bytes, damaged; /* brought; containers that the remote has not as they were */
 	int64_t started_s, finished_s;	/* since 1970 */
 	char path[WARM_PATH_MAX];
-	char text[160];			/* why it waits, or ended before its end; empty: no reason */
+	char text[160]; /* why it waits, or ended before its end; empty: no reason */
 };
 
 /* Bring here, whole, the containers that a path of the share needs ("": all of it), as far as its
@@ -73,11 +74,11 @@ struct sync_compaction {		/* of one share; counters since it was opened */
 	bool running;			/* a pass is on */
 	bool asked;			/* what an operator asked for is not over */
 	bool old_keys;			/* and means all that an older share key wraps */
-	uint64_t from, at, end;		/* numbers of containers: the first, looked at, to be looked at */
+	uint64_t from, at, end; /* numbers of containers: the first, looked at, to be looked at */
 	uint64_t left;			/* of this pass, or the last one: chosen, and not emptied */
 	uint64_t damaged;		/* of these: with chunks that nobody can read */
 	uint64_t emptied, read_bytes, written_bytes;
-	const char *waits;		/* why it does not go on; NULL: it does, or has nothing to do */
+	const char *waits; /* why it does not go on; NULL: it does, or has nothing to do */
 };
 void sync_compaction_look(struct share *s, struct sync_compaction *out);
 

@@ -218,8 +218,8 @@ learn(struct upload *u)
 		sc->n = 0;
 		sc->more = false;
 		sc->known = u->known;
-		st = catalog_scan(u->sync->share->catalog, slice_of(&tag, 1), key_slice(&from), true,
-		    see_row, sc);
+		st = catalog_scan(u->sync->share->catalog, slice_of(&tag, 1), key_slice(&from),
+		    true, see_row, sc);
 		if (st == OK)
 			st = sc->st;
 		if (st != OK)

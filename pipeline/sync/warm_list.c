@@ -173,7 +173,8 @@ see_content(struct walk *w, uint64_t content)
 	for (size_t i = 0; i < w->leaves.n && st == OK; i++) {
 		struct leaf *leaf = NULL;
 
-		st = leaf_get(block_leaves(w->share), w->share->catalog, w->leaves.v[i], true, &leaf);
+		st = leaf_get(block_leaves(w->share), w->share->catalog, w->leaves.v[i], true,
+		    &leaf);
 		if (st == ST_NOENT) {
 			st = OK;
 			continue;

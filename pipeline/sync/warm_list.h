@@ -16,7 +16,8 @@ struct warm_list {			/* by number, each once; v is the holder's to free */
 };
 
 /* Those that the remote has, in place of what l had.  path: from the share's root; "" or "/" is all
- * of it; of a directory, what lies below.  NOENT: there is no such path.  May wait for the store. */
+ * of it; of a directory, what lies below.  NOENT: there is no such path.  May wait
+ * for the store. */
 must_check enum status warm_list_fill(struct warm_list *l, struct share *s, const char *path);
 
 #endif

@@ -237,7 +237,8 @@ lay_out_run(struct build *b, const struct extent *v, uint32_t n)
 		memset(b->room->bytes + b->len, 0, hole);
 		b->len += hole;
 		for (uint32_t from = v[i].from; from < v[i].to; from += len) {
-			len = MIN(v[i].to - from, PART_BYTES - source_at(b, &v[i], from) % PART_BYTES);
+			len = MIN(v[i].to - from,
+			    PART_BYTES - source_at(b, &v[i], from) % PART_BYTES);
 			add_part(b, &(struct window_part){ .x = &v[i], .from = from, .len = len,
 				.to = b->room->bytes + b->len });
 			b->len += len;

@@ -29,7 +29,7 @@ void window_room_free(struct window_room **rp);
 
 /* Build it, giving chunks to the batch and the outcome too.  CORRUPT: bytes are damaged, nothing
  * was given to it but chunks. */
-must_check enum status window_build(struct sync *y, const struct window *w, struct window_room *room,
-    struct batch *b);
+must_check enum status window_build(struct sync *y, const struct window *w,
+    struct window_room *room, struct batch *b);
 
 #endif

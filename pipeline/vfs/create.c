@@ -151,7 +151,8 @@ there(struct job *job, struct act *a)
 	if (p->was.type != TYPE_REG)
 		return act_fail(job, ST_EXIST);
 	if (op->arg.create.how == CREATE_EXCLUSIVE) {
-		if ((p->was.flags & FILE_HAS_VERF) == 0 || p->was.create_verf != op->arg.create.verf)
+		if ((p->was.flags & FILE_HAS_VERF) == 0 ||
+		    p->was.create_verf != op->arg.create.verf)
 			return act_fail(job, ST_EXIST);
 		job->wait_lsn = p->was_change;
 	} else if ((op->set.mask & SET_SIZE) != 0 && op->set.size != p->was.size) {

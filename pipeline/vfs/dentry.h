@@ -16,7 +16,7 @@ struct name_hit {
 	uint32_t gen;
 	uint8_t type;
 	bool alone;			/* gathered where no two names have had one hash */
-	bool keeps_slot;		/* gathered for removal: others of its hash lie behind slot 0 */
+	bool keeps_slot;	/* gathered for removal: others of its hash lie behind slot 0 */
 	uint64_t key;			/* h << 16 | slot */
 	uint64_t born;			/* epoch of the row */
 	uint64_t lsn;			/* its version */
@@ -35,10 +35,11 @@ bool dentry_find(struct dentry_cache *c, uint64_t dir, struct slice name, struct
 void dentry_expect(const struct dentry_cache *c, uint64_t dir, struct slice name);
 
 /* Remember what the catalog said, unless the directory has changed since: *dirseq is still seen. */
-void dentry_fill(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_hit *hit,
-    const _Atomic uint64_t *dirseq, uint64_t seen);
+void dentry_fill(struct dentry_cache *c, uint64_t dir, struct slice name,
+    const struct name_hit *hit, const _Atomic uint64_t *dirseq, uint64_t seen);
 
 /* In an effect, after *dirseq was advanced, under the directory's mutex: what is true now. */
-void dentry_set(struct dentry_cache *c, uint64_t dir, struct slice name, const struct name_hit *hit);
+void dentry_set(struct dentry_cache *c, uint64_t dir, struct slice name,
+    const struct name_hit *hit);
 
 #endif

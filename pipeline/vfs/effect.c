@@ -351,7 +351,8 @@ build_inode(struct job *job, struct act *a, uint8_t at)
 		return;
 	}
 	if (p->inode == NULL)		/* its number is new, and no other has ever had it */
-		txn_put_new(a->txn, key_slice(&key), slice_of(room, w.len), old_of(job, a, p, &old));
+		txn_put_new(a->txn, key_slice(&key), slice_of(room, w.len),
+		    old_of(job, a, p, &old));
 	else
 		txn_put(a->txn, key_slice(&key), slice_of(room, w.len), old_of(job, a, p, &old));
 }

@@ -91,8 +91,9 @@ hand_removed(struct hand *h, uint64_t bytes)
 
 /*
  * After something was added: where the budget is passed, go on until it is kept, at most a few
- * buckets far; where this hand has no more than its part of a group's, the largest goes on.  consider(node, arg) takes a node out, or does not: it asks hand_spares first.
- * Enters a section of its own; the caller holds no stripe of the table.
+ * buckets far; where this hand has no more than its part of a group's, the largest goes on.
+ * consider(node, arg) takes a node out, or does not: it asks hand_spares first. Enters a section of
+ * its own; the caller holds no stripe of the table.
  */
 void hand_move(struct hand *h, void (*consider)(struct table_node *n, void *arg), void *arg);
 

@@ -16,10 +16,10 @@ enum { PINS_MAX = 6, RESTARTS_MAX = 64, SLOT_BITS = 16, SLOT_MASK = (1 << SLOT_B
 
 /* What begin says. */
 enum begin {
-	BEGIN_DONE,			/* answered, or failed with job->status: turn */
-	BEGIN_BYTES,			/* io->want is filled: cache and block settle it */
-	BEGIN_EFFECT,			/* pins and act->txn are ready: lock, recheck, build, commit */
-	BEGIN_WAIT,			/* the store must be asked: again in the pool */
+	BEGIN_DONE,	/* answered, or failed with job->status: turn */
+	BEGIN_BYTES,	/* io->want is filled: cache and block settle it */
+	BEGIN_EFFECT,	/* pins and act->txn are ready: lock, recheck, build, commit */
+	BEGIN_WAIT,	/* the store must be asked: again in the pool */
 };
 
 /* One pinned inode and what the effect does to it. */
@@ -55,13 +55,14 @@ struct act {
 	uint64_t renames_seen;
 	uint64_t verf;			/* WRITE: read inside the effect */
 	lsn_t lsn;
-	uint8_t on, on2, found;		/* which pin is op->file, op->file2, the object found; 0xff: none */
+	uint8_t on, on2, found; /* which pin is op->file, op->file2, the object found; 0xff: none */
 	void *own;			/* the operation's, in the arena */
-	bool no_room;			/* DELAY was the journal's or the change sets', not the store's */
+	bool no_room; /* DELAY was the journal's or the change sets', not the store's */
 	bool slowed;			/* it has waited for the journal: not slowed again */
 	uint64_t slow_ns;		/* DELAY is for that long only: a cap is near */
 	uint64_t give_up_ns;		/* when he has waited long enough for room; 0: not yet */
-	struct pin pin[PINS_MAX];	/* the first npins are filled; large, so not zeroed with the rest */
+	struct pin
+	    pin[PINS_MAX]; /* the first npins are filled; large, so not zeroed with the rest */
 };
 
 enum { NO_PIN = 0xff };
@@ -86,7 +87,8 @@ enum begin act_fail(struct job *job, enum status st);
 must_check enum status act_pin(struct job *job, struct act *a, uint64_t ino, uint8_t *at);
 
 /* Pin op->file (or file2), checking generation: STALE. */
-must_check enum status act_pin_file(struct job *job, struct act *a, const struct file_id *id, uint8_t *at);
+must_check enum status act_pin_file(struct job *job, struct act *a, const struct file_id *id,
+    uint8_t *at);
 
 /* A place for an inode that this effect creates. */
 uint8_t act_pin_new(struct act *a);
@@ -110,7 +112,8 @@ void build_dirent(struct job *job, struct act *a, uint8_t dir, struct slice name
     const struct name_hit *was, const struct name_hit *hit);		/* PUT at hit->key */
 void build_dirent_gone(struct job *job, struct act *a, uint8_t dir, struct slice name,
     const struct name_hit *hit);
-void build_link_row(struct job *job, struct act *a, uint64_t ino, uint64_t dir, uint64_t key, bool put);
+void build_link_row(struct job *job, struct act *a, uint64_t ino, uint64_t dir, uint64_t key,
+    bool put);
 
 /* Fill an op_pair and an attr from a view of pin at. */
 void act_pair(struct job *job, const struct act *a, uint8_t at, struct op_pair *pair);
@@ -172,9 +175,9 @@ void build_unlink(struct job *job, struct act *a, uint8_t at, uint64_t dir, uint
 enum { PERM_X = 1, PERM_W = 2, PERM_R = 4 };
 
 bool perm_ok(const struct cred *c, const struct file *f, uint32_t want);	/* PERM_* */
-bool perm_owner(const struct cred *c, const struct file *f);			/* owner or superuser */
+bool perm_owner(const struct cred *c, const struct file *f); /* owner or superuser */
 bool perm_sticky_ok(const struct cred *c, const struct file *dir, const struct file *victim);
-uint32_t perm_access(const struct cred *c, const struct file *f, uint32_t want);	/* ACCESS_* */
+uint32_t perm_access(const struct cred *c, const struct file *f, uint32_t want); /* ACCESS_* */
 
 /* Mode bits that a change by c takes away: setuid and setgid of executables. */
 uint16_t perm_mode_killed(const struct file *f, uint16_t mode);

@@ -43,7 +43,7 @@ struct inode {
 	uint64_t born;				/* epoch of this version */
 	_Atomic uint64_t dirseq;		/* counts changes of this directory's names */
 	struct names *_Atomic names;		/* what a directory may have; NULL: not known */
-	uint32_t names_bytes;			/* under mutex: of these, as the cache counts them */
+	uint32_t names_bytes; /* under mutex: of these, as the cache counts them */
 	uint64_t buckets[BUCKETS_RECENT];	/* under mutex: whose hash changed at seq % n */
 };
 

@@ -128,7 +128,8 @@ name_ask(struct job *job, struct inode *dir, struct slice name, enum name_use us
 		*hit = (struct name_hit){ .key = bucket };
 		return OK;
 	}
-	st = catalog_get(job->share->catalog, key_slice(&key), stage_may_wait(job), &job->arena, &v);
+	st = catalog_get(job->share->catalog, key_slice(&key), stage_may_wait(job), &job->arena,
+	    &v);
 	if (st != OK)
 		return st;
 	if (!v.exists) {
@@ -196,7 +197,9 @@ found(struct job *job, struct act *a, uint8_t at)
 	const struct file *f = &a->pin[at].was;
 
 	op->has_found = true;
-	op->found = (struct file_id){ .share = job->share->row.share, .ino = f->ino, .gen = f->gen };
+	op->found = (struct file_id){ .share = job->share->row.share,
+		.ino = f->ino,
+		.gen = f->gen };
 	act_attr(job, a, at, &op->found_attr);
 	return BEGIN_DONE;
 }

@@ -97,7 +97,8 @@ list(struct job *job, const struct file *dir, struct listing *l)
 	struct key prefix = key_dirent_prefix(dir->ino), from;
 	enum status st;
 
-	if (cookie < COOKIE_DOT && !add(l, dir->ino, dir->gen, TYPE_DIR, COOKIE_DOT, slice_str(".")))
+	if (cookie < COOKIE_DOT &&
+	    !add(l, dir->ino, dir->gen, TYPE_DIR, COOKIE_DOT, slice_str(".")))
 		return OK;
 	if (cookie < COOKIE_DOTDOT &&
 	    !add(l, dir->parent, 0, TYPE_DIR, COOKIE_DOTDOT, slice_str("..")))
@@ -126,7 +127,8 @@ fetch(struct job *job, struct dir_entry **missing, uint32_t n)
 		room[i] = key_inode(missing[i]->ino);
 		keys[i] = key_slice(&room[i]);
 	}
-	st = catalog_get_many(job->share->catalog, keys, n, stage_may_wait(job), &job->arena, found);
+	st = catalog_get_many(job->share->catalog, keys, n, stage_may_wait(job), &job->arena,
+	    found);
 	if (st == ST_RESOURCE)
 		return OK;
 	for (uint32_t i = 0; st == OK && i < n; i++) {

@@ -23,7 +23,8 @@ vfs_make_root(struct share *s)
 	if (t == NULL)
 		return ST_RESOURCE;
 	rec_file_encode(&w, &f);
-	txn_put(t, key_slice(&key), slice_of(room, w.len), &(struct old_version){ .exists = false });
+	txn_put(t, key_slice(&key), slice_of(room, w.len),
+	    &(struct old_version){ .exists = false });
 	txn_count(t, key_slice(&inodes), 1);
 	st = t->failed ? ST_RESOURCE : block_reserve(s, t);
 	if (st != OK) {

@@ -82,7 +82,8 @@ wait_for(struct job *job, const struct act *a)
 static enum turn
 waits_or_up(const struct job *job)
 {
-	return job->wait_lsn != 0 && !block_durable(job->share, job->wait_lsn) ? TURN_DOWN : TURN_UP;
+	return job->wait_lsn != 0 && !block_durable(job->share, job->wait_lsn) ? TURN_DOWN :
+										 TURN_UP;
 }
 
 /*

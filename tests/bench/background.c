@@ -206,7 +206,8 @@ write_backlog(uint32_t mibs)
 				word &= 0x0707070707070707;
 			memcpy(bytes + at, &word, 8);
 		}
-		EQ(world_write(file, (uint64_t)(m % FILE_MIB) * MIB, bytes, MIB, STABLE_UNSTABLE), OK);
+		EQ(world_write(file, (uint64_t)(m % FILE_MIB) * MIB, bytes, MIB, STABLE_UNSTABLE),
+		    OK);
 	}
 	free(bytes);
 }
@@ -271,7 +272,9 @@ one_round(uint32_t round, uint32_t mibs)
 }
 
 /* Without being asked, nothing is carved. */
-static const struct sync_conf held = { .apply_ms = 200, .carve_age_ms = 1 << 30, .carve_at_percent = 99 };
+static const struct sync_conf held = { .apply_ms = 200,
+	.carve_age_ms = 1 << 30,
+	.carve_at_percent = 99 };
 
 static void
 begin(void)
@@ -308,10 +311,11 @@ CASE(what_who_asks_notices_of_what_goes_on_behind)
 	for (uint32_t r = 0; r < rounds; r++)
 		one_round(r, mibs);
 	for (int op = 0; op < OPS; op++) {
-		struct percentiles a = median(figure[op][0], rounds), b = median(figure[op][1], rounds);
+		struct percentiles a = median(figure[op][0], rounds),
+				   b = median(figure[op][1], rounds);
 
-		printf("background %-16s %9.1f %9.1f %9.1f %9.1f %6.2f\n", names[op], a.p50, a.p99, b.p50,
-		    b.p99, b.p99 / a.p99);
+		printf("background %-16s %9.1f %9.1f %9.1f %9.1f %6.2f\n", names[op], a.p50, a.p99,
+		    b.p50, b.p99, b.p99 / a.p99);
 	}
 	world_stop();
 }

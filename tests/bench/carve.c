@@ -1,10 +1,10 @@
 /*
  * What carving costs, in bytes a second and CPU µs a MiB, for each way of keeping.
  *
- *	carve		the yardstick: one thread that chunks, hashes, compresses, seals, and writes whole
- *			containers to the folder, synced; no journal, no records
- *	sustained	1 MiB writes into a share of that folder, journal and all, as fast as it takes
- *			them, until all of it is carved; and its part of the yardstick
+ *	carve		the yardstick: one thread that chunks, hashes, compresses, seals, and writes
+ * whole containers to the folder, synced; no journal, no records sustained	1 MiB writes into a
+ * share of that folder, journal and all, as fast as it takes them, until all of it is carved; and
+ * its part of the yardstick
  *
  * bench_carve FOLDER [MIB [WAY]]: MIB (512) are written in each run; half of the bytes can be
  * compressed.  WAY: that one alone.
@@ -30,8 +30,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MIB = 1 << 20, STOCK_MIB = 32, FILE_MIB = 64, STAMP_EACH = 4096, TXNS = 256, PAGES = 16 << 20,
-	RECEIVED = 32 };
+enum {
+	MIB = 1 << 20,
+	STOCK_MIB = 32,
+	FILE_MIB = 64,
+	STAMP_EACH = 4096,
+	TXNS = 256,
+	PAGES = 16 << 20,
+	RECEIVED = 32
+};
 
 static const struct way {
 	const char *name;
@@ -39,7 +46,8 @@ static const struct way {
 } ways[] = { { "clear", 0, 0 }, { "zstd-1", 0, 1 }, { "sealed", AEAD_AES_256_GCM, 0 },
 	{ "sealed+zstd-1", AEAD_AES_256_GCM, 1 } };
 
-static const uint8_t share_id[16] = "a share's id, 16", digest_key[32] = "digest", share_key[32] = "key";
+static const uint8_t share_id[16] = "a share's id, 16", digest_key[32] = "digest",
+		     share_key[32] = "key";
 static struct buf_pool *received;	/* as the daemon has one for large messages */
 static uint8_t *stock;			/* bytes to write, over and over, each time stamped anew */
 
@@ -306,8 +314,8 @@ main(int argc, char **argv)
 		return 2;
 	}
 	start();
-	printf("%-16s %12s %10s %12s %10s %7s\n", "", "carve MiB/s", "CPU us/MiB", "sustained", "CPU us/MiB",
-	    "ratio");
+	printf("%-16s %12s %10s %12s %10s %7s\n", "", "carve MiB/s", "CPU us/MiB", "sustained",
+	    "CPU us/MiB", "ratio");
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
 		struct figure a, b;
 
@@ -325,8 +333,8 @@ main(int argc, char **argv)
 			return 1;
 		}
 		a = bare(&ways[i], dir, mibs);
-		printf("%-16s %12.0f %10.0f %12.0f %10.0f %7.2f\n", ways[i].name, a.mib_s, a.cpu_us, b.mib_s,
-		    b.cpu_us, b.mib_s / a.mib_s);
+		printf("%-16s %12.0f %10.0f %12.0f %10.0f %7.2f\n", ways[i].name, a.mib_s, a.cpu_us,
+		    b.mib_s, b.cpu_us, b.mib_s / a.mib_s);
 	}
 	return 0;
 }

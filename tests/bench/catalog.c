@@ -121,7 +121,8 @@ run(const char *kind, const char *dir, uint64_t creates)
 	catalog_freeze_locked(b.c, 0);
 	while (catalog_frozen_lsn(b.c) != 0)
 		apply(&b);
-	printf("%-8s build %llu ns, commit %llu ns a create of 4 items (%llu before anything is applied); apply %llu ns a create\n",
+	printf("%-8s build %llu ns, commit %llu ns a create of 4 items (%llu before anything is "
+	       "applied); apply %llu ns a create\n",
 	    kind, (unsigned long long)(b.build_ns / creates),
 	    (unsigned long long)(b.commit_ns / creates), (unsigned long long)quiet,
 	    (unsigned long long)(b.apply_ns / creates));

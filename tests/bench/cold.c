@@ -1,14 +1,13 @@
 /*
  * Cold reads beside bare ranged GETs of the same objects, over the same link.
  *
- *	sequential	all of it by parallel ranged GETs of 2 MiB, 8 at once; then by READs of 1 MiB, two
- *			at once, as a client reads a file from front to back
- *	random		one ranged GET of 4 KiB after the other; then one READ of 4 KiB after the other,
- *			none of which finds anything here
+ *	sequential	all of it by parallel ranged GETs of 2 MiB, 8 at once; then by READs of 1
+ * MiB, two at once, as a client reads a file from front to back random		one ranged GET of 4
+ * KiB after the other; then one READ of 4 KiB after the other, none of which finds anything here
  *
- * bench_cold FOLDER [MIB [DELAY_US [MBIT_S]]]: 256 MiB, at least 128 (pages hold 32), over a link of
- * 20,000 us and 1000 Mbit/s.  The store is the S3 server that S3_ENDPOINT and its like name, else
- * memory.
+ * bench_cold FOLDER [MIB [DELAY_US [MBIT_S]]]: 256 MiB, at least 128 (pages hold 32), over a link
+ * of 20,000 us and 1000 Mbit/s.  The store is the S3 server that S3_ENDPOINT and its like name,
+ * else memory.
  */
 #include "backends/backends.h"
 #include "pipeline/base/clock.h"
@@ -29,8 +28,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MIB = 1 << 20, TXNS = 256, PAGES = 32 << 20, ROUNDS = 3, BARE_AT_ONCE = 8, BARE_BYTES = 2 << 20,
-	READ_BYTES = 1 << 20, READS_AT_ONCE = 2, SMALL = 4096, SMALLS = 120, OBJECTS = 4096 };
+enum {
+	MIB = 1 << 20,
+	TXNS = 256,
+	PAGES = 32 << 20,
+	ROUNDS = 3,
+	BARE_AT_ONCE = 8,
+	BARE_BYTES = 2 << 20,
+	READ_BYTES = 1 << 20,
+	READS_AT_ONCE = 2,
+	SMALL = 4096,
+	SMALLS = 120,
+	OBJECTS = 4096
+};
 
 static struct share *share;
 static struct block_store *far;
@@ -321,8 +331,9 @@ open_store(void)
 {
 	const struct backends_pair v[] = { { "endpoint", getenv("S3_ENDPOINT") },
 		{ "region", getenv("S3_REGION") }, { "bucket", getenv("S3_BUCKET") },
-		{ "access_key_id", getenv("S3_ACCESS_KEY") }, { "secret_access_key", getenv("S3_SECRET_KEY") },
-		{ "server", "ceph" }, { "prefix", "bench-cold" } };
+		{ "access_key_id", getenv("S3_ACCESS_KEY") },
+		{ "secret_access_key", getenv("S3_SECRET_KEY") }, { "server", "ceph" },
+		{ "prefix", "bench-cold" } };
 	bool s3 = getenv("S3_ENDPOINT") != NULL;
 	struct block_store *s = NULL;
 	char why[300] = "";
@@ -346,8 +357,10 @@ open_share(void)
 	rand_bytes(share->row.digest_key, 32);
 	share->row.share = 9;
 	share->remote = far;
-	check(meta_store_open(conf.meta, &(struct meta_conf){ .dir = share->conf.dir }, &share->store,
-	    why, sizeof why) == OK && block_open(share, true, NULL, why, sizeof why) == OK, why);
+	check(meta_store_open(conf.meta, &(struct meta_conf){ .dir = share->conf.dir },
+		  &share->store, why, sizeof why) == OK &&
+		block_open(share, true, NULL, why, sizeof why) == OK,
+	    why);
 	sync_open_share(share);
 }
 
@@ -441,8 +454,10 @@ random_reads(void)
 	}
 	double a = median_us(bare, SMALLS), b = median_us(cold, SMALLS);
 
-	printf("random      GET p50 %7.0f us   READ p50 %7.0f us   ratio %.2f   p99 %.0f and %.0f us\n", a, b,
-	    b / a, (double)bare[SMALLS * 99 / 100] / 1e3, (double)cold[SMALLS * 99 / 100] / 1e3);
+	printf("random      GET p50 %7.0f us   READ p50 %7.0f us   ratio %.2f   p99 %.0f and %.0f "
+	       "us\n",
+	    a, b, b / a, (double)bare[SMALLS * 99 / 100] / 1e3,
+	    (double)cold[SMALLS * 99 / 100] / 1e3);
 	return b / a;
 }
 
@@ -491,13 +506,15 @@ main(int argc, char **argv)
 		cpu = cpu_s();
 		cold = cold_all();
 		cpu = cpu_s() - cpu;
-		printf("sequential  GETs %7.1f MB/s    READs %7.1f MB/s    ratio %.2f   CPU %.0f us a MiB\n",
+		printf("sequential  GETs %7.1f MB/s    READs %7.1f MB/s    ratio %.2f   CPU %.0f "
+		       "us a MiB\n",
 		    bare, cold, cold / bare, cpu * 1e6 / (double)mib);
 		fflush(stdout);
 		ratio[i] = cold / bare;
 	}
 	qsort(ratio, ROUNDS, sizeof ratio[0], by_ratio);
-	printf("medians     sequential %.2f of bare GETs, random %.2f of one GET\n", ratio[ROUNDS / 2], small);
+	printf("medians     sequential %.2f of bare GETs, random %.2f of one GET\n",
+	    ratio[ROUNDS / 2], small);
 	check(sync_close_share(share) == OK && block_close(share) == OK, "close");
 	block_free(share);
 	share_put(&share);

@@ -125,6 +125,7 @@ main(int argc, char **argv)
 		files += clients[i].files;
 	}
 	qsort(all, n, sizeof all[0], by_size);
-	printf("%.0f %u %u\n", (double)files / seconds, n ? all[n / 2] : 0, n ? all[n * 99 / 100] : 0);
+	printf("%.0f %u %u\n", (double)files / seconds, n ? all[n / 2] : 0,
+	    n ? all[n * 99 / 100] : 0);
 	return 0;
 }

@@ -4,13 +4,13 @@
  *	bare	a mutex, a pwrite and an fdatasync of a file that was written before: the yardstick
  *	journal	block_reserve, block_commit, block_wait, with a LevelDB behind and no gateway around
  *
- * bench_journal FOLDER [SECONDS [WRITERS [WAITS]]]: the two in turn for each number of writers; then
- * how long it takes to open what was written, with the segments out of the kernel's cache.  With
- * WRITERS: that number alone, once.  With WAITS: only the journal, and what is appended are whole
- * files as the gateway logs them: an entry that makes a name, one that writes 4 KiB to the new
- * content.  WAITS 1: for the second alone, as tier writeback does; 2: for each, as local does.
- * Whole files are measured when the log has its segments: they are made in a round before that, whose
- * files are dropped.
+ * bench_journal FOLDER [SECONDS [WRITERS [WAITS]]]: the two in turn for each number of writers;
+ * then how long it takes to open what was written, with the segments out of the kernel's cache.
+ * With WRITERS: that number alone, once.  With WAITS: only the journal, and what is appended are
+ * whole files as the gateway logs them: an entry that makes a name, one that writes 4 KiB to the
+ * new content.  WAITS 1: for the second alone, as tier writeback does; 2: for each, as local does.
+ * Whole files are measured when the log has its segments: they are made in a round before that,
+ * whose files are dropped.
  */
 #include "backends/backends.h"
 #include "pipeline/base/clock.h"
@@ -404,7 +404,7 @@ measure_files(uint32_t writers, uint64_t seconds)
 	(void)load(file_append, writers, WARM_S);
 	drop_files(FIRST_FILE, atomic_load(&next_ino));
 	checkpoint();
-	checkpoint();			/* the first moved what frees segments, this one frees them */
+	checkpoint();	/* the first moved what frees segments, this one frees them */
 	measure("files", file_append, writers, seconds);
 }
 
@@ -418,7 +418,8 @@ main(int argc, char **argv)
 	waits = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
 	if (argc < 2 || seconds == 0 || (argc > 3 && (only == 0 || only > WRITERS_MAX)) ||
 	    (argc > 4 && waits != 1 && waits != 2) || mkdir(argv[1], 0700) != 0) {
-		fprintf(stderr, "bench_journal FOLDER [SECONDS [WRITERS [WAITS]]]: the folder is made new\n");
+		fprintf(stderr,
+		    "bench_journal FOLDER [SECONDS [WRITERS [WAITS]]]: the folder is made new\n");
 		return 2;
 	}
 	log_open(2, false, LOG_LEVEL_WARN);

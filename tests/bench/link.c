@@ -60,7 +60,8 @@ answered(struct block_call *call)
 		return;
 	}
 	mutex_lock(&s->mutex);
-	s->free_ns = MAX(s->free_ns, op->asked_ns + s->delay_ns) + call->got * NS_PER_S / s->bytes_s;
+	s->free_ns = MAX(s->free_ns, op->asked_ns + s->delay_ns) +
+	    call->got * NS_PER_S / s->bytes_s;
 	op->due_ns = s->free_ns;
 	list_push_back(&s->ops, &op->link);
 	cond_broadcast(&s->changed);

@@ -2,8 +2,9 @@
  * bench_million [-n FILES] [-i IDLE] [-b MIB] [-C PID] make|cold SAMPLES PORT EXPORT
  *
  * make: IDLE connections are opened, which stay and say nothing, FILES made, all walked twice by
- * READDIRPLUS and GETATTR, with 64 × 1 MiB in flight beside the second walk.  Handles of some files go to the
- * file SAMPLES.  cold: those are asked for in random order; the server was started anew before.
+ * READDIRPLUS and GETATTR, with 64 × 1 MiB in flight beside the second walk.  Handles of some files
+ * go to the file SAMPLES.  cold: those are asked for in random order; the server was started anew
+ * before.
  *
  * A line a figure with its bar, met or missed; the last line says the most important ones.  PID is
  * the server's, whose resident memory may not pass MIB.  Exit 0 when all is met.
@@ -19,8 +20,8 @@
 
 enum { TENTHS = 10, IDLE_KB_MAX = 32, COLD_ASKED = 100000, WARM_IDLE = 8, SETTLE_S = 2 };
 
-/* A create at the end may cost that much more than one at the beginning, when LevelDB had nothing to
- * merge yet; its levels grow by the logarithm.  What is quadratic shows as a factor of ten. */
+/* A create at the end may cost that much more than one at the beginning, when LevelDB had nothing
+ * to merge yet; its levels grow by the logarithm.  What is quadratic shows as a factor of ten. */
 static const double growth_max = 3.0;
 
 static bool all_met = true;
@@ -117,7 +118,9 @@ tenth(void *arg, uint32_t made)
 static double
 make(const struct million *m, struct sample *samples, uint32_t *nsamples)
 {
-	struct pace p = { .m = m, .since_s = watch_clock_s(), .since_cpu = watch_now(m->pid).cpu_s };
+	struct pace p = { .m = m,
+		.since_s = watch_clock_s(),
+		.since_cpu = watch_now(m->pid).cpu_s };
 	double first, last, all = watch_clock_s();
 
 	load_make(m, samples, nsamples, tenth, &p);

@@ -248,7 +248,8 @@ walker(void *arg)
 		want(nfs_lookup(&n, &m->root, name, &res), "LOOKUP");
 		dir = res.fh;
 		do {
-			want(nfs_readdirplus(&n, &dir, cookie, verf, LIST_BYTES, &res), "READDIRPLUS");
+			want(nfs_readdirplus(&n, &dir, cookie, verf, LIST_BYTES, &res),
+			    "READDIRPLUS");
 			if (res.entry_count == 0)
 				break;
 			memcpy(verf, res.verf, sizeof verf);
@@ -344,7 +345,7 @@ static struct {
 	pthread_t threads[STREAM_CLIENTS];
 	pthread_barrier_t all;		/* so that all 64 are in flight at once */
 	_Atomic bool stop;
-	bool over;			/* what all have seen of stop; written by one, between barriers */
+	bool over;	/* what all have seen of stop; written by one, between barriers */
 	_Atomic uint64_t mib;
 } stream;
 

@@ -30,7 +30,8 @@ watch_clock_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Of all threads that live, in seconds: the first figure of schedstat, which is finer than ticks. */
+/* Of all threads that live, in seconds: the first figure of schedstat, which is
+ * finer than ticks. */
 static double
 cpu_of(pid_t pid)
 {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static void
-ask(struct block_store *s, enum block_call_kind kind, const char *name, const char *bytes, uint64_t offset,
-    uint64_t len, enum status wanted)
+ask(struct block_store *s, enum block_call_kind kind, const char *name, const char *bytes,
+    uint64_t offset, uint64_t len, enum status wanted)
 {
 	uint8_t room[16];
 	struct waiter w;

@@ -253,16 +253,17 @@ CASE(of_many_who_want_a_free_name_one_gets_it)
 
 /* --- names --- */
 
-static const char long_part[] = "/a-part-of-more-than-two-hundred-and-fifty-five-letters-"
-	"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
-	"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
-	"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
-	"-and-it-ends-here";
+static const char long_part[] =
+    "/a-part-of-more-than-two-hundred-and-fifty-five-letters-"
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
+    "-and-it-ends-here";
 
 static const char *const odd[] = { "a", "a/b", "a/b/c", "a//b", "a=", "a=/b", "a+", "a+b", "a b",
-	"%", "%41", "A", "b.", ".b", "c/.d", "_", "a/_", "_=", "~", "&x=y?z#", "\xc3\xa4", "a/\xe2\x82\xac",
-	"1/2/3/4/5/6/7/8/9/10/11/12", "x'\"<>", "*", "(a)", "a;b,c:d@e$", "back\\slash", "d/e/f/",
-	long_part + 1 };
+	"%", "%41", "A", "b.", ".b", "c/.d", "_", "a/_", "_=", "~", "&x=y?z#", "\xc3\xa4",
+	"a/\xe2\x82\xac", "1/2/3/4/5/6/7/8/9/10/11/12", "x'\"<>", "*", "(a)", "a;b,c:d@e$",
+	"back\\slash", "d/e/f/", long_part + 1 };
 
 CASE(odd_names_lie_beside_each_other)
 {
@@ -293,7 +294,8 @@ CASE(odd_names_lie_beside_each_other)
 
 CASE(names_that_could_be_taken_for_another_are_refused)
 {
-	static const char *const bad[] = { "", ".", "..", "a/..", "../a", "a/./b", "a\nb", "\x7f", "\x01" };
+	static const char *const bad[] = { "", ".", "..", "a/..", "../a", "a/./b", "a\nb", "\x7f",
+		"\x01" };
 	struct block_store *s = fresh();
 	struct waiter w;
 
@@ -436,7 +438,8 @@ CASE(a_large_body_of_many_pieces_comes_back_as_it_was)
 	arena_init(&arena, NULL, 0, 1 << 20);
 	waiter_init(&w, BLOCK_PUT, "big");
 	for (uint32_t at = 0; at < BIG; at += piece)
-		EQ(chain_push(&w.call.body, &arena, slice_of(bytes + at, MIN(piece, BIG - at))), OK);
+		EQ(chain_push(&w.call.body, &arena, slice_of(bytes + at, MIN(piece, BIG - at))),
+		    OK);
 	want(s, &w, OK);
 	waiter_drop(&w);
 	EQ(size_of(s, "big"), BIG);

@@ -350,7 +350,8 @@ list_files(const char *dir, const char *below, struct files *f)
 		if (e->d_type == DT_DIR) {
 			list_files(dir, e->d_name, f);
 		} else if (f->n < DAMAGE_FILES) {
-			snprintf(f->name[f->n++], sizeof f->name[0], "%.30s/%.250s", below, e->d_name);
+			snprintf(f->name[f->n++], sizeof f->name[0], "%.30s/%.250s", below,
+			    e->d_name);
 		}
 	}
 	closedir(d);
@@ -502,8 +503,8 @@ CASE(damage_is_told_and_never_taken_for_absence)
 			harmless++;
 		s->ops->close(s);
 	}
-	printf("# %d files, %d refused to open, %d found when read, %d harmless\n", files.n, refused,
-	    found, harmless);
+	printf("# %d files, %d refused to open, %d found when read, %d harmless\n", files.n,
+	    refused, found, harmless);
 	TRUE(refused > DAMAGE_TRIALS / 10);
 	TRUE(found > 0);
 }
@@ -643,7 +644,7 @@ log_bytes(const char *dir)
 	return len;
 }
 
-/* A log that is back is older than the last sync: its rows went to a table, so what else is back? */
+/* A log that is back is older than the last sync: its rows went to a table; what else is back? */
 static void
 refuses_old_log(const char *copy)
 {

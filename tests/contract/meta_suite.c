@@ -46,7 +46,9 @@ struct meta_store *
 suite_fresh(void)
 {
 	struct meta_store *s = suite_open(suite_dir());
-	struct meta_ident ident = { .fence = SUITE_FENCE, .share_id = "share", .journal_id = "log" };
+	struct meta_ident ident = { .fence = SUITE_FENCE,
+		.share_id = "share",
+		.journal_id = "log" };
 
 	EQ(s->ops->claim(s, &ident), OK);
 	return s;
@@ -364,7 +366,8 @@ scan_alike(void *arg)
 
 	while (!a->over) {
 		a->rows = 0;
-		if (a->s->ops->scan(a->s, slice_str("n"), slice_of(NULL, 0), same_as_first, a) != OK ||
+		if (a->s->ops->scan(a->s, slice_str("n"), slice_of(NULL, 0), same_as_first, a) !=
+			OK ||
 		    a->rows != ALIKE_ROWS)
 			a->torn++;
 		a->scans++;
@@ -444,11 +447,13 @@ CASE(it_behaves_like_a_sorted_list)
 				suite_del(&batch, key);
 				model[k][0] = '\0';
 			} else {
-				snprintf(model[k], sizeof model[k], "%u", (unsigned)(rand_u64() % 1000000));
+				snprintf(model[k], sizeof model[k], "%u",
+				    (unsigned)(rand_u64() % 1000000));
 				suite_put(&batch, key, model[k]);
 			}
 		}
-		for (uint32_t i = 0; sweep == 0 && i < MODEL_KEYS / 2; i++) {	/* empty whole nodes */
+		for (uint32_t i = 0; sweep == 0 && i < MODEL_KEYS / 2;
+		    i++) { /* empty whole nodes */
 			uint32_t k = (i + (uint32_t)round * 37) % MODEL_KEYS;
 
 			snprintf(key, sizeof key, "k%04u", k);

@@ -18,4 +18,6 @@ open_memory(const char *place)
 	return s;
 }
 
-const struct block_factory block_factory = { .conditional = true, .many = 1500, .open = open_memory };
+const struct block_factory block_factory = { .conditional = true,
+	.many = 1500,
+	.open = open_memory };

@@ -23,7 +23,8 @@
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: crash_checker load|verify|both|clean [-j dir] [-d name] [-w workers] "
+	fprintf(stderr,
+	    "usage: crash_checker load|verify|both|clean [-j dir] [-d name] [-w workers] "
 	    "[-t sec] [-b blocks]\n\t[-s seed] [-p sec] [-m port] [-e n] [-u ns] [-kq] "
 	    "host:port:/export\n");
 	return 2;

@@ -14,8 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WRITE_BLOCKS = 32, WORKERS_MAX = 64, WAIT_MS = 20000, LOOK_EVERY = 2000,
-	LOOK_AGAIN = 4 };		/* much data: the second look after a crash is not always taken */
+enum {
+	WRITE_BLOCKS = 32,
+	WORKERS_MAX = 64,
+	WAIT_MS = 20000,
+	LOOK_EVERY = 2000,
+	LOOK_AGAIN = 4
+};	/* much data: the second look after a crash is not always taken */
 
 struct worker {
 	const struct plan *plan;
@@ -155,10 +160,12 @@ answer(struct worker *w, struct out *o)
 	int status = w->res.status;
 
 	if (status != op->want) {
-		snprintf(w->fail, sizeof w->fail, "%s (kind %u, d%u/n%u to d%u/n%u, file %u) gave "
-		    "%s, not %s%s", nfs_proc_name(o->proc), op->kind, op->dir, op->name,
-		    op->to_dir, op->to_name, op->file, nfs_stat_name(status),
-		    nfs_stat_name(op->want), w->lost ? " (sent again after a lost connection)" : "");
+		snprintf(w->fail, sizeof w->fail,
+		    "%s (kind %u, d%u/n%u to d%u/n%u, file %u) gave "
+		    "%s, not %s%s",
+		    nfs_proc_name(o->proc), op->kind, op->dir, op->name, op->to_dir, op->to_name,
+		    op->file, nfs_stat_name(status), nfs_stat_name(op->want),
+		    w->lost ? " (sent again after a lost connection)" : "");
 		return false;
 	}
 	if (o->proc == NFS_WRITE && status == NFS_OK && w->res.count != op->blocks * BLOCK) {

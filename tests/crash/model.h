@@ -115,7 +115,7 @@ struct plan {
 	int port, mount_port, workers, seconds, patience;
 	uint32_t blocks;
 	uint64_t seed, until_ns;
-	uint32_t spare;			/* of so many changes that destroy data do one only; 0: all */
+	uint32_t spare; /* of so many changes that destroy data do one only; 0: all */
 	bool killed, quiet;
 };
 

@@ -3,13 +3,14 @@
  * one disk: POWER_RECORD names the file to write to, POWER_ROOT a folder on that disk.
  *
  * An event is written once its call has succeeded and before the call returns, so whoever can know
- * of it finds it before whatever he does next.  Nor may the program end in between, when the disk has
- * what the recording has not: who writes to the FIFO that POWER_KILL names has it killed as soon as
- * no such call is on its way, and so it is where it kills itself.  A sync leaves two: what was written down before its
- * beginning is on disk at its end.  Writes past the page cache are writes like any others: a disk
- * has a cache of its own.  mmap and io_uring are not seen; the daemon writes without them.  A call
- * whose promise is not told here (a write that syncs itself, fallocate, copies within the kernel)
- * ends the program: a recording that lacks something proves nothing.
+ * of it finds it before whatever he does next.  Nor may the program end in between, when the disk
+ * has what the recording has not: who writes to the FIFO that POWER_KILL names has it killed as
+ * soon as no such call is on its way, and so it is where it kills itself.  A sync leaves two: what
+ * was written down before its beginning is on disk at its end.  Writes past the page cache are
+ * writes like any others: a disk has a cache of its own.  mmap and io_uring are not seen; the
+ * daemon writes without them.  A call whose promise is not told here (a write that syncs itself,
+ * fallocate, copies within the kernel) ends the program: a recording that lacks something proves
+ * nothing.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -408,8 +409,11 @@ fallocate(int fd, int mode, off_t at, off_t len)
 		untold(fd, "fallocate");
 	err = (int)syscall(SYS_fallocate, fd, mode, at, len);
 	if (err == 0 && is && fstat(fd, &sb) == 0 && at < sb.st_size)
-		record((struct power_event){ .kind = POWER_ZEROES, .ino = sb.st_ino, .at = (uint64_t)at,
-			.len = (uint64_t)(len < sb.st_size - at ? len : sb.st_size - at) }, NULL, 0);
+		record((struct power_event){ .kind = POWER_ZEROES,
+			   .ino = sb.st_ino,
+			   .at = (uint64_t)at,
+			   .len = (uint64_t)(len < sb.st_size - at ? len : sb.st_size - at) },
+		    NULL, 0);
 	return (int)went(is, err);
 }
 

@@ -49,7 +49,7 @@ static struct cited *cited;
 static size_t ncited, cited_cap;
 static struct container *containers;
 static size_t ncontainers, containers_cap;
-static char share_hex[33];		/* how its objects' names begin, behind the store's prefix */
+static char share_hex[33];	/* how its objects' names begin, behind the store's prefix */
 static uint64_t rows[256];		/* by table */
 static uint64_t counted, dying, reaps, objects, files, only_here, wrong;
 static int64_t used_bytes, used_inodes, said_bytes, said_inodes;
@@ -373,7 +373,8 @@ see(void *arg, struct slice key, struct slice value)
 {
 	const struct step *step = arg;
 	const struct walk *w = step->walk;
-	enum status (*look)(struct slice key, struct slice body) = step->second ? w->hold : w->gather;
+	enum status (*look)(struct slice key, struct slice body) = step->second ? w->hold :
+										  w->gather;
 	struct stored row;
 
 	rows[w->tag] += !step->second;
@@ -389,7 +390,8 @@ walk_all(struct meta_store *s, bool second)
 	for (size_t i = 0; i < ARRAY_LEN(walks); i++) {
 		struct step step = { &walks[i], second };
 
-		if (s->ops->scan(s, slice_of(&walks[i].tag, 1), slice_of(NULL, 0), see, &step) != OK)
+		if (s->ops->scan(s, slice_of(&walks[i].tag, 1), slice_of(NULL, 0), see, &step) !=
+		    OK)
 			say("the rows of %ss cannot be read to their end", walks[i].name);
 	}
 }
@@ -554,9 +556,9 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < ncontainers; i++)
 		hold_container(&containers[i], argc == 4);
 	hold_sums();
-	printf("%llu inodes, %llu leaves, %llu chunks in %zu containers (%llu dying), %llu reap rows, "
-	    "%llu files here, %llu only here, %llu objects, %llu wrong\n", llu(rows[TAG_INODE]),
-	    llu(rows[TAG_LEAF]), llu(rows[TAG_CHUNK]), ncontainers, llu(dying), llu(reaps),
-	    llu(files), llu(only_here), llu(objects), llu(wrong));
+	printf("%llu inodes, %llu leaves, %llu chunks in %zu containers (%llu dying), %llu reap "
+	       "rows, %llu files here, %llu only here, %llu objects, %llu wrong\n",
+	    llu(rows[TAG_INODE]), llu(rows[TAG_LEAF]), llu(rows[TAG_CHUNK]), ncontainers,
+	    llu(dying), llu(reaps), llu(files), llu(only_here), llu(objects), llu(wrong));
 	return wrong == 0 && rows[TAG_INODE] > 0 ? 0 : 1;
 }

@@ -144,7 +144,8 @@ entry_check(struct nfs *n, const struct nfs_fh *dir, const struct model *m, cons
 		return SAY("%s has mode %o, not %o", name, res->obj.mode,
 		    e->type == ENTRY_DIR ? e->mode : f->mode);
 	if (e->type == ENTRY_DIR)
-		return res->obj.nlink == 2 || SAY("directory %s has nlink %u", name, res->obj.nlink);
+		return res->obj.nlink == 2 ||
+		    SAY("directory %s has nlink %u", name, res->obj.nlink);
 	if (res->obj.nlink != f->nlink)
 		return SAY("%s has nlink %u, not %u", name, res->obj.nlink, f->nlink);
 	if (f->fh.len > 0 && (fh.len != f->fh.len || memcmp(fh.bytes, f->fh.bytes, fh.len) != 0))

@@ -21,7 +21,7 @@ enum { NTH_MAX = 400, CARVE_TRIES = 6000 };
 struct sweep {
 	bool durable, cold;
 	uint64_t round;
-	char without[LOOK_BYTES], with[LOOK_BYTES];	/* the effect; before and after, any round */
+	char without[LOOK_BYTES], with[LOOK_BYTES]; /* the effect; before and after, any round */
 	char exact[LOOK_BYTES];				/* of this round, before */
 };
 
@@ -89,8 +89,8 @@ look(const struct kit *k, bool exact, char to[LOOK_BYTES], const struct turn_of 
 	struct text t = text_of(to, LOOK_BYTES);
 
 	if (!kit_look(k, exact, &t))
-		kit_complain("%s, %u (%s): what there is cannot be read: %s", r->scene->name, r->nth,
-		    r->point, to);
+		kit_complain("%s, %u (%s): what there is cannot be read: %s", r->scene->name,
+		    r->nth, r->point, to);
 }
 
 static void

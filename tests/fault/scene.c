@@ -33,9 +33,17 @@ same_id(struct file_id a, struct file_id b)
 }
 
 static void fill_attach(struct job *job, const struct kit *k) { (void)job, (void)k; }
-static bool is_root(const struct job *job, const struct kit *k) { return same_id(job->op.found, k->root); }
+static bool
+is_root(const struct job *job, const struct kit *k)
+{
+	return same_id(job->op.found, k->root);
+}
 static void fill_lookup(struct job *job, const struct kit *k) { on(job, k->dir, "f"); }
-static bool is_f(const struct job *job, const struct kit *k) { return same_id(job->op.found, k->f); }
+static bool
+is_f(const struct job *job, const struct kit *k)
+{
+	return same_id(job->op.found, k->f);
+}
 static void fill_lookup_none(struct job *job, const struct kit *k) { on(job, k->d, "none"); }
 static void fill_f(struct job *job, const struct kit *k) { on(job, k->f, NULL); }
 static void fill_link_read(struct job *job, const struct kit *k) { on(job, k->l, NULL); }

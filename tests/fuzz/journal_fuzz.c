@@ -212,7 +212,8 @@ container(uint8_t *bytes, uint32_t len, bool fit)
 	if (container_end_bytes(bytes + len - CONTAINER_TRAILER, len, &end) != OK)
 		return;
 	assert(end <= len);
-	if (container_index_parse(&ident, &keys, bytes + len - end, end, len, rows, ROWS_MAX, &n) != OK)
+	if (container_index_parse(&ident, &keys, bytes + len - end, end, len, rows, ROWS_MAX, &n) !=
+	    OK)
 		return;
 	assert(n <= ROWS_MAX);
 	container_chunks(bytes, &keys, rows, n);

@@ -141,8 +141,8 @@ containers(struct slice in)
 	assert(c.state == CONTAINER_LIVE || c.state == CONTAINER_DYING);
 	rec_container_encode(&w, &c);
 	assert(writer_ok(&w) && rec_container_decode(slice_of(room, w.len), &d) == OK);
-	assert(d.bytes == c.bytes && d.chunks == c.chunks && d.local == c.local && d.fence == c.fence &&
-	    d.key == c.key);
+	assert(d.bytes == c.bytes && d.chunks == c.chunks && d.local == c.local &&
+	    d.fence == c.fence && d.key == c.key);
 }
 
 static void
@@ -203,7 +203,8 @@ keys(struct slice in)
 		touch(key);
 		if (key.len <= KEY_INNER_MAX) {
 			assert(key_history(around, key, epoch) == key.len + KEY_AROUND);
-			assert(key_history_split(slice_of(around, key.len + KEY_AROUND), &again, &e));
+			assert(key_history_split(slice_of(around, key.len + KEY_AROUND), &again,
+			    &e));
 			assert(e == epoch && slice_eq(again, key));
 		}
 	}
@@ -211,7 +212,8 @@ keys(struct slice in)
 		touch(key);
 		if (key.len <= KEY_INNER_MAX) {
 			assert(key_changed(around, key, epoch) == key.len + KEY_AROUND);
-			assert(key_changed_split(slice_of(around, key.len + KEY_AROUND), &again, &e));
+			assert(key_changed_split(slice_of(around, key.len + KEY_AROUND), &again,
+			    &e));
 			assert(e == epoch && slice_eq(again, key));
 		}
 	}
@@ -299,8 +301,14 @@ seed_row(struct writer *w, enum decoder which)
 	else if (which == CHUNKS)
 		rec_chunk_encode(w, &(struct chunk){ rand_u64() | 1, 17, 4096, 1 });
 	else if (which == CONTAINERS)
-		rec_container_encode(w, &(struct container_row){ .state = CONTAINER_LIVE,
-		    .local = true, .remote = true, .bytes = 99, .chunks = 3, .fence = 7, .key = 1 });
+		rec_container_encode(w,
+		    &(struct container_row){ .state = CONTAINER_LIVE,
+			.local = true,
+			.remote = true,
+			.bytes = 99,
+			.chunks = 3,
+			.fence = 7,
+			.key = 1 });
 	else if (which == SHARES)
 		rec_share_encode(w, &s);
 	else if (which == REAPS)

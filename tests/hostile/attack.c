@@ -78,7 +78,8 @@ bomb(const struct target *t, unsigned kind, uint8_t *to)
 		put_be(to, marks[kind]);
 		return kind == 0 ? 204 : FLOOD;
 	case 4:			/* a valid call, a byte a fragment, then never a last one */
-		nfs_enc_call(&e, 7, &cred, &(struct nfs_call){ .proc = NFS_GETATTR, .fh = &t->root });
+		nfs_enc_call(&e, 7, &cred,
+		    &(struct nfs_call){ .proc = NFS_GETATTR, .fh = &t->root });
 		for (size_t i = 0; i < FLOOD / 5; i++) {
 			put_be(to + len, 1);
 			to[len + 4] = i < e.len ? e.bytes[i] : 0;
@@ -135,10 +136,17 @@ seed_nfs(const struct target *t, struct enc *e, uint32_t xid)
 	enum nfs_proc proc = (enum nfs_proc)(hostile_rand() % NFS_PROCS);
 	bool on_dir = proc == NFS_LOOKUP || (proc >= NFS_CREATE && proc <= NFS_RENAME) ||
 	    proc >= NFS_READDIR;
-	struct nfs_call call = { .proc = proc, .fh = on_dir && proc != NFS_COMMIT ? &t->dir : &t->file,
-		.to_fh = &t->dir, .name = some_name(), .to_name = some_name(), .offset =
-		hostile_rand() % 100000, .count = (uint32_t)(hostile_rand() % 4096), .access = 63,
-		.dircount = 1024, .type = NFS_FIFO, .data = data };
+	struct nfs_call call = { .proc = proc,
+		.fh = on_dir && proc != NFS_COMMIT ? &t->dir : &t->file,
+		.to_fh = &t->dir,
+		.name = some_name(),
+		.to_name = some_name(),
+		.offset = hostile_rand() % 100000,
+		.count = (uint32_t)(hostile_rand() % 4096),
+		.access = 63,
+		.dircount = 1024,
+		.type = NFS_FIFO,
+		.data = data };
 
 	if (proc == NFS_WRITE)
 		call.data_len = call.count = (uint32_t)(hostile_rand() % sizeof data);

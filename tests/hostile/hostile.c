@@ -4,8 +4,9 @@
  *
  * Against a running daemon: half-open and slow connections that stay open all the while, floods of
  * garbage, lying record marks, mutated messages; beside them a good client that must be answered.
- * Prints figures, the most important ones last.  Fails where the good client was not answered or not
- * truly, where the server hung, where it ended (-C), where its resident memory has ever passed MB
+ * Prints figures, the most important ones last.  Fails where the good client was not answered or
+ * not truly, where the server hung, where it ended (-C), where its resident memory has ever passed
+ * MB
  * (-M, with -C), or where one address got more than MOST connections (-p), or none.
  */
 #include "tests/hostile/hostile.h"
@@ -131,8 +132,8 @@ greedy(const struct target *t, const struct options *o)
 	if (o->peer == 0)
 		return true;
 	open = crowd_greedy(t, asked);
-	printf("greedy: %u connections asked for by one address, %u open, %u allowed\n", asked, open,
-	    o->peer);
+	printf("greedy: %u connections asked for by one address, %u open, %u allowed\n", asked,
+	    open, o->peer);
 	return open > 0 && open <= o->peer;
 }
 
@@ -164,7 +165,8 @@ siege(const struct target *t, const struct options *o, struct crowd_figures *cro
 	say_attack("bombs", &bombs, now_s() - since);
 	fflush(stdout);
 	mutants(t, o, &all);
-	printf("server: %llu MiB resident with all of them\n", (unsigned long long)memory_mb(o->pid, "VmRSS:"));
+	printf("server: %llu MiB resident with all of them\n",
+	    (unsigned long long)memory_mb(o->pid, "VmRSS:"));
 	crowd_close(&crowd);
 	printf("crowd: %u were still open\n", crowd.kept);
 	good_stop(&good);

@@ -31,7 +31,7 @@ void good_stop(struct good_figures *f);
 /* Connect from 127.1.x.y number `from` where there is loopback (-1: as it comes); -1: refused. */
 int wire_dial(const struct target *t, int from);
 bool wire_send(int fd, const void *bytes, size_t len);		/* false: closed, or stuck */
-bool wire_closed(int fd);					/* by the peer, as far as is known now */
+bool wire_closed(int fd);	/* by the peer, as far as is known now */
 /* Read and forget all that comes until the peer closes or ms pass; true: it closed. */
 bool wire_until_closed(int fd, int ms);
 /* Read records until the reply to xid: 1; closed by the peer: 0; nothing for ms: -1.  *replies

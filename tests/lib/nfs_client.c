@@ -391,10 +391,7 @@ dec_result(struct dec *d, enum nfs_proc proc, struct nfs_res *r)
 		if (ok)
 			dec_verf(d, r->verf);
 		break;
-	case NFS_CREATE:
-	case NFS_MKDIR:
-	case NFS_SYMLINK:
-	case NFS_MKNOD:
+	case NFS_CREATE: case NFS_MKDIR: case NFS_SYMLINK: case NFS_MKNOD:
 		dec_made(d, r);
 		break;
 	case NFS_SETATTR:

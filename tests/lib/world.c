@@ -93,7 +93,9 @@ start(const char *meta, const char *dir, const struct world_how *how)
 	open_share();
 }
 
-static const struct sync_conf brisk = { .apply_ms = 50, .carve_age_ms = 200, .carve_at_percent = 25 };
+static const struct sync_conf brisk = { .apply_ms = 50,
+	.carve_age_ms = 200,
+	.carve_at_percent = 25 };
 
 void
 world_start(const char *meta, const char *dir)

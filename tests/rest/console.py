@@ -18,7 +18,7 @@ if not chromium:
     sys.exit(0)
 
 SCREENS = {"wide": (1280, 860), "narrow": (390, 844)}
-PAGES = {"overview": "Overview", "shares": "Shares", "permissions": "Permissions", "users": "Users", "stores": "Stores",
+PAGES = {"overview": "Overview", "shares": "Shares", "contents": "Contents", "permissions": "Permissions", "users": "Users", "stores": "Stores",
          "adapters": "Adapters", "clients": "Clients", "settings": "Settings", "audit": "Audit trail"}
 DIALOG, MAIN = "dialog[open]", "main"
 done, bad = 0, 0
@@ -223,6 +223,27 @@ def sealed():
     until("!document.querySelector('dialog[open]') && document.querySelector('#said').textContent.includes('done')", "and made")
 
 
+def behind():
+    """A share with a remote store: what is under way, and the work that looks after it."""
+    page("shares")
+    press("New share", MAIN)
+    fill(name="/far", remote_block_store="far")
+    press("Create")
+    until("document.querySelector(\"main [aria-label='Change /far']\")", "a share with a remote store is made")
+    page("contents")
+    until("document.querySelectorAll('main table').length === 3", "what lies behind each share is shown")
+    row = "[...document.querySelectorAll(\"main [aria-label='Contents of %s'] tbody tr\")].find((r) => r.innerText.startsWith('%s'))?.innerText"
+    until(row % ("/far", "Uploads") + "?.includes('has all')", "an upload that is over is said to be")
+    case(not b.js(row % ("/export", "Uploads")), "a share without a remote store uploads nothing")
+    case(b.js(row % ("/sealed", "Keys") + "?.includes('2')"), "keys are counted")
+    press("Scrub /far", MAIN)
+    until(row % ("/far", "Scrub") + "?.includes('done')", "a scrub is begun, and its end is shown")
+    press("Compact /far", MAIN)
+    until("document.querySelector('#said').textContent.includes('Compact /far: done')", "a compaction is asked for")
+    press("Warm /far", MAIN)
+    until(row % ("/far", "Warming") + "?.includes('done')", "what only the remote store has is brought here")
+
+
 def people():
     page("users")
     press("New user", MAIN)
@@ -337,6 +358,7 @@ try:
     stores()
     share_by_keyboard()
     sealed()
+    behind()
     people()
     serve()
     live()

@@ -1,6 +1,7 @@
 /*
- * rest_load PORT TOKEN PATH RATE SECONDS [CONNECTIONS]: that many GETs a second on kept connections,
- * each with one request on its way; what is late is made up for while connections are free.
+ * rest_load PORT TOKEN PATH RATE SECONDS [CONNECTIONS]: that many GETs a second on kept
+ * connections, each with one request on its way; what is late is made up for while connections are
+ * free.
  *
  * Prints: requests asked for, answered with 200, others, and the median and 99th hundredth of their
  * times in microseconds.  Ends with 1 where anything but 200 came or a connection broke.
@@ -139,7 +140,8 @@ run(double rate, double seconds, int n)
 		if (t >= end && busy == 0)
 			break;
 		for (int i = 0; i < n; i++)
-			polls[i] = (struct pollfd){ conn[i].fd, conn[i].sent_ns != 0 ? POLLIN : 0, 0 };
+			polls[i] = (struct pollfd){ conn[i].fd, conn[i].sent_ns != 0 ? POLLIN : 0,
+				0 };
 		if (poll(polls, (nfds_t)n, busy == n ? 1000 : 1) < 0)
 			die("poll");
 		for (int i = 0; i < n; i++)
@@ -167,8 +169,10 @@ main(int argc, char **argv)
 	times = calloc(TIMES_MAX, sizeof *times);
 	if (times == NULL)
 		die("no memory");
-	request_len = (size_t)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n"
-	    "Authorization: Bearer %s\r\n\r\n", argv[3], argv[2]);
+	request_len = (size_t)snprintf(request, sizeof request,
+	    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
+	    "Authorization: Bearer %s\r\n\r\n",
+	    argv[3], argv[2]);
 	if (request_len >= sizeof request)
 		die("the token is too long");
 	for (int i = 0; i < n; i++)

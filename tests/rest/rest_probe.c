@@ -36,7 +36,9 @@ people(void)
 	EQ(side_ask("POST", "/api/v1/users", token[ADMIN],
 	    "{\"username\":\"plain\",\"password\":\"long enough\"}")->code, 201);
 	EQ(side_ask("POST", "/api/v1/users", token[ADMIN],
-	    "{\"username\":\"oper\",\"password\":\"long enough\",\"role\":\"operator\"}")->code, 201);
+	       "{\"username\":\"oper\",\"password\":\"long enough\",\"role\":\"operator\"}")
+		->code,
+	    201);
 	EQ(side_ask("POST", "/api/v1/users", token[ADMIN],
 	    "{\"username\":\"must\",\"role\":\"admin\"}")->code, 201);
 	EQ(side_ask("POST", "/api/v1/users/must/password", token[ADMIN],
@@ -85,17 +87,18 @@ probe(const struct rest_route *r)
 	bool public = r->role == REST_PUBLIC, body = (r->flags & REST_BODY) != 0;
 	bool ends = strcmp(r->operation, "logout") == 0;
 	int none = ask(r, NULL, "{}"), old = ask(r, token[EXPIRED], "{}");
-	int user = ends ? 0 : ask(r, token[USER], "{}"), oper = ends ? 0 : ask(r, token[OPERATOR], "{}");
+	int user = ends ? 0 : ask(r, token[USER], "{}"),
+	    oper = ends ? 0 : ask(r, token[OPERATOR], "{}");
 	int must = ends ? 0 : ask(r, token[MUST], "{}");
 	int junk = body ? ask(r, token[ADMIN], "{\"a\":") : 0;
 	int admin = ends ? 0 : ask(r, token[ADMIN], "{}");
 
-	printf("%-7s %-52s %-8d %-8d %-6d %-9d %-6d %-10d %d\n", r->method, r->path, none, old, user, oper,
-	    must, junk, admin);
+	printf("%-7s %-52s %-8d %-8d %-6d %-9d %-6d %-10d %d\n", r->method, r->path, none, old,
+	    user, oper, must, junk, admin);
 	expect(r, "no token", none, public ? none < 500 || none == 503 : none == 401);
 	expect(r, "expired", old, public ? old < 500 || old == 503 : old == 401);
-	expect(r, "a user", user, ends || public || r->role == REST_USER ? user != 403 && user < 504 :
-	    user == 403);
+	expect(r, "a user", user,
+	    ends || public || r->role == REST_USER ? user != 403 && user < 504 : user == 403);
 	expect(r, "an operator", oper, ends || public || r->role == REST_USER ||
 	    r->role == REST_OPERATOR ? oper != 403 && oper < 504 : oper == 403);
 	expect(r, "must change", must, ends || public || (r->flags & REST_EARLY) ? must != 403 :
@@ -109,11 +112,15 @@ probe(const struct rest_route *r)
 
 static const char *const seeds[] = {
 	"{\"username\":\"u\",\"password\":\"password\",\"uid\":1,\"groups\":[\"a\"]}",
-	"{\"name\":\"/x\",\"metadata_store\":\"a\",\"local_block_store\":\"b\",\"export_rules\":\"*(ro) @a\"}",
-	"{\"name\":\"s\",\"type\":\"s3\",\"config\":{\"bucket\":\"b\",\"secret_access_key\":\"x\"}}",
-	"{\"type\":\"cidr\",\"value\":\"10.0.0.0/8\",\"level\":\"read\",\"enabled\":true,\"port\":1}",
+	"{\"name\":\"/"
+	"x\",\"metadata_store\":\"a\",\"local_block_store\":\"b\",\"export_rules\":\"*(ro) @a\"}",
+	"{\"name\":\"s\",\"type\":\"s3\",\"config\":{\"bucket\":\"b\",\"secret_access_key\":\"x\"}"
+	"}",
+	"{\"type\":\"cidr\",\"value\":\"10.0.0.0/"
+	"8\",\"level\":\"read\",\"enabled\":true,\"port\":1}",
 	"{\"refresh_token\":\"a.b.c\",\"current_password\":\"x\",\"new_password\":\"yyyyyyyyyy\"}",
-	"{\"local_store_size\":\"99999999999TiB\",\"anonymous_uid\":-1,\"read_only\":null,\"x\":1e400}",
+	"{\"local_store_size\":\"99999999999TiB\",\"anonymous_uid\":-1,\"read_only\":null,\"x\":"
+	"1e400}",
 };
 
 static size_t
@@ -151,7 +158,8 @@ strangers(unsigned long rounds)
 
 		do
 			r = &rest_routes[rand_u64() % (uint64_t)rest_routes_count];
-		while (!(r->flags & REST_BODY) || (r->flags & REST_HASH) || r->handler == rest_do_login);
+		while (!(r->flags & REST_BODY) || (r->flags & REST_HASH) ||
+		    r->handler == rest_do_login);
 		mutate(body, sizeof body);
 		code = ask(r, token[ADMIN], body);
 		if (code < 200 || code >= 500) {
@@ -166,8 +174,8 @@ CASE(every_route_answers_as_its_row_allows)
 	const char *rounds = getenv("REST_PROBE_ROUNDS");
 
 	people();
-	printf("%-7s %-52s %-8s %-8s %-6s %-9s %-6s %-10s %s\n", "METHOD", "PATH", "NO TOKEN", "EXPIRED",
-	    "USER", "OPERATOR", "MUST", "MALFORMED", "ADMIN");
+	printf("%-7s %-52s %-8s %-8s %-6s %-9s %-6s %-10s %s\n", "METHOD", "PATH", "NO TOKEN",
+	    "EXPIRED", "USER", "OPERATOR", "MUST", "MALFORMED", "ADMIN");
 	for (int i = 0; i < rest_routes_count; i++)
 		probe(&rest_routes[i]);
 	printf("%d routes, %d answers that are not allowed\n", rest_routes_count, bad);

@@ -53,7 +53,7 @@ walk_page(struct walk *w)
 	    : nfs_readdir(root(), &w->dir, w->cookie, w->verf, w->count, &res);
 
 	WANT(status, NFS_OK);
-	TRUE(res.rpc.len <= w->count + 128u);		/* the RPC header and some are not counted */
+	TRUE(res.rpc.len <= w->count + 128u);	/* the RPC header and some are not counted */
 	TRUE(res.eof || res.entry_count > 0);
 	memcpy(w->verf, res.verf, 8);
 	for (size_t i = 0; i < res.entry_count; i++) {

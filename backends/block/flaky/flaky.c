@@ -207,6 +207,7 @@ start(struct block_store *base, struct block_call *call)
 	op->flaky = f;
 	mutex_lock(&f->mutex);
 	f->seen.calls++;
+	f->seen.request = call->request;
 	op->fate = fate_locked(f, call->kind);
 	op->chance = draw_locked(f);
 	op->due_ns = clock_mono_ns() +

@@ -18,7 +18,8 @@ struct block_flaky_conf {
 };
 
 /* inner is taken: closed with the wrapper. */
-struct block_store *block_flaky_wrap(struct block_store *inner, const struct block_flaky_conf *conf);
+struct block_store *block_flaky_wrap(struct block_store *inner,
+    const struct block_flaky_conf *conf);
 
 /* All is refused as unreachable, until it is up again.  Any thread. */
 void block_flaky_down(struct block_store *s, bool down);
@@ -28,6 +29,7 @@ void block_flaky_hang(struct block_store *s, bool hung);
 
 struct block_flaky_seen {
 	uint64_t calls, failed, lost, cut, flipped;
+	uint64_t request;		/* what the last call was for; block_store.h */
 };
 
 void block_flaky_look(struct block_store *s, struct block_flaky_seen *seen);

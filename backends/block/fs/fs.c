@@ -45,16 +45,6 @@ failed(struct block_call *call, const char *what)
 	return st;
 }
 
-static enum status
-sync_site(const char *site, int fd, int (*sync)(int))
-{
-	if (FAULT(site))
-		return ST_IO;
-	if (sync_skipped(site))
-		return OK;
-	return sync(fd) == 0 ? OK : status_of_errno(errno);
-}
-
 /* --- PUT --- */
 
 static enum status
@@ -102,7 +92,7 @@ folder_sync(const struct store *s, const char *path)
 
 	if (fd < 0)
 		return status_of_errno(errno);
-	st = sync_site("object.folder", fd, fsync);
+	st = file_sync_folder(fd, "object.folder");
 	close(fd);
 	return st;
 }
@@ -187,7 +177,7 @@ run_put(struct store *s, struct block_call *call, const struct block_op *op, cha
 		return failed(call, "cannot make a file");
 	st = write_body(fd, &call->body, op);
 	if (st == OK)
-		st = sync_site("object.sync", fd, fdatasync);
+		st = file_sync(fd, "object.sync");
 	close(fd);
 	if (st == OK)
 		st = block_op_alive(op);
@@ -326,7 +316,7 @@ root_open(const char *path, int *fdp)
 		part[len] = '\0';
 		path += len;
 		if (mkdirat(fd, part, 0700) == 0)
-			st = sync_site("object.above", fd, fsync);
+			st = file_sync_folder(fd, "object.above");
 		else if (errno != EEXIST)
 			st = status_of_errno(errno);
 		below = st == OK ? openat(fd, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -357,7 +347,8 @@ tidy(int aside)
 	if (dir == NULL && fd >= 0)
 		close(fd);
 	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.' && fstatat(aside, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (e->d_name[0] != '.' &&
+		    fstatat(aside, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    now_s - (int64_t)sb.st_mtime > ASIDE_OLD_S)
 			unlinkat(aside, e->d_name, 0);
 	if (dir != NULL)
@@ -383,7 +374,8 @@ block_fs_open(const struct block_store_conf *conf, struct block_store **sp, stru
 	const struct backends_conf_row rows[] = {
 		{ "path", CONF_TEXT, 2, 1000, &path },
 	};
-	enum status st = backends_conf_pairs(conf->option, conf->noptions, rows, ARRAY_LEN(rows), why);
+	enum status st = backends_conf_pairs(conf->option, conf->noptions, rows, ARRAY_LEN(rows),
+	    why);
 	struct store *s;
 
 	if (st != OK)

@@ -246,9 +246,14 @@ block_memory_open(const struct block_store_conf *conf, struct block_store **sp, 
 {
 	uint64_t most = 1ull << 30;
 	const struct backends_conf_row rows[] = {
-		{ .key = "size", .type = CONF_SIZE, .least = 1, .most = BYTES_MOST, .value = &most },
+		{ .key = "size",
+		    .type = CONF_SIZE,
+		    .least = 1,
+		    .most = BYTES_MOST,
+		    .value = &most },
 	};
-	enum status st = backends_conf_pairs(conf->option, conf->noptions, rows, ARRAY_LEN(rows), why);
+	enum status st = backends_conf_pairs(conf->option, conf->noptions, rows, ARRAY_LEN(rows),
+	    why);
 	struct store *s;
 
 	if (st != OK)

@@ -6,7 +6,7 @@
 
 #include "backends/backends.h"
 
-must_check enum status block_memory_open(const struct block_store_conf *conf, struct block_store **sp,
-    struct text *why);
+must_check enum status block_memory_open(const struct block_store_conf *conf,
+    struct block_store **sp, struct text *why);
 
 #endif

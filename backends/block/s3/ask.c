@@ -204,7 +204,8 @@ sign_and_lay_out(struct ask *a)
 	for (size_t i = 0; i < a->nheaders; i++)
 		if (strcmp(a->headers[i].name, "host") != 0)	/* libcurl's, from the URL */
 			line(op, &lines, a->headers[i].name, a->headers[i].value);
-	text_addf(&agent, "dittofs/" DFS_VERSION " request/0x%llx", (unsigned long long)op->call->request);
+	text_addf(&agent, "dittofs/" DFS_VERSION " request/0x%llx",
+	    (unsigned long long)op->call->request);
 	line(op, &lines, "User-Agent", agent_room);
 	line(op, &lines, "Expect", "");		/* or libcurl would wait for a 100 Continue */
 	text_addf(&url, "%s://%s%s", store->endpoint.tls ? "https" : "http", a->host, a->path);

@@ -149,7 +149,7 @@ s3_loop_submit(struct s3_loop *loop, struct s3_request *r)
 void
 s3_loop_cancel(struct s3_loop *loop)
 {
-	atomic_store(&loop->cancels, true);	/* after the request's own flag, which was set first */
+	atomic_store(&loop->cancels, true); /* after the request's own flag, which was set first */
 	curl_multi_wakeup(loop->multi);
 }
 

@@ -51,7 +51,8 @@ call_check(const struct block_call *call)
 {
 	enum status st = block_call_check(call);
 
-	return st == OK && call->kind == BLOCK_PUT && call->body.len > OBJECT_BYTES_MAX ? ST_FBIG : st;
+	return st == OK && call->kind == BLOCK_PUT && call->body.len > OBJECT_BYTES_MAX ? ST_FBIG :
+											  st;
 }
 
 static void
@@ -105,8 +106,8 @@ s3_cancel(struct block_store *s, struct block_call *call)
 static bool
 worth_a_line(enum status st)
 {
-	return st != OK && st != ST_NOENT && st != ST_EXIST && st != ST_CANCELED && st != ST_TOOSMALL &&
-	    st != ST_INVAL;
+	return st != OK && st != ST_NOENT && st != ST_EXIST && st != ST_CANCELED &&
+	    st != ST_TOOSMALL && st != ST_INVAL;
 }
 
 void
@@ -186,9 +187,10 @@ conf_take(const struct s3_conf *conf, struct s3_store *store)
 		return "url, bucket or prefix is not legal";
 	if (!take(conf->region, store->region, sizeof store->region, false))
 		return "region is not legal";
-	if (conf->fetch == S3_FETCH_NONE && (!take(conf->access_key, secrets->access, sizeof secrets->access, false) ||
-	    !take(conf->secret_key, secrets->secret, sizeof secrets->secret, false) ||
-	    !take(conf->token, secrets->token, sizeof secrets->token, true)))
+	if (conf->fetch == S3_FETCH_NONE &&
+	    (!take(conf->access_key, secrets->access, sizeof secrets->access, false) ||
+		!take(conf->secret_key, secrets->secret, sizeof secrets->secret, false) ||
+		!take(conf->token, secrets->token, sizeof secrets->token, true)))
 		return "access key, secret key or token is missing or not legal";
 	if (conf->connections_max < 1 || conf->connections_max > S3_CONNECTIONS_MAX ||
 	    conf->attempts_max < 1 || conf->attempts_max > ATTEMPTS_LIMIT ||

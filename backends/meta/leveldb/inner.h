@@ -21,9 +21,9 @@ struct leveldb_store {
 	leveldb_readoptions_t *read;
 	leveldb_writeoptions_t *write;
 	struct leveldb_vouch vouch;
-	enum status broken;		/* the applier's: a batch has failed, reopen before the next */
+	enum status broken;	/* the applier's: a batch has failed, reopen before the next */
 	bool opened;			/* in this life */
-	bool sync_failed;		/* what was written may be lost: sync() never says OK again */
+	bool sync_failed;	/* what was written may be lost: sync() never says OK again */
 
 	struct mutex mutex;		/* guards what follows, and db against its reopening */
 	struct cond idle;
@@ -39,7 +39,8 @@ meta_leveldb_store_of(struct meta_store *s)
 	return container_of(s, struct leveldb_store, store);
 }
 
-/* The database for a reader, kept open until meta_leveldb_left; NULL: there is none at the moment. */
+/* The database for a reader, kept open until meta_leveldb_left; NULL: there is none
+ * at the moment. */
 leveldb_t *meta_leveldb_enter(struct leveldb_store *s);
 void meta_leveldb_left(struct leveldb_store *s);
 
@@ -59,8 +60,8 @@ enum status meta_leveldb_store_get_many(struct meta_store *s, const struct slice
 enum status meta_leveldb_store_scan(struct meta_store *s, struct slice prefix, struct slice from,
     bool (*each)(void *arg, struct slice key, struct slice value), void *arg);
 
-enum status meta_leveldb_store_apply(struct meta_store *s, const struct meta_op *ops, uint32_t n, lsn_t lsn,
-    uint64_t fence);
+enum status meta_leveldb_store_apply(struct meta_store *s, const struct meta_op *ops, uint32_t n,
+    lsn_t lsn, uint64_t fence);
 enum status meta_leveldb_store_claim(struct meta_store *s, const struct meta_ident *ident);
 enum status meta_leveldb_store_sync(struct meta_store *s);
 

@@ -236,9 +236,9 @@ static const struct meta_store_ops leveldb_store_ops = {
 
 /*
  * LevelDB maps its tables into memory where it may.  Then the process is as large as the store has
- * been read, whatever the caches are set to, and a sector that cannot be read is a SIGBUS instead of
- * an error.  The one way to say no is a function that its own tests have for that, in C++ and only
- * in the archive; it must be called before LevelDB is asked for anything.
+ * been read, whatever the caches are set to, and a sector that cannot be read is a SIGBUS instead
+ * of an error.  The one way to say no is a function that its own tests have for that, in C++ and
+ * only in the archive; it must be called before LevelDB is asked for anything.
  */
 void meta_leveldb_tables_mapped(int most)
     __asm__("_ZN7leveldb18EnvPosixTestHelper20SetReadOnlyMMapLimitEi") __attribute__((weak));

@@ -74,7 +74,7 @@ write_with_ident(struct leveldb_store *s, leveldb_writebatch_t *batch,
 	char *sentence = NULL;
 	enum status st;
 
-	if (ident->applied_lsn < s->vouch.applied_lsn) {	/* it may go back only when asked to */
+	if (ident->applied_lsn < s->vouch.applied_lsn) { /* it may go back only when asked to */
 		st = meta_leveldb_vouch_sync(s->dir, &s->vouch, ident->applied_lsn);
 		if (st != OK)
 			return st;

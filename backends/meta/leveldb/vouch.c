@@ -150,7 +150,7 @@ file_check(int dirfd, const struct leveldb_vouch_file *f)
 	uint32_t crc = 0;
 	enum status st;
 
-	if (fd < 0)			/* gone: a log whose rows are in tables, a manifest replaced */
+	if (fd < 0)	/* gone: a log whose rows are in tables, a manifest replaced */
 		return errno == ENOENT ? OK : status_of_errno(errno);
 	st = crc_extend(fd, 0, f->bytes, &crc);
 	if (st == OK && crc != f->crc)

@@ -29,20 +29,20 @@ struct leveldb_vouch {
 
 /* Before the database is opened: *fresh, there is none yet; else *v is what was vouched for last.
  * CORRUPT: it is not there any more. */
-must_check enum status meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh,
-    struct text *why);
+must_check enum status meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v,
+    bool *fresh, struct text *why);
 
 /*
  * LevelDB refuses a log with a hole, and beyond its last sync a log may have lost any part of what
  * was written.  That is not needed: the journal has all that is newer than the checkpoint, which
  * never is ahead of a sync.  So it is cut off; a log that is not vouched for at all is younger than
- * the last sync, and ends at its beginning.  CORRUPT: it is older, so the folder is not the one that
- * was synced.  Only before the first opening: later, what was
- * applied is known nowhere else.
+ * the last sync, and ends at its beginning.  CORRUPT: it is older, so the folder is not the one
+ * that was synced.  Only before the first opening: later, what was applied is known nowhere else.
  */
 must_check enum status meta_leveldb_vouch_cut(const char *dir, const struct leveldb_vouch *v);
 
 /* Sync every log and manifest, then the folder; then vouch for their bytes and for that LSN. */
-must_check enum status meta_leveldb_vouch_sync(const char *dir, struct leveldb_vouch *v, lsn_t applied_lsn);
+must_check enum status meta_leveldb_vouch_sync(const char *dir, struct leveldb_vouch *v,
+    lsn_t applied_lsn);
 
 #endif

@@ -100,7 +100,8 @@ mount_list_each(bool (*see)(const struct mount_seen *m, void *arg), void *arg)
 {
 	mutex_lock(&mutex);
 	for (uint32_t i = 0; i < count; i++) {
-		struct mount_seen m = { list[i].addr, slice_of(list[i].path, list[i].len), list[i].at_ns };
+		struct mount_seen m = { list[i].addr, slice_of(list[i].path, list[i].len),
+			list[i].at_ns };
 
 		if (!see(&m, arg))
 			break;

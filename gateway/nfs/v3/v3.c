@@ -122,7 +122,8 @@ v3_decode(struct job *job, struct rpc_call *call, struct reader *r)
 	op->found_attr.type = 0;
 	row->to_op(job, call, r);
 	if (__builtin_expect(blocked(call->head.proc), 0))
-		job->status = v3_error(call->head.proc, ST_NOTSUPP) == NFS3ERR_NOTSUPP ? ST_NOTSUPP :
+		job->status = v3_error(call->head.proc, ST_NOTSUPP) == NFS3ERR_NOTSUPP ?
+		    ST_NOTSUPP :
 		    ST_ACCES;
 	if (!reader_ok(r) || job->status != OK || op->kind == OP_NONE)
 		return DECODED_REPLY;

@@ -311,6 +311,32 @@ put_where(struct writer *w, const char *name)
 	xdr_put_str(w, name);
 }
 
+/* Of what makes a file: its place, then what it shall be. */
+static void
+put_made(struct writer *w, uint32_t proc)
+{
+	put_where(w, "made");
+	switch (proc) {
+	case V3_CREATE:
+		xdr_put_u32(w, CREATE_EXCLUSIVE);
+		xdr_put_u64(w, 0x0102030405060708);
+		break;
+	case V3_MKDIR:
+		put_sattr(w);
+		break;
+	case V3_SYMLINK:
+		put_sattr(w);
+		xdr_put_str(w, "../where");
+		break;
+	case V3_MKNOD:
+		xdr_put_u32(w, 3);
+		put_sattr(w);
+		xdr_put_u32(w, 8);
+		xdr_put_u32(w, 17);
+		break;
+	}
+}
+
 static void
 put_args(struct writer *w, uint32_t proc)
 {
@@ -349,26 +375,8 @@ put_args(struct writer *w, uint32_t proc)
 		xdr_put_u32(w, STABLE_DATA);
 		xdr_put_opaque(w, data, 7);
 		break;
-	case V3_CREATE:
-		put_where(w, "made");
-		xdr_put_u32(w, CREATE_EXCLUSIVE);
-		xdr_put_u64(w, 0x0102030405060708);
-		break;
-	case V3_MKDIR:
-		put_where(w, "made");
-		put_sattr(w);
-		break;
-	case V3_SYMLINK:
-		put_where(w, "made");
-		put_sattr(w);
-		xdr_put_str(w, "../where");
-		break;
-	case V3_MKNOD:
-		put_where(w, "made");
-		xdr_put_u32(w, 3);
-		put_sattr(w);
-		xdr_put_u32(w, 8);
-		xdr_put_u32(w, 17);
+	case V3_CREATE: case V3_MKDIR: case V3_SYMLINK: case V3_MKNOD:
+		put_made(w, proc);
 		break;
 	case V3_RENAME:
 		put_where(w, "from");

@@ -200,7 +200,8 @@ CASE(a_share_row_becomes_what_the_wiring_wants)
 	db_set_text(DB_NETGROUP_MEMBER, &m, "type", "cidr");
 	db_set_text(DB_NETGROUP_MEMBER, &m, "value", "10.1.0.0/16");
 	EQ(db_insert(c, DB_NETGROUP_MEMBER, &m), OK);
-	db_set_text(DB_SHARE, &rules, "export_rules", "@lab(ro,secure) 127.0.0.1(none)  *(all_to_guest)");
+	db_set_text(DB_SHARE, &rules, "export_rules",
+	    "@lab(ro,secure) 127.0.0.1(none)  *(all_to_guest)");
 	EQ(db_update(c, DB_SHARE, NULL, "/data/a", &rules, 0), OK);
 	EQ(db_get(c, DB_SHARE, NULL, "/data/a", &arena, &s), OK);
 	EQ_STR(status_name(db_share_conf(c, &s, &(struct db_place){ "/state" }, &arena, &conf, why,
@@ -221,7 +222,8 @@ CASE(a_share_row_becomes_what_the_wiring_wants)
 
 CASE(a_session_turns_and_ends_with_the_password)
 {
-	struct db_session s = { .username = "admin", .turned_at = 1, .expires_at = 4000000000 }, got;
+	struct db_session s = { .username = "admin", .turned_at = 1, .expires_at = 4000000000 },
+			  got;
 	struct db_login l;
 	struct db_conn *c;
 

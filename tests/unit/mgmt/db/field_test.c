@@ -89,6 +89,7 @@ CASE(every_default_keeps_its_own_law)
 				EQ(sscanf(f->dflt, "%ld", &v.num), 1);
 			}
 			if (!db_field_ok(f, &v, why, sizeof why))
-				check_fail(__FILE__, __LINE__, "%s.%s: %s", db_entity[e].name, f->name, why);
+				check_fail(__FILE__, __LINE__, "%s.%s: %s", db_entity[e].name,
+				    f->name, why);
 		}
 }

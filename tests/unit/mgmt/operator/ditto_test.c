@@ -17,8 +17,10 @@ server(const char *spec)
 	char text[8192], bad[100];
 	struct rest_json *j;
 
-	snprintf(text, sizeof text, "{\"metadata\":{\"name\":\"files\",\"namespace\":\"prod\",\"uid\":\"u-1\","
-	    "\"resourceVersion\":\"7\",\"generation\":3},\"spec\":%s}", spec);
+	snprintf(text, sizeof text,
+	    "{\"metadata\":{\"name\":\"files\",\"namespace\":\"prod\",\"uid\":\"u-1\","
+	    "\"resourceVersion\":\"7\",\"generation\":3},\"spec\":%s}",
+	    spec);
 	j = rest_json_parse(text, strlen(text), bad, sizeof bad);
 	TRUE(j != NULL);
 	return j;
@@ -96,9 +98,11 @@ CASE(what_is_out_of_bounds_is_refused_and_the_field_is_named)
 	refused("{\"storage\":{\"size\":\"2Gi\"},\"replicas\":\"1\"}", "replicas");
 	refused("{\"storage\":{\"size\":\"2Gi\"},\"nfs\":{\"port\":80}}", "port");
 	refused("{\"storage\":{\"size\":\"2Gi\"},\"nfs\":{\"port\":8080}}", "nfs.port");
-	refused("{\"storage\":{\"size\":\"2Gi\"},\"service\":{\"type\":\"ExternalName\"}}", "service.type");
+	refused("{\"storage\":{\"size\":\"2Gi\"},\"service\":{\"type\":\"ExternalName\"}}",
+	    "service.type");
 	refused("{\"storage\":{\"size\":\"2Gi\",\"onDelete\":\"Shred\"}}", "storage.onDelete");
-	refused("{\"storage\":{\"size\":\"2Gi\"},\"logging\":{\"level\":\"loud\"}}", "logging.level");
+	refused("{\"storage\":{\"size\":\"2Gi\"},\"logging\":{\"level\":\"loud\"}}",
+	    "logging.level");
 	refused("{\"storage\":{\"size\":\"2Gi\"},\"metrics\":{\"enabled\":\"yes\"}}", "enabled");
 	refused("{\"storage\":{\"size\":\"2Gi\"},\"image\":\"a\\nb\"}", "image");
 	refused("{\"storage\":{\"size\":\"2Gi\"},\"settings\":{\"state_dir\":\"/\"}}", "state_dir");
@@ -147,8 +151,10 @@ CASE(texts_in_what_is_made_are_escaped)
 
 CASE(the_pod_is_one_of_ours_on_its_volume_and_without_rights)
 {
-	static const char spec[] = "{\"storage\":{\"size\":\"2Gi\"},\"admin\":{\"passwordSecretRef\":"
-	    "{\"name\":\"first\"}},\"settings\":{\"memory\":\"1GiB\",\"portmapper.enabled\":\"true\"}}";
+	static const char spec[] =
+	    "{\"storage\":{\"size\":\"2Gi\"},\"admin\":{\"passwordSecretRef\":"
+	    "{\"name\":\"first\"}},\"settings\":{\"memory\":\"1GiB\",\"portmapper.enabled\":"
+	    "\"true\"}}";
 
 	desires(DITTO_SET, spec, "\"replicas\":1");
 	desires(DITTO_SET, spec, "\"claimName\":\"files-state\"");
@@ -174,8 +180,10 @@ CASE(the_volume_is_not_owned_and_the_rest_is)
 CASE(other_settings_make_another_pod)
 {
 	char *a = desired(DITTO_SET, "{\"storage\":{\"size\":\"2Gi\"}}");
-	char *b = desired(DITTO_SET, "{\"storage\":{\"size\":\"2Gi\"},\"logging\":{\"level\":\"debug\"}}");
-	const char *at = strstr(a, DITTO_GROUP "/settings"), *bt = strstr(b, DITTO_GROUP "/settings");
+	char *b = desired(DITTO_SET,
+	    "{\"storage\":{\"size\":\"2Gi\"},\"logging\":{\"level\":\"debug\"}}");
+	const char *at = strstr(a, DITTO_GROUP "/settings"),
+		   *bt = strstr(b, DITTO_GROUP "/settings");
 
 	TRUE(at != NULL && bt != NULL);
 	TRUE(strncmp(at, bt, 60) != 0);
@@ -200,7 +208,8 @@ covers(const char *has, const char *wanted)
 
 CASE(what_a_server_adds_is_no_difference_and_what_somebody_changes_is)
 {
-	TRUE(covers("{\"a\":1,\"b\":{\"c\":[{\"d\":\"x\",\"e\":2}]}}", "{\"b\":{\"c\":[{\"d\":\"x\"}]}}"));
+	TRUE(covers("{\"a\":1,\"b\":{\"c\":[{\"d\":\"x\",\"e\":2}]}}",
+	    "{\"b\":{\"c\":[{\"d\":\"x\"}]}}"));
 	TRUE(covers("{\"cpu\":\"0.5\"}", "{\"cpu\":\"500m\"}"));
 	TRUE(covers("{}", "{\"resources\":{},\"env\":[]}"));
 	FALSE(covers("{\"a\":1}", "{\"a\":2}"));

@@ -33,8 +33,11 @@ event(struct watch *w, const char *line)
 }
 
 #define TEN "0123456789"
-#define LONG "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"" TEN TEN TEN TEN TEN TEN TEN "\"}}}"
-#define OBJECT(version) "\"object\":{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"" version "\"}}}"
+#define LONG \
+	"{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":\"" TEN TEN TEN TEN TEN \
+	    TEN TEN "\"}}}"
+#define OBJECT(version) \
+	"\"object\":{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"" version "\"}}}"
 
 CASE(an_event_brings_its_object_and_its_version)
 {
@@ -65,8 +68,13 @@ CASE(behind_an_error_or_a_line_that_is_none_a_list_is_wanted)
 {
 	static const char *const bad[] = {
 		"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}",
-		"{\"type\":\"ERROR\",\"object\":[]}", "{\"type\":\"ADDED\"}", "{\"type\":\"ADDED\",\"object\":7}",
-		"{\"type\":\"ADDED\",\"object\":{\"metadata\":{}}}", "{", "[]", "7",
+		"{\"type\":\"ERROR\",\"object\":[]}",
+		"{\"type\":\"ADDED\"}",
+		"{\"type\":\"ADDED\",\"object\":7}",
+		"{\"type\":\"ADDED\",\"object\":{\"metadata\":{}}}",
+		"{",
+		"[]",
+		"7",
 		LONG,
 	};
 

@@ -17,8 +17,9 @@ CASE(a_token_opens_with_its_key_alone)
 	rest_json_put_int(claims, "exp", 4000000000);
 	TRUE(rest_jwt_sign(claims, KEY, token));
 	rest_json_free(claims);
-	EQ_STR(token, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSIsImV4cCI6NDAwMDAwMDAwMH0."
-	    JWT_MAC);
+	EQ_STR(token,
+	    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
+	    "eyJzdWIiOiJhbGljZSIsImV4cCI6NDAwMDAwMDAwMH0." JWT_MAC);
 	got = rest_jwt_open(token, KEY);
 	TRUE(got != NULL);
 	EQ_STR(rest_json_get_str(got, "sub"), "alice");
@@ -51,7 +52,11 @@ CASE(no_other_algorithm_is_taken)
 	static const char *const tokens[] = {
 		"eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.",
 		"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZG1pbiJ9.",
-		"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..", "..", "", "a.b.c", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.",
+		"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..",
+		"..",
+		"",
+		"a.b.c",
+		"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.",
 	};
 
 	for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++)

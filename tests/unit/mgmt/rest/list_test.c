@@ -31,8 +31,10 @@ admin_with_shares(void)
 {
 	const char *t = admin();
 
-	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"memory\"}")->code, 201);
-	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
+	EQ(side_code("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"memory\"}"),
+	    201);
+	EQ(side_code("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}"),
+	    201);
 	make_share(t, "/one");
 	make_share(t, "/two");
 	return t;
@@ -93,7 +95,7 @@ CASE(a_list_shows_a_change_from_its_answer_on)
 	struct answer *a;
 
 	EQ_STR(member(side_ask("GET", "/api/v1/shares", t, NULL), 1, "default_permission"), "none");
-	EQ(side_ask("PUT", "/api/v1/shares/two", t, "{\"default_permission\":\"read\"}")->code, 200);
+	EQ(side_code("PUT", "/api/v1/shares/two", t, "{\"default_permission\":\"read\"}"), 200);
 	EQ_STR(member(side_ask("GET", "/api/v1/shares", t, NULL), 1, "default_permission"), "read");
 	make_share(t, "/three");
 	EQ(rest_json_len(side_ask("GET", "/api/v1/shares", t, NULL)->json), 3);
@@ -113,7 +115,8 @@ CASE(what_no_row_says_is_new_in_each_answer)
 	side.used_bytes = 4711;
 	a = side_ask("GET", "/api/v1/shares", t, NULL);
 	EQ_STR(member(a, 0, "used_bytes"), "4711");
-	EQ_STR(rest_json_get_str(rest_json_get(rest_json_at(a->json, 0), "status"), "status"), "healthy");
+	EQ_STR(rest_json_get_str(rest_json_get(rest_json_at(a->json, 0), "status"), "status"),
+	    "healthy");
 	side.open[0][0] = '\0';		/* it serves no more, whatever the rows say */
 	a = side_ask("GET", "/api/v1/shares", t, NULL);
 	EQ_STR(rest_json_get_str(rest_json_get(rest_json_at(a->json, 0), "status"), "status"),
@@ -128,7 +131,8 @@ CASE(more_lists_than_are_kept_are_answered_all_the_same)
 	for (int round = 0; round < 2; round++)
 		for (int i = 1; i <= 20; i++) {
 			snprintf(path, sizeof path, "/api/v1/shares?limit=%d", i);
-			EQ(rest_json_len(side_ask("GET", path, t, NULL)->json), (size_t)(i == 1 ? 1 : 2));
+			EQ(rest_json_len(side_ask("GET", path, t, NULL)->json),
+			    (size_t)(i == 1 ? 1 : 2));
 		}
 }
 
@@ -155,8 +159,9 @@ CASE(a_token_that_was_seen_ends_with_its_session_its_role_and_its_user)
 {
 	const char *t = admin(), *o;
 
-	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"op\",\"password\":\"good-enough-1\","
-	    "\"role\":\"admin\",\"must_change_password\":false}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/users", t,
+	       "{\"username\":\"op\",\"password\":\"good-enough-1\","
+	       "\"role\":\"admin\",\"must_change_password\":false}")->code, 201);
 	o = side_login("op", "good-enough-1", NULL);
 	EQ(side_ask("GET", "/api/v1/groups", o, NULL)->code, 200);
 	EQ(side_ask("PUT", "/api/v1/users/op", t, "{\"role\":\"user\"}")->code, 200);
@@ -181,7 +186,8 @@ CASE(a_share_is_tuned_while_it_serves)
 
 	EQ(now->quota_bytes, 0);
 	EQ(now->tier, TIER_LOCAL);
-	a = side_ask("PUT", "/api/v1/shares/two", t, "{\"durability\":\"writeback\",\"compression\":\"zstd-9\","
+	a = side_ask("PUT", "/api/v1/shares/two", t,
+	    "{\"durability\":\"writeback\",\"compression\":\"zstd-9\","
 	    "\"local_store_size\":\"64MiB\",\"quota_bytes\":\"10GiB\"}");
 	EQ(a->code, 200);
 	EQ_STR(side_str(a, "quota_bytes"), "10GiB");

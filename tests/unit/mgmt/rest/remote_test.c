@@ -17,22 +17,27 @@ CASE(a_share_is_given_its_remote_store_with_the_secret_opened)
 	const char *t = admin();
 	struct answer *a;
 
-	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"far\",\"type\":\"s3\",\"config\":"
-	    "{\"bucket\":\"b\",\"force_path_style\":true,\"connections\":9,\"parallel_uploads\":3,"
-	    "\"access_key_id\":\"\",\"secret_access_key\":\"hu\\u00e4sh\"}}")->code, 201);
-	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}")->code, 201);
-	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
+	       "{\"name\":\"far\",\"type\":\"s3\",\"config\":"
+	       "{\"bucket\":\"b\",\"force_path_style\":true,\"connections\":9,\"parallel_uploads\":"
+	       "3,\"access_key_id\":\"\",\"secret_access_key\":\"hu\\u00e4sh\"}}")->code, 201);
+	EQ(side_code("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}"),
+	    201);
+	EQ(side_code("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}"),
+	    201);
 	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/far\",\"metadata_store\":\"m\","
 	    "\"local_block_store\":\"l\",\"remote_block_store\":\"none\"}")->code, 422);
 	a = side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/far\",\"metadata_store\":\"m\","
 	    "\"local_block_store\":\"l\",\"remote_block_store\":\"far\"}");
 	EQ(a->code, 201);
 	EQ_STR(rest_json_get_str(a->json, "remote_block_store"), "far");
-	EQ_STR(side.remote, "bucket=b;force_path_style=true;connections=9;secret_access_key=hu\xc3\xa4sh;");
-	EQ(side_ask("PUT", "/api/v1/store/block/remote/far", t, "{\"config\":{\"bucket\":\"c\"}}")->code, 409);
+	EQ_STR(side.remote,
+	    "bucket=b;force_path_style=true;connections=9;secret_access_key=hu\xc3\xa4sh;");
+	EQ(side_code("PUT", "/api/v1/store/block/remote/far", t, "{\"config\":{\"bucket\":\"c\"}}"),
+	    409);
 	EQ(side_ask("DELETE", "/api/v1/store/block/remote/far", t, NULL)->code, 409);
-	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"ram\",\"type\":\"memory\"}")->code,
-	    201);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
+	       "{\"name\":\"ram\",\"type\":\"memory\"}")->code, 201);
 	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/ram\",\"metadata_store\":\"m\","
 	    "\"local_block_store\":\"l\",\"remote_block_store\":\"ram\"}")->code, 422);
 }
@@ -43,8 +48,10 @@ share_as(const char *t, const char *name, const char *more)
 	static struct answer *a;
 	char body[400];
 
-	snprintf(body, sizeof body, "{\"name\":\"%s\",\"metadata_store\":\"m\",\"local_block_store\":\"l\","
-	    "\"remote_block_store\":\"far\"%s}", name, more);
+	snprintf(body, sizeof body,
+	    "{\"name\":\"%s\",\"metadata_store\":\"m\",\"local_block_store\":\"l\","
+	    "\"remote_block_store\":\"far\"%s}",
+	    name, more);
 	a = side_ask("POST", "/api/v1/shares", t, body);
 	return a->code == 201 ? rest_json_get_str(a->json, "encryption") : "refused";
 }
@@ -53,15 +60,21 @@ CASE(a_share_is_sealed_as_its_store_says_or_better)
 {
 	const char *t = admin();
 
-	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
-	    "{\"path\":\"/x\",\"encryption\":\"rot13\"}}")->code, 422);
-	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
-	    "{\"path\":\"/x\",\"encryption_key_file\":\"/k\",\"encryption_passphrase_file\":\"/p\"}}")->code, 422);
-	EQ(side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
-	    "{\"path\":\"/x\",\"encryption\":\"aes-256-gcm\",\"compression\":\"zstd\","
-	    "\"encryption_key_file\":\"/k\"}}")->code, 201);
-	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}")->code, 201);
-	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
+	       "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
+	       "{\"path\":\"/x\",\"encryption\":\"rot13\"}}")->code, 422);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
+	       "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
+	       "{\"path\":\"/x\",\"encryption_key_file\":\"/k\",\"encryption_passphrase_file\":\"/"
+	       "p\"}}")->code, 422);
+	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
+	       "{\"name\":\"far\",\"type\":\"fs\",\"config\":"
+	       "{\"path\":\"/x\",\"encryption\":\"aes-256-gcm\",\"compression\":\"zstd\","
+	       "\"encryption_key_file\":\"/k\"}}")->code, 201);
+	EQ(side_code("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}"),
+	    201);
+	EQ(side_code("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}"),
+	    201);
 	EQ_STR(share_as(t, "/a", ""), "aes-256-gcm");
 	EQ_STR(side.remote, "path=/x;");	/* the keeper hears of its own options alone */
 	EQ_STR(side_str(side_ask("GET", "/api/v1/shares/a", t, NULL), "compression"), "zstd");
@@ -77,8 +90,10 @@ CASE(what_blocks_do_is_told_and_a_drain_asks_all_shares)
 	struct answer *a;
 
 	EQ(side_ask("GET", "/api/v1/shares/far/blockstore/stats", t, NULL)->code, 404);
-	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}")->code, 201);
-	EQ(side_ask("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}")->code, 201);
+	EQ(side_code("POST", "/api/v1/store/metadata", t, "{\"name\":\"m\",\"type\":\"leveldb\"}"),
+	    201);
+	EQ(side_code("POST", "/api/v1/store/block/local", t, "{\"name\":\"l\",\"type\":\"fs\"}"),
+	    201);
 	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/far\",\"metadata_store\":\"m\","
 	    "\"local_block_store\":\"l\"}")->code, 201);
 	a = side_ask("POST", "/api/v1/shares/far/blockstore/compact", t, NULL);
@@ -129,7 +144,8 @@ CASE(a_remote_store_is_looked_at)
 	a = side_ask("POST", "/api/v1/store/block/remote/near/doctor", t, NULL);
 	EQ(rest_json_kind(rest_json_get(a->json, "healthy")), REST_TRUE);
 	EQ(rest_json_len(rest_json_get(a->json, "checks")), 2);
-	EQ_STR(rest_json_get_str(rest_json_at(rest_json_get(a->json, "checks"), 1), "finding"), "missing");
+	EQ_STR(rest_json_get_str(rest_json_at(rest_json_get(a->json, "checks"), 1), "finding"),
+	    "missing");
 	EQ(side_ask("GET", "/api/v1/store/block/remote/nobody/health", t, NULL)->code, 404);
 	a = side_ask("GET", "/api/v1/store/block/remote/away/stats", t, NULL);
 	EQ(rest_json_kind(rest_json_get(a->json, "open")), REST_FALSE);

@@ -2,12 +2,9 @@
 
 #include "tests/lib/check.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 static const char *
 admin(void)
@@ -19,10 +16,11 @@ admin(void)
 static void
 stores(const char *t)
 {
-	EQ(side_ask("POST", "/api/v1/store/metadata", t, "{\"name\":\"default\",\"type\":\"badger\"}")->code,
-	    201);
+	EQ(side_ask("POST", "/api/v1/store/metadata", t,
+	       "{\"name\":\"default\",\"type\":\"badger\"}")->code, 201);
 	EQ(side_ask("POST", "/api/v1/store/block/local", t,
-	    "{\"name\":\"local-cache\",\"type\":\"fs\",\"config\":\"{\\\"path\\\":\\\"/srv/x\\\"}\"}")->code, 201);
+	       "{\"name\":\"local-cache\",\"type\":\"fs\",\"config\":\"{\\\"path\\\":\\\"/srv/"
+	       "x\\\"}\"}")->code, 201);
 }
 
 static void
@@ -48,8 +46,8 @@ CASE(a_made_up_password_must_be_changed_before_anything_else)
 	EQ(a->code, 403);
 	EQ_STR(side_str(a, "code"), "must_change_password");
 	EQ(side_ask("GET", "/api/v1/auth/me", t, NULL)->code, 200);
-	snprintf(body, sizeof body, "{\"current_password\":\"%s\",\"new_password\":\"another-one\"}",
-	    s.admin_password);
+	snprintf(body, sizeof body,
+	    "{\"current_password\":\"%s\",\"new_password\":\"another-one\"}", s.admin_password);
 	a = side_ask("POST", "/api/v1/users/me/password", t, body);
 	EQ(a->code, 200);
 	snprintf(token, sizeof token, "%s", side_str(a, "access_token"));
@@ -79,7 +77,7 @@ CASE(a_refresh_token_turns_once_and_a_stolen_one_ends_the_session)
 	a = side_ask("POST", "/api/v1/auth/refresh", NULL, first);
 	EQ(a->code, 200);
 	snprintf(body, sizeof body, "{\"refresh_token\":\"%s\"}", side_str(a, "refresh_token"));
-	EQ(side_ask("POST", "/api/v1/auth/refresh", NULL, first)->code, 200);	/* an answer was lost */
+	EQ(side_code("POST", "/api/v1/auth/refresh", NULL, first), 200); /* an answer was lost */
 	EQ(side_ask("POST", "/api/v1/auth/refresh", NULL, body)->code, 200);
 	EQ(side_ask("GET", "/api/v1/users", t, NULL)->code, 200);
 	side_later(11);
@@ -179,7 +177,8 @@ CASE(a_share_that_cannot_serve_is_not_kept)
 
 	stores(t);
 	side.refuse_open = true;
-	a = side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/export\",\"metadata_store\":\"default\","
+	a = side_ask("POST", "/api/v1/shares", t,
+	    "{\"name\":\"/export\",\"metadata_store\":\"default\","
 	    "\"local_block_store\":\"local-cache\"}");
 	EQ(a->code, 503);
 	TRUE(strstr(side_str(a, "detail"), "the disk says no") != NULL);
@@ -234,7 +233,8 @@ CASE(users_groups_and_permissions)
 	stores(t);
 	export(t);
 	EQ(side_ask("POST", "/api/v1/groups", t, "{\"name\":\"devs\"}")->code, 201);
-	a = side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"password\":\"long enough\","
+	a = side_ask("POST", "/api/v1/users", t,
+	    "{\"username\":\"alice\",\"password\":\"long enough\","
 	    "\"uid\":1000,\"groups\":[\"devs\"],\"share_permissions\":{\"/export\":\"read\"}}");
 	EQ(a->code, 201);
 	EQ(side_int(a, "uid"), 1000);
@@ -244,8 +244,10 @@ CASE(users_groups_and_permissions)
 	TRUE(rest_json_get(a->json, "password_hash") == NULL);
 	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\"}")->code, 409);
 	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"bob\",\"uid\":1000}")->code, 409);
-	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"bob\",\"password\":\"short\"}")->code, 422);
-	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"bob\",\"groups\":[\"no\"]}")->code, 422);
+	EQ(side_code("POST", "/api/v1/users", t, "{\"username\":\"bob\",\"password\":\"short\"}"),
+	    422);
+	EQ(side_code("POST", "/api/v1/users", t, "{\"username\":\"bob\",\"groups\":[\"no\"]}"),
+	    422);
 	EQ(side_ask("GET", "/api/v1/users/bob", t, NULL)->code, 404);
 	EQ(side_ask("PUT", "/api/v1/shares/export/permissions/groups/devs", t,
 	    "{\"level\":\"read-write\"}")->code, 200);
@@ -279,9 +281,6 @@ level(uint32_t uid, uint32_t gid)
 CASE(permissions_are_in_force_from_the_answer_on_and_no_share_is_opened_anew)
 {
 	const char *t = admin();
-	const struct rules_map *mapped;
-	char path[300], sid[200];
-	struct answer *a;
 	int swaps;
 
 	stores(t);
@@ -301,7 +300,7 @@ CASE(permissions_are_in_force_from_the_answer_on_and_no_share_is_opened_anew)
 	    "{\"level\":\"admin\"}")->code, 200);
 	EQ(level(1000, 1000), LEVEL_NONE);
 	EQ(level(1000, 700), LEVEL_ADMIN);
-	EQ(side_ask("POST", "/api/v1/groups/devs/members", t, "{\"username\":\"alice\"}")->code, 201);
+	EQ(side_code("POST", "/api/v1/groups/devs/members", t, "{\"username\":\"alice\"}"), 201);
 	EQ(level(1000, 1000), LEVEL_ADMIN);
 	EQ(side_ask("PUT", "/api/v1/users/alice", t, "{\"uid\":1001}")->code, 200);
 	EQ(level(1000, 1000), LEVEL_NONE);
@@ -312,7 +311,27 @@ CASE(permissions_are_in_force_from_the_answer_on_and_no_share_is_opened_anew)
 	EQ(side_ask("DELETE", "/api/v1/groups/devs", t, NULL)->code, 204);
 	EQ(level(1001, 700), LEVEL_NONE);
 
-	snprintf(sid, sizeof sid, "%s", side_str(side_ask("GET", "/api/v1/users/alice", t, NULL), "sid"));
+	swaps = side.swaps;
+	side.refuse_open = true;		/* were it opened anew, it would fail */
+	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"read_only\":true,\"squash\":\"none\","
+	    "\"export_rules\":\"10.0.0.0/8(rw)\"}")->code, 200);
+	EQ(side.swaps, swaps + 1);
+	TRUE(side.last->read_only && side.last->rules[0].squash == SQUASH_NONE);
+	EQ_STR(side.last->rules[0].hosts, "10.0.0.0/8");
+}
+
+CASE(sids_the_default_and_mappings_are_in_force_from_the_answer_on)
+{
+	const char *t = admin();
+	const struct rules_map *mapped;
+	char path[300], sid[200];
+	struct answer *a;
+
+	stores(t);
+	export(t);
+	EQ(side_code("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1001}"), 201);
+	snprintf(sid, sizeof sid, "%s",
+	    side_str(side_ask("GET", "/api/v1/users/alice", t, NULL), "sid"));
 	snprintf(path, sizeof path, "/api/v1/shares/export/permissions/sids/%s", sid);
 	EQ(side_ask("PUT", path, t, "{\"level\":\"read\"}")->code, 200);
 	EQ(level(1001, 1), LEVEL_READ);
@@ -320,7 +339,7 @@ CASE(permissions_are_in_force_from_the_answer_on_and_no_share_is_opened_anew)
 	    "{\"level\":\"read\"}")->code, 404);
 	EQ(side_ask("DELETE", path, t, NULL)->code, 204);
 	EQ(level(1001, 1), LEVEL_NONE);
-	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"default_permission\":\"read\"}")->code, 200);
+	EQ(side_code("PUT", "/api/v1/shares/export", t, "{\"default_permission\":\"read\"}"), 200);
 	EQ(level(5, 5), LEVEL_READ);
 
 	a = side_ask("POST", "/api/v1/identity-mappings", t,
@@ -332,14 +351,6 @@ CASE(permissions_are_in_force_from_the_answer_on_and_no_share_is_opened_anew)
 	    "{\"provider_name\":\"sys\",\"principal\":\"bob\",\"username\":\"alice\"}")->code, 422);
 	EQ(side_ask("DELETE", "/api/v1/identity-mappings/by-provider/sys/501", t, NULL)->code, 204);
 	TRUE(rules_mapped(side.last, 501) == NULL);
-
-	swaps = side.swaps;
-	side.refuse_open = true;		/* were it opened anew, it would fail */
-	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"read_only\":true,\"squash\":\"none\","
-	    "\"export_rules\":\"10.0.0.0/8(rw)\"}")->code, 200);
-	EQ(side.swaps, swaps + 1);
-	TRUE(side.last->read_only && side.last->rules[0].squash == SQUASH_NONE);
-	EQ_STR(side.last->rules[0].hosts, "10.0.0.0/8");
 }
 
 CASE(rules_come_back_where_a_change_is_not_kept)
@@ -360,8 +371,9 @@ CASE(rules_come_back_where_a_change_is_not_kept)
 	for (int i = 0; i < EXPORT_RULES_MAX; i++)
 		len += (size_t)snprintf(body + len, sizeof body - len, " 10.0.0.%d", i);
 	snprintf(body + len, sizeof body - len, "\"}");
-	EQ(side_ask("POST", "/api/v1/shares", t, "{\"name\":\"/full\",\"metadata_store\":\"default\","
-	    "\"local_block_store\":\"local-cache\"}")->code, 201);
+	EQ(side_ask("POST", "/api/v1/shares", t,
+	       "{\"name\":\"/full\",\"metadata_store\":\"default\","
+	       "\"local_block_store\":\"local-cache\"}")->code, 201);
 	EQ(side_ask("PUT", "/api/v1/shares/full", t, body)->code, 200);
 	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"@lab 10.9.0.0/16\","
 	    "\"quota_bytes\":\"3GiB\"}")->code, 200);
@@ -383,7 +395,7 @@ CASE(clients_are_shown_with_their_user_and_shares_and_can_be_disconnected)
 
 	stores(t);
 	export(t);
-	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1000}")->code, 201);
+	EQ(side_code("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1000}"), 201);
 	a = side_ask("GET", "/api/v1/clients?protocol=nfs&share=export", t, NULL);
 	EQ(a->code, 200);
 	EQ(rest_json_len(a->json), 1);
@@ -403,15 +415,16 @@ CASE(settings_of_an_adapter_have_ranges_are_in_force_at_once_and_kept)
 {
 	static const char path[] = "/api/v1/adapters/nfs/settings";
 	const char *t = admin();
-	const struct rest_json *errors;
+	const struct rest_json *errors, *range;
 	struct answer *a;
 
 	EQ(side_int(side_ask("GET", path, t, NULL), "max_read_size"), 1048576);
 	EQ(side_ask("PATCH", path, t, "{\"max_read_size\":65536}")->code, 200);
 	EQ_STR(side.tuned, "max_read_size=65536");
-	EQ(side_ask("PATCH", path, t, "{\"blocked_operations\":[\"symlink\",\"mknod\"]}")->code, 200);
+	EQ(side_code("PATCH", path, t, "{\"blocked_operations\":[\"symlink\",\"mknod\"]}"), 200);
 	EQ_STR(side.tuned, "blocked_operations=symlink,mknod");
-	a = side_ask("PATCH", path, t, "{\"max_read_size\":1,\"max_version\":4,\"portmapper_enabled\":1,"
+	a = side_ask("PATCH", path, t,
+	    "{\"max_read_size\":1,\"max_version\":4,\"portmapper_enabled\":1,"
 	    "\"drc_entries\":1,\"surprise\":1,\"min_version\":3}");
 	EQ(a->code, 422);
 	errors = rest_json_get(a->json, "errors");
@@ -420,8 +433,10 @@ CASE(settings_of_an_adapter_have_ranges_are_in_force_at_once_and_kept)
 	    rest_json_get(errors, "surprise"));
 	TRUE(rest_json_get(errors, "min_version") == NULL);
 	side.tunes = 0;
-	EQ(side_int(side_ask("PATCH", "/api/v1/adapters/nfs/settings?dry_run=true", t, "{\"max_read_size\":4096}"),
-	    "max_read_size"), 4096);
+	EQ(side_int(side_ask("PATCH", "/api/v1/adapters/nfs/settings?dry_run=true", t,
+			"{\"max_read_size\":4096}"),
+	       "max_read_size"),
+	    4096);
 	EQ(side.tunes, 0);
 	a = side_ask("PATCH", path, t, "{\"max_connections\":5000,\"max_write_size\":4096}");
 	EQ(a->code, 422);
@@ -429,38 +444,46 @@ CASE(settings_of_an_adapter_have_ranges_are_in_force_at_once_and_kept)
 	EQ(side_int(side_ask("GET", path, t, NULL), "max_write_size"), 1048576);
 	side_restart();
 	EQ_STR(side.tuned, "blocked_operations=symlink,mknod");
-	a = side_ask("POST", "/api/v1/adapters/nfs/settings/reset", t, "{\"setting\":\"blocked_operations\"}");
+	a = side_ask("POST", "/api/v1/adapters/nfs/settings/reset", t,
+	    "{\"setting\":\"blocked_operations\"}");
 	EQ(a->code, 200);
 	EQ_STR(side.tuned, "blocked_operations=");
 	EQ(side_int(a, "max_read_size"), 65536);
-	EQ(side_int(side_ask("PUT", path, t, "{\"max_write_size\":8192}"), "max_read_size"), 1048576);
+	EQ(side_int(side_ask("PUT", path, t, "{\"max_write_size\":8192}"), "max_read_size"),
+	    1048576);
 	a = side_ask("GET", "/api/v1/adapters/nfs/settings/defaults", t, NULL);
-	EQ(rest_json_int(rest_json_get(rest_json_get(rest_json_get(a->json, "ranges"), "max_read_size"),
-	    "min")), 4096);
+	range = rest_json_get(rest_json_get(a->json, "ranges"), "max_read_size");
+	EQ(rest_json_int(rest_json_get(range, "min")), 4096);
 	EQ(side_ask("GET", "/api/v1/adapters/smb/settings", t, NULL)->code, 404);
 }
 
 CASE(an_explanation_is_asked_for_a_user_on_a_path)
 {
-	static const char all[] = "/api/v1/explain/access?path=%2Fexport%2Fa%20b&user=alice&via=nfs&from=10.0.0.1";
+	static const char all[] =
+	    "/api/v1/explain/access?path=%2Fexport%2Fa%20b&user=alice&via=nfs&from=10.0.0.1";
 	const char *t = admin();
 	struct answer *a;
 
 	stores(t);
 	export(t);
-	EQ(side_ask("POST", "/api/v1/users", t, "{\"username\":\"alice\",\"uid\":1000,\"gid\":50}")->code,
+	EQ(side_code("POST", "/api/v1/users", t,
+	       "{\"username\":\"alice\",\"uid\":1000,\"gid\":50}"),
 	    201);
 	a = side_ask("GET", all, t, NULL);
 	EQ(a->code, 200);
-	EQ_STR(rest_json_str(rest_json_at(rest_json_get(a->json, "story"), 0)), "/export|/a b|1000:50+1");
-	TRUE(rest_json_kind(rest_json_get(rest_json_get(a->json, "access"), "modify")) == REST_TRUE);
-	TRUE(rest_json_kind(rest_json_get(rest_json_get(a->json, "access"), "lookup")) == REST_FALSE);
+	EQ_STR(rest_json_str(rest_json_at(rest_json_get(a->json, "story"), 0)),
+	    "/export|/a b|1000:50+1");
+	TRUE(rest_json_kind(rest_json_get(rest_json_get(a->json, "access"), "modify")) ==
+	    REST_TRUE);
+	TRUE(rest_json_kind(rest_json_get(rest_json_get(a->json, "access"), "lookup")) ==
+	    REST_FALSE);
 	EQ(side_ask("GET", "/api/v1/explain/access?path=/export&user=bob", t, NULL)->code, 404);
 	EQ(side_ask("GET", "/api/v1/explain/access?path=/other/x&user=alice", t, NULL)->code, 404);
 	EQ(side_ask("GET", "/api/v1/explain/access?path=export&user=alice", t, NULL)->code, 422);
 	EQ(side_ask("GET", "/api/v1/explain/access?path=/export", t, NULL)->code, 422);
-	EQ(side_ask("GET", "/api/v1/explain/access?path=/export&user=alice&via=smb", t, NULL)->code, 422);
-	EQ(side_ask("GET", "/api/v1/explain/access?path=/export&user=alice&from=x", t, NULL)->code, 422);
+	EQ(side_code("GET", "/api/v1/explain/access?path=/export&user=alice&via=smb", t, NULL),
+	    422);
+	EQ(side_code("GET", "/api/v1/explain/access?path=/export&user=alice&from=x", t, NULL), 422);
 }
 
 CASE(an_empty_netgroup_lets_nobody_in)
@@ -470,7 +493,7 @@ CASE(an_empty_netgroup_lets_nobody_in)
 	stores(t);
 	export(t);
 	EQ(side_ask("POST", "/api/v1/adapters/nfs/netgroups", t, "{\"name\":\"lab\"}")->code, 201);
-	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"@lab(rw)\"}")->code, 200);
+	EQ(side_code("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"@lab(rw)\"}"), 200);
 	EQ(side.nrules[side_at("/export")], 0);
 	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"\"}")->code, 200);
 	EQ(side.nrules[side_at("/export")], 1);
@@ -504,12 +527,14 @@ CASE(a_netgroup_reaches_the_shares_that_name_it)
 	stores(t);
 	export(t);
 	EQ(side_ask("POST", "/api/v1/adapters/nfs/netgroups", t, "{\"name\":\"lab\"}")->code, 201);
-	EQ(side_ask("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"@lab(rw) *(ro)\"}")->code, 200);
+	EQ(side_code("PUT", "/api/v1/shares/export", t, "{\"export_rules\":\"@lab(rw) *(ro)\"}"),
+	    200);
 	EQ(side.nrules[side_at("/export")], 1);
 	a = side_ask("POST", "/api/v1/adapters/nfs/netgroups/lab/members", t,
 	    "{\"type\":\"cidr\",\"value\":\"10.0.0.0/8\"}");
 	EQ(a->code, 201);
-	snprintf(path, sizeof path, "/api/v1/adapters/nfs/netgroups/lab/members/%s", side_str(a, "id"));
+	snprintf(path, sizeof path, "/api/v1/adapters/nfs/netgroups/lab/members/%s",
+	    side_str(a, "id"));
 	EQ(side.nrules[side_at("/export")], 2);
 	EQ(side_ask("POST", "/api/v1/adapters/nfs/netgroups/lab/members", t,
 	    "{\"type\":\"ip\",\"value\":\"10.0.0.0/8\"}")->code, 422);
@@ -525,11 +550,13 @@ CASE(secrets_of_stores_are_not_shown_and_stay_when_sent_back)
 	const char *t = admin();
 	struct answer *a;
 
-	a = side_ask("POST", "/api/v1/store/block/remote", t, "{\"name\":\"s3\",\"type\":\"s3\",\"config\":"
+	a = side_ask("POST", "/api/v1/store/block/remote", t,
+	    "{\"name\":\"s3\",\"type\":\"s3\",\"config\":"
 	    "{\"bucket\":\"b\",\"secret_access_key\":\"hush\"}}");
 	EQ(a->code, 201);
 	TRUE(strstr(a->re.body, "hush") == NULL);
-	EQ_STR(rest_json_get_str(rest_json_get(a->json, "config"), "secret_access_key"), "********");
+	EQ_STR(rest_json_get_str(rest_json_get(a->json, "config"), "secret_access_key"),
+	    "********");
 	a = side_ask("PUT", "/api/v1/store/block/remote/s3", t,
 	    "{\"config\":{\"bucket\":\"c\",\"secret_access_key\":\"********\"}}");
 	EQ(a->code, 200);
@@ -541,7 +568,8 @@ CASE(secrets_of_stores_are_not_shown_and_stay_when_sent_back)
 	EQ(db_begin(rest_state.db, false, &c), OK);
 	EQ(db_get(c, DB_REMOTE_STORE, NULL, "s3", &arena, &row), OK);
 	TRUE(strstr(db_text(DB_REMOTE_STORE, &row, "config"), "hush") == NULL);
-	TRUE(strstr(db_text(DB_REMOTE_STORE, &row, "config"), "\"secret_access_key\":\"sealed:") != NULL);
+	TRUE(strstr(db_text(DB_REMOTE_STORE, &row, "config"), "\"secret_access_key\":\"sealed:") !=
+	    NULL);
 	EQ(db_end(&c, false), OK);
 	arena_rewind(&arena);
 	EQ(side_ask("POST", "/api/v1/store/block/remote", t,
@@ -592,78 +620,17 @@ CASE(live_settings_and_mappings)
 
 	EQ(side_ask("PUT", "/api/v1/settings/logging.level", t, "{\"value\":\"warn\"}")->code, 200);
 	EQ(side_ask("PUT", "/api/v1/settings/logging.level", t, "{\"value\":\"loud\"}")->code, 422);
-	EQ_STR(side_str(side_ask("GET", "/api/v1/settings/logging.level", t, NULL), "value"), "warn");
+	EQ_STR(side_str(side_ask("GET", "/api/v1/settings/logging.level", t, NULL), "value"),
+	    "warn");
 	EQ(side_ask("GET", "/api/v1/settings/none", t, NULL)->code, 404);
 	EQ(side_ask("DELETE", "/api/v1/settings/logging.level", t, NULL)->code, 204);
 	EQ(side_ask("POST", "/api/v1/identity-mappings", t,
 	    "{\"principal\":\"alice@EXAMPLE.COM\",\"username\":\"admin\"}")->code, 201);
 	EQ(rest_json_len(side_ask("GET", "/api/v1/identity-mappings", t, NULL)->json), 1);
-	EQ(rest_json_len(side_ask("GET", "/api/v1/identity-mappings?provider=x", t, NULL)->json), 0);
+	EQ(rest_json_len(side_ask("GET", "/api/v1/identity-mappings?provider=x", t, NULL)->json),
+	    0);
 	struct answer *a = side_ask("DELETE",
 	    "/api/v1/identity-mappings/by-provider/kerberos/alice@EXAMPLE.COM", t, NULL);
 	EQ_STR(side_str(a, "detail"), "");
 	EQ(a->code, 204);
-}
-
-/* --- over a socket --- */
-
-static int
-connect_rest(void)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(side.port) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-	EQ(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-	return fd;
-}
-
-static int
-talk(const char *request, size_t len, char *reply, size_t cap)
-{
-	int fd = connect_rest();
-	size_t got = 0;
-	ssize_t n;
-
-	for (size_t done = 0; done < len; done += (size_t)n) {
-		n = send(fd, request + done, len - done, MSG_NOSIGNAL);
-		if (n <= 0)
-			break;
-	}
-	while (got + 1 < cap && (n = read(fd, reply + got, cap - 1 - got)) > 0)
-		got += (size_t)n;
-	reply[got] = '\0';
-	close(fd);
-	return strncmp(reply, "HTTP/1.", 7) == 0 ? (int)strtol(reply + 9, NULL, 10) : -1;
-}
-
-CASE(the_server_speaks_http)
-{
-	static char reply[65536];
-	static const char *const health = "GET /health HTTP/1.0\r\n\r\n";
-	static const char *const login = "POST /api/v1/auth/login HTTP/1.0\r\nContent-Length: 48\r\n\r\n"
-	    "{\"username\":\"admin\",\"password\":\"" SIDE_ADMIN_PASSWORD "\"}";
-
-	side_start(SIDE_ADMIN_PASSWORD);
-	EQ(talk(health, strlen(health), reply, sizeof reply), 200);
-	TRUE(strstr(reply, "\"uptime_sec\"") != NULL);
-	TRUE(strstr(reply, "X-Request-Id: ") != NULL);
-	EQ(talk(login, strlen(login), reply, sizeof reply), 200);
-	EQ(talk("GET /ui/ HTTP/1.0\r\n\r\n", 22, reply, sizeof reply), 200);
-	EQ(talk("GET / HTTP/1.0\r\n\r\n", 18, reply, sizeof reply), 307);
-	EQ(talk("GET /ui/../x HTTP/1.0\r\n\r\n", 25, reply, sizeof reply), 404);
-	EQ(talk("GET /api/v1/users HTTP/1.0\r\n\r\n", 30, reply, sizeof reply), 401);
-	TRUE(strstr(reply, "WWW-Authenticate: Bearer") != NULL);
-}
-
-CASE(a_body_beyond_its_limit_is_refused)
-{
-	static char reply[65536], request[(1 << 20) + 300];
-	int n = snprintf(request, 200, "POST /api/v1/auth/login HTTP/1.0\r\nContent-Length: %d\r\n\r\n",
-	    (1 << 20) + 1);
-
-	side_start(SIDE_ADMIN_PASSWORD);
-	memset(request + n, 'x', (1 << 20) + 1);
-	EQ(talk(request, (size_t)n + (1 << 20) + 1, reply, sizeof reply), 413);
-	TRUE(strstr(reply, "application/problem+json") != NULL);
 }

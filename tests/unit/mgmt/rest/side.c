@@ -59,8 +59,8 @@ side_shares(const char *name)
 }
 
 static enum status
-share_open(const struct share_conf *conf, struct share_rules *rules, const struct store_spec *remote,
-    char *why, size_t cap)
+share_open(const struct share_conf *conf, struct share_rules *rules,
+    const struct store_spec *remote, char *why, size_t cap)
 {
 	int at = side_at("");
 
@@ -201,16 +201,26 @@ adapter_runs(const char *type)
 static bool
 share_blocks(const char *name, enum blocks_do what, struct sync_remote *out)
 {
-	*out = (struct sync_remote){ .has = true, .drained = what == BLOCKS_LOOK, .away = true, .away_ms = 5000,
-		.pending = 3, .pending_bytes = 77, .text = "peer not reachable" };
+	*out = (struct sync_remote){ .has = true,
+		.drained = what == BLOCKS_LOOK,
+		.away = true,
+		.away_ms = 5000,
+		.pending = 3,
+		.pending_bytes = 77,
+		.text = "peer not reachable" };
 	return side_shares(name);
 }
 
 static enum status
 share_warm(const char *name, enum warm_do what, const char *path, struct sync_warm *out)
 {
-	*out = (struct sync_warm){ .id = 1, .state = what == WARM_DO_CANCEL ? WARM_CANCELED : WARM_RUNS,
-		.containers = 9, .done = 4, .bytes = 77, .started_s = 1700000000, .text = "given up" };
+	*out = (struct sync_warm){ .id = 1,
+		.state = what == WARM_DO_CANCEL ? WARM_CANCELED : WARM_RUNS,
+		.containers = 9,
+		.done = 4,
+		.bytes = 77,
+		.started_s = 1700000000,
+		.text = "given up" };
 	snprintf(out->path, sizeof out->path, "%s", path);
 	return side_shares(name) ? OK : ST_NOENT;
 }
@@ -236,8 +246,8 @@ drain(void (*see)(const char *name, const struct sync_remote *r, void *arg), voi
 
 /* Good where it is said to be, else as a store that is away. */
 static enum status
-store_try(const struct store_spec *spec, bool whole, struct block_check *check, unsigned *np, char *why,
-    size_t cap)
+store_try(const struct store_spec *spec, bool whole, struct block_check *check, unsigned *np,
+    char *why, size_t cap)
 {
 	(void)why, (void)cap;
 	*np = whole ? 2 : 1;
@@ -302,8 +312,8 @@ static enum status
 explain(const struct rest_explain *ask, struct rest_explained *out)
 {
 	*out = (struct rest_explained){ .reached = true, .access = 5, .lines = 1 };
-	snprintf(out->line[0], sizeof out->line[0], "%.99s|%.99s|%u:%u+%u", ask->share, ask->rest, ask->uid,
-	    ask->gid, ask->ngids);
+	snprintf(out->line[0], sizeof out->line[0], "%.99s|%.99s|%u:%u+%u", ask->share, ask->rest,
+	    ask->uid, ask->gid, ask->ngids);
 	return OK;
 }
 
@@ -313,10 +323,10 @@ metrics(struct text *page)
 	text_add(page, "dittofs_up 1\n");
 }
 
-static const struct rest_house house = { share_open, share_close, share_rules, share_tune, share_rotate, share_look,
-	adapter_set, adapter_runs, share_blocks, share_warm, share_scrub, share_compact, drain, store_try, adapter_tune, clients, mounts,
-	disconnect, explain, metrics, .share_rewrap = share_rewrap,
-	.store_gauge = store_gauge };
+static const struct rest_house house = { share_open, share_close, share_rules, share_tune,
+	share_rotate, share_look, adapter_set, adapter_runs, share_blocks, share_warm, share_scrub,
+	share_compact, drain, store_try, adapter_tune, clients, mounts, disconnect, explain,
+	metrics, .share_rewrap = share_rewrap, .store_gauge = store_gauge };
 
 /* --- start --- */
 
@@ -437,7 +447,8 @@ side_login(const char *user, const char *password, const char **refreshp)
 	side_later(5);			/* for the limits of attempts */
 	a = side_ask("POST", "/api/v1/auth/login", NULL, body);
 	if (a->code != 200)
-		check_fail(__FILE__, __LINE__, "login of %s: %d %s", user, a->code, side_str(a, "detail"));
+		check_fail(__FILE__, __LINE__, "login of %s: %d %s", user, a->code,
+		    side_str(a, "detail"));
 	snprintf(tokens[at][0], sizeof tokens[at][0], "%s", side_str(a, "access_token"));
 	snprintf(tokens[at][1], sizeof tokens[at][1], "%s", side_str(a, "refresh_token"));
 	if (refreshp != NULL)

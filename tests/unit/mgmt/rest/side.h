@@ -42,8 +42,15 @@ struct answer {
 
 /* Ask; the answer is valid until the next.  token NULL: none.  body NULL: none. */
 struct answer *side_ask(const char *method, const char *path, const char *token, const char *body);
-struct answer *side_ask_if(const char *method, const char *path, const char *token, const char *body,
-    const char *if_match);
+struct answer *side_ask_if(const char *method, const char *path, const char *token,
+    const char *body, const char *if_match);
+
+/* Ask where the code alone is wanted. */
+static inline int
+side_code(const char *method, const char *path, const char *token, const char *body)
+{
+	return side_ask(method, path, token, body)->code;
+}
 
 /* Log in; the access token, static until the 8th next call; refreshp: the other one. */
 const char *side_login(const char *user, const char *password, const char **refreshp);

@@ -314,7 +314,8 @@ CASE(a_share_whose_store_names_a_key_asks_the_daemon_for_none)
 	new_folder();
 	shares_secrets_set(&(struct shares_secrets){ 0 });
 	s = share_of("leveldb");
-	snprintf(s->conf.key_file, sizeof s->conf.key_file, "%s", keyring_secrets_file(KEY_A, NULL, 0600));
+	snprintf(s->conf.key_file, sizeof s->conf.key_file, "%s",
+	    keyring_secrets_file(KEY_A, NULL, 0600));
 	EQ(shares_keys_make(s, why, sizeof why), OK);
 	done(s);
 	secret(KEY_A, NULL);

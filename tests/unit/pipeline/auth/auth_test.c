@@ -29,21 +29,36 @@ addr(const char *text)
 
 CASE(host_words_cover_what_they_say)
 {
-	static const struct { const char *word, *host; bool covers; } rows[] = {
-		{ "*", "10.1.2.3", true }, { "*", "fe80::1", true },
-		{ "10.1.2.3", "10.1.2.3", true }, { "10.1.2.3", "10.1.2.4", false },
-		{ "10.1.2.0/24", "10.1.2.255", true }, { "10.1.2.0/24", "10.1.3.0", false },
-		{ "10.1.2.0/23", "10.1.3.255", true }, { "10.1.2.0/23", "10.1.4.0", false },
-		{ "10.1.2.77/25", "10.1.2.100", true }, { "10.1.2.77/25", "10.1.2.128", false },
-		{ "0.0.0.0/0", "200.1.1.1", true }, { "0.0.0.0/0", "2001:db8::1", false },
-		{ "10.1.2.3/32", "10.1.2.3", true }, { "10.1.2.3/33", "10.1.2.3", false },
-		{ "10.1.2.3/", "10.1.2.3", false }, { "10.1.2.3/x", "10.1.2.3", false },
-		{ "2001:db8::/32", "2001:db8:1::9", true }, { "2001:db8::/32", "2001:db9::", false },
-		{ "2001:db8::1", "2001:db8::1", true }, { "::/0", "2001:db8::1", true },
-		{ "::/0", "1.2.3.4", true }, { "::ffff:1.2.3.0/120", "1.2.3.9", true },
+	static const struct { const char *word, *host; bool covers;
+	} rows[] = {
+		{ "*", "10.1.2.3", true },
+		{ "*", "fe80::1", true },
+		{ "10.1.2.3", "10.1.2.3", true },
+		{ "10.1.2.3", "10.1.2.4", false },
+		{ "10.1.2.0/24", "10.1.2.255", true },
+		{ "10.1.2.0/24", "10.1.3.0", false },
+		{ "10.1.2.0/23", "10.1.3.255", true },
+		{ "10.1.2.0/23", "10.1.4.0", false },
+		{ "10.1.2.77/25", "10.1.2.100", true },
+		{ "10.1.2.77/25", "10.1.2.128", false },
+		{ "0.0.0.0/0", "200.1.1.1", true },
+		{ "0.0.0.0/0", "2001:db8::1", false },
+		{ "10.1.2.3/32", "10.1.2.3", true },
+		{ "10.1.2.3/33", "10.1.2.3", false },
+		{ "10.1.2.3/", "10.1.2.3", false },
+		{ "10.1.2.3/x", "10.1.2.3", false },
+		{ "2001:db8::/32", "2001:db8:1::9", true },
+		{ "2001:db8::/32", "2001:db9::", false },
+		{ "2001:db8::1", "2001:db8::1", true },
+		{ "::/0", "2001:db8::1", true },
+		{ "::/0", "1.2.3.4", true },
+		{ "::ffff:1.2.3.0/120", "1.2.3.9", true },
 		{ "2001:db8::1/129", "2001:db8::1", false },
-		{ "", "1.2.3.4", false }, { "host", "1.2.3.4", false }, { "/24", "1.2.3.4", false },
-		{ "@no-such-netgroup", "1.2.3.4", false }, { "@", "1.2.3.4", false },
+		{ "", "1.2.3.4", false },
+		{ "host", "1.2.3.4", false },
+		{ "/24", "1.2.3.4", false },
+		{ "@no-such-netgroup", "1.2.3.4", false },
+		{ "@", "1.2.3.4", false },
 	};
 
 	netgroup_start();
@@ -160,17 +175,19 @@ CASE(a_level_is_the_users_own_then_the_highest_of_the_groups_then_the_others)
 {
 	static const uint32_t gids[] = { 50, 60, 70 };
 	static const struct { uint8_t squash, flavour; uint32_t uid, gid; uint16_t ngids;
-		bool read_only, barred; } rows[] = {
-		{ SQUASH_ROOT, CRED_SYS, 1, 9, 0, false, false },	/* own: read-write */
-		{ SQUASH_ROOT, CRED_SYS, 2, 50, 3, true, true },	/* own: none, whatever groups say */
-		{ SQUASH_ROOT, CRED_SYS, 3, 9, 0, true, false },	/* member of a group that reads */
-		{ SQUASH_ROOT, CRED_SYS, 3, 9, 1, false, false },	/* and shows one that writes */
-		{ SQUASH_ROOT, CRED_SYS, 4, 50, 0, true, true },	/* disabled */
+		bool read_only, barred;
+	} rows[] = {
+		{ SQUASH_ROOT, CRED_SYS, 1, 9, 0, false, false }, /* own: read-write */
+		{ SQUASH_ROOT, CRED_SYS, 2, 50, 3, true,
+		    true }, /* own: none, whatever groups say */
+		{ SQUASH_ROOT, CRED_SYS, 3, 9, 0, true, false }, /* member of a group that reads */
+		{ SQUASH_ROOT, CRED_SYS, 3, 9, 1, false, false }, /* and shows one that writes */
+		{ SQUASH_ROOT, CRED_SYS, 4, 50, 0, true, true }, /* disabled */
 		{ SQUASH_ROOT, CRED_SYS, 5, 60, 0, true, false },
 		{ SQUASH_ROOT, CRED_SYS, 5, 9, 2, false, false },
-		{ SQUASH_ROOT, CRED_SYS, 6, 9, 0, true, true },		/* one of the others */
-		{ SQUASH_ROOT, CRED_SYS, 0, 0, 0, true, true },		/* root, squashed */
-		{ SQUASH_NONE, CRED_SYS, 0, 0, 0, false, false },	/* root, trusted */
+		{ SQUASH_ROOT, CRED_SYS, 6, 9, 0, true, true }, /* one of the others */
+		{ SQUASH_ROOT, CRED_SYS, 0, 0, 0, true, true }, /* root, squashed */
+		{ SQUASH_NONE, CRED_SYS, 0, 0, 0, false, false }, /* root, trusted */
 		{ SQUASH_NONE, CRED_NONE, 0, 0, 0, true, true },
 		{ SQUASH_ALL, CRED_SYS, 1, 9, 0, false, false },
 		{ SQUASH_ALL, CRED_SYS, 6, 9, 0, true, true },
@@ -194,7 +211,8 @@ CASE(a_level_is_the_users_own_then_the_highest_of_the_groups_then_the_others)
 	rules_grant(r, RULES_GROUP, 50, LEVEL_WRITE);
 	rules_seal(r);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct claim claim = { rows[i].flavour, rows[i].uid, rows[i].gid, rows[i].ngids, gids, 1 };
+		struct claim claim = { rows[i].flavour, rows[i].uid, rows[i].gid, rows[i].ngids,
+			gids, 1 };
 		const struct cred *c;
 
 		rule.squash = rows[i].squash;
@@ -328,7 +346,7 @@ on_worker(struct call *call)
 		job->claim.hash = hash_u64(i);
 		NEED(auth_stage.down(job) == TURN_DOWN && job->cred->uid == i);
 	}
-	{				/* other rules, the share serves on: none but root's attributes */
+	{ /* other rules, the share serves on: none but root's attributes */
 		struct share_rules *mine = rules_new(&share->conf), *old;
 
 		rules_gate(mine, LEVEL_NONE);

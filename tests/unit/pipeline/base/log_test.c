@@ -96,8 +96,7 @@ CASE(json_lines_escape_what_json_forbids)
 	log_info("odd", F_STR("a", "\"\\\n\t\x02 \xff\xc3\xa4"), F_STR("d", NULL),
 	    F_U64("n", UINT64_MAX), F_HEX("h", 16));
 	EQ_STR(end(), "{\"time\":\"2000-02-29T00:00:00.007Z\",\"level\":\"info\","
-	    "\"event\":\"odd\","
-	    "\"a\":\"\\\"\\\\\\n\\t\\u0002 \\\\xff\xc3\xa4\",\"d\":null,"
+	    "\"event\":\"odd\",\"a\":\"\\\"\\\\\\n\\t\\u0002 \\\\xff\xc3\xa4\",\"d\":null,"
 	    "\"n\":18446744073709551615,\"h\":\"0x10\"}\n");
 }
 

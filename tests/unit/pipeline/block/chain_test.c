@@ -302,7 +302,8 @@ CASE(a_gigabyte_of_log_is_not_needed_to_see_that_recovery_streams)
 	t = clock_mono_ns();
 	EQ(rig_open(&r, false, NULL), OK);
 	t = clock_mono_ns() - t;
-	printf("# %d MiB of log recovered in %llu ms\n", FILES, (unsigned long long)(t / NS_PER_MS));
+	printf("# %d MiB of log recovered in %llu ms\n", FILES,
+	    (unsigned long long)(t / NS_PER_MS));
 	TRUE(t < 2 * NS_PER_S);
 	rig_close(&r);
 	rig_stop();

@@ -139,7 +139,11 @@ write_items(uint8_t *to, uint32_t cap)
 		.data_at = 40, .crc = crcs };
 	struct txn_item trunc = { .kind = ITEM_TRUNC, .content = 6, .from = 77 };
 	struct txn_item hole = { .kind = ITEM_HOLE, .content = 6, .from = 10, .to = 20 };
-	struct txn_item carved = { .kind = ITEM_CARVED, .content = 5, .from = 1, .to = 2, .as_of = 9 };
+	struct txn_item carved = { .kind = ITEM_CARVED,
+		.content = 5,
+		.from = 1,
+		.to = 2,
+		.as_of = 9 };
 	struct txn_item cut = { .kind = ITEM_CUT, .from = 12 };
 
 	summary_write(&w, &data, 1000, 5040);
@@ -191,7 +195,7 @@ CASE(a_cut_summary_fails_and_reads_nothing_beyond)
 	uint32_t len = write_items(bytes, sizeof bytes);
 
 	for (uint32_t cut = 0; cut < len; cut++) {
-		uint8_t *exact = xmalloc(cut + 1);	/* so that a sanitizer sees a step too far */
+		uint8_t *exact = xmalloc(cut + 1); /* so that a sanitizer sees a step too far */
 		struct reader r = reader_of(exact, cut);
 		struct txn_item item;
 		struct arena arena;

@@ -27,7 +27,7 @@ open_fresh(void)
 
 	container_plain_keys(digest_key, &keys);
 	snprintf(dir, sizeof dir, "%s/c%d", check_tmpdir(), n++);
-	EQ(mirror_open(dir, &ident, &keys, NULL, &m), ST_NOENT);	/* its folder is not made here */
+	EQ(mirror_open(dir, &ident, &keys, NULL, &m), ST_NOENT); /* its folder is not made here */
 	EQ(mkdir(dir, 0700), 0);
 	EQ(mirror_open(dir, &ident, &keys, NULL, &m), OK);
 	return m;

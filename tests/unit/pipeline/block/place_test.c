@@ -25,7 +25,8 @@ crcs(uint32_t crc[3])
 	for (uint32_t i = 0; i < LEN; i++)
 		bytes[i] = (uint8_t)(i * 13 + i / 251);
 	for (uint32_t i = 0; i < 3; i++)
-		crc[i] = crc32c(0, bytes + i * TXN_CRC_UNIT, MIN(LEN - i * TXN_CRC_UNIT, TXN_CRC_UNIT));
+		crc[i] = crc32c(0, bytes + i * TXN_CRC_UNIT,
+		    MIN(LEN - i * TXN_CRC_UNIT, TXN_CRC_UNIT));
 }
 
 static struct chain *
@@ -60,7 +61,9 @@ segment_with(int flip)
 
 	snprintf(path, sizeof path, "%s", check_tmpdir());
 	n++;
-	EQ(segment_create(open(path, O_RDONLY | O_DIRECTORY), (uint32_t)n, SEGMENT_SMALL_BYTES, &seg), OK);
+	EQ(segment_create(open(path, O_RDONLY | O_DIRECTORY), (uint32_t)n, SEGMENT_SMALL_BYTES,
+	       &seg),
+	    OK);
 	EQ(pwrite(seg->fd, bytes, LEN, AT), LEN);
 	if (flip >= 0)
 		EQ(pwrite(seg->fd, "\xff\xfe", 2, AT + flip), 2);

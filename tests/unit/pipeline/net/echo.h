@@ -17,7 +17,7 @@
 
 extern const struct protocol echo_protocol;
 extern _Atomic uint64_t echo_greeted, echo_left, echo_finished, echo_held;
-extern _Atomic uint64_t echo_long, echo_astride;	/* of 64 KiB or more; that end inside a page */
+extern _Atomic uint64_t echo_long, echo_astride; /* of 64 KiB or more; that end inside a page */
 
 /* Machine and net with the toy at every address; returns its port. */
 uint16_t echo_start(const struct net_conf *conf);
@@ -26,7 +26,7 @@ void echo_keep(void);		/* a buffer stays somebody's until the machine has stoppe
 void echo_hold(bool on);	/* 'p' jobs stay parked while on */
 
 int echo_dial(uint16_t port);
-void echo_send(int fd, char what, uint32_t number, uint32_t len);	/* len of the message, ≥ 5 */
+void echo_send(int fd, char what, uint32_t number, uint32_t len); /* len of the message, ≥ 5 */
 bool echo_receive(int fd, char *what, uint32_t *number, uint32_t *len);	/* checks the filling */
 bool echo_closed(int fd);	/* the server closes within five seconds */
 bool write_all(int fd, const void *bytes, size_t len);

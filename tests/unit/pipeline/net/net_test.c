@@ -216,7 +216,8 @@ static void
 ask_in_pieces(int fd, uint32_t len, uint32_t piece, uint32_t push)
 {
 	uint32_t pieces = (len + piece - 1) / piece, at = 0;
-	uint8_t *m = calloc(1, len), *wire = calloc(1, len + 4 * pieces), *back = calloc(1, len + 4);
+	uint8_t *m = calloc(1, len), *wire = calloc(1, len + 4 * pieces),
+		*back = calloc(1, len + 4);
 
 	m[0] = 'c';
 	for (uint32_t i = 1; i < len; i++)

@@ -324,8 +324,8 @@ state_row(void *arg, struct slice key, const struct version *v)
 	size_t len = strlen(s->text);
 
 	if (key.at[0] == TAG_COUNT)
-		snprintf(s->text + len, sizeof s->text - len, "%d:%lld ", key.at[key.len > 8 ? 2 : 1],
-		    (long long)get_le64(v->body.at));
+		snprintf(s->text + len, sizeof s->text - len, "%d:%lld ",
+		    key.at[key.len > 8 ? 2 : 1], (long long)get_le64(v->body.at));
 	else
 		snprintf(s->text + len, sizeof s->text - len, "%d=%.*s@%llx ", key.at[8],
 		    (int)v->body.len, v->body.at, (unsigned long long)v->lsn);

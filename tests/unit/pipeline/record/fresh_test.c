@@ -184,7 +184,8 @@ CASE(an_entry_that_is_read_back_has_nothing_new)
 	kit_down(&k);
 }
 
-/* Random rows beside a plain list: what is seen, and in the end what is stored, is what is there. */
+/* Random rows beside a plain list: what is seen, and in the end what is stored, is
+ * what is there. */
 CASE(many_that_come_and_go_leave_what_an_oracle_has)
 {
 	enum { KEYS = 24, STEPS = 6000 };

@@ -189,7 +189,8 @@ check_changed(struct kit *k, uint64_t after, uint64_t upto)
 	FALSE(l.wrong);
 	for (uint64_t e = 1; e <= (uint64_t)o.cuts + 1; e++)
 		for (uint32_t i = 0; i < o.keys; i++)
-			EQ(l.seen[e][i], e > MAX(after, (uint64_t)1) && e <= upto && o.changed[e][i]);
+			EQ(l.seen[e][i],
+			    e > MAX(after, (uint64_t)1) && e <= upto && o.changed[e][i]);
 }
 
 static void

@@ -107,7 +107,8 @@ sort_on(void *arg)
 		uint32_t rows = 0;
 
 		had = atomic_load(&sorting.set);
-		for (n = memtable_seek(sorting.m, slice_of(NULL, 0)); n != NULL; n = memtable_next(n)) {
+		for (n = memtable_seek(sorting.m, slice_of(NULL, 0)); n != NULL;
+		    n = memtable_next(n)) {
 			if (rows++ > 0 && key_cmp(last, mem_key(n)) >= 0)
 				sorting.wrong++;
 			last = mem_key(n);
@@ -230,7 +231,8 @@ apply_on(void *arg)
 {
 	(void)arg;
 	while (!sh.over)
-		if (catalog_frozen_lsn(sh.k.c) == 0 || catalog_apply_oldest(sh.k.c, KIT_FENCE) != OK)
+		if (catalog_frozen_lsn(sh.k.c) == 0 ||
+		    catalog_apply_oldest(sh.k.c, KIT_FENCE) != OK)
 			epoch_poll();
 }
 

@@ -1,6 +1,6 @@
 /*
- * Records go to bytes and come back as they were; bytes that were changed come back as CORRUPT or as
- * a record that is within every bound, and never read or write outside.
+ * Records go to bytes and come back as they were; bytes that were changed come back as CORRUPT or
+ * as a record that is within every bound, and never read or write outside.
  */
 #include "pipeline/base/rand.h"
 #include "pipeline/model/name.h"
@@ -212,10 +212,10 @@ CASE(a_leaf_comes_back_as_it_was)
 CASE(a_leaf_that_makes_no_sense_is_corrupt)
 {
 	static const struct leaf_piece bad[][2] = {
-		{ { 0, 8, true, { 0 }, 0 }, { 7, 8, true, { 0 }, 0 } },		/* overlap */
-		{ { 8, 8, true, { 0 }, 0 }, { 0, 8, true, { 0 }, 0 } },		/* backwards */
-		{ { 0, 0, true, { 0 }, 0 }, { 8, 8, true, { 0 }, 0 } },		/* empty */
-		{ { 0, 8, true, { 0 }, 1 }, { 8, 8, true, { 0 }, 0 } },		/* a hole with bytes */
+		{ { 0, 8, true, { 0 }, 0 }, { 7, 8, true, { 0 }, 0 } },	/* overlap */
+		{ { 8, 8, true, { 0 }, 0 }, { 0, 8, true, { 0 }, 0 } },	/* backwards */
+		{ { 0, 0, true, { 0 }, 0 }, { 8, 8, true, { 0 }, 0 } },	/* empty */
+		{ { 0, 8, true, { 0 }, 1 }, { 8, 8, true, { 0 }, 0 } },	/* a hole with bytes */
 		{ { 0, 8, true, { 0 }, 0 }, { 8, MAP_WINDOW - 7, true, { 0 }, 0 } },
 		{ { 0, 8, true, { 0 }, 0 }, { MAP_WINDOW, 1, true, { 0 }, 0 } },
 		{ { 0, 8, false, { 0 }, MAP_WINDOW - 7 }, { 8, 8, true, { 0 }, 0 } },
@@ -447,9 +447,12 @@ CASE(keys_around_keys_come_apart_again)
 
 CASE(only_the_name_space_has_history)
 {
-	TRUE(table_versioned(TAG_INODE) && table_versioned(TAG_DIRENT) && table_versioned(TAG_LINK));
+	TRUE(table_versioned(TAG_INODE) && table_versioned(TAG_DIRENT) &&
+	    table_versioned(TAG_LINK));
 	TRUE(table_versioned(TAG_XATTR) && table_versioned(TAG_MAP));
 	FALSE(table_lists_changes(TAG_MAP));
-	FALSE(table_versioned(TAG_COUNT) || table_versioned(TAG_ORPHAN) || table_versioned(TAG_REAP));
-	FALSE(table_versioned(TAG_CHUNK) || table_versioned(TAG_SHARE) || table_versioned(TAG_HISTORY));
+	FALSE(table_versioned(TAG_COUNT) || table_versioned(TAG_ORPHAN) ||
+	    table_versioned(TAG_REAP));
+	FALSE(table_versioned(TAG_CHUNK) || table_versioned(TAG_SHARE) ||
+	    table_versioned(TAG_HISTORY));
 }

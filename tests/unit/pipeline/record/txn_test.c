@@ -92,7 +92,8 @@ check_back(const struct txn *t, struct reader *r, const struct chain *data)
 			EQ(item.note.before, 40);
 			EQ(item.note.after, t->lsn);
 			EQ_MEM(item.note.client, "0123456789abcde", 16);
-			TRUE(item.note.request == 77 && item.note.wall_ns == 99 && item.note.gen == 2);
+			TRUE(item.note.request == 77 && item.note.wall_ns == 99 &&
+			    item.note.gen == 2);
 		}
 		if (item.kind == ITEM_DATA) {
 			EQ(item.from, 4096);

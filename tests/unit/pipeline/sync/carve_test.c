@@ -337,7 +337,9 @@ CASE(more_than_the_journal_holds_goes_through_it)
 CASE(a_log_full_of_what_was_overwritten_is_emptied_though_nothing_is_old)
 {
 	struct sync_conf usual = { .apply_ms = 100, .carve_age_ms = 200, .carve_at_percent = 25 };
-	struct sync_conf never = { .apply_ms = 100, .carve_age_ms = 3600000, .carve_at_percent = 25 };
+	struct sync_conf never = { .apply_ms = 100,
+		.carve_age_ms = 3600000,
+		.carve_at_percent = 25 };
 	struct yard y;
 
 	yard_start();

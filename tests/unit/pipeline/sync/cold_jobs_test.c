@@ -63,7 +63,8 @@ CASE(cold_reads_wait_without_a_thread_and_local_ones_pass_them)
 	for (int i = 0; i < MANY; i++)	/* many more than the pool has threads */
 		begin(&y, i, (uint64_t)i * 400000, READ);
 	parked(before, MANY);
-	local = (struct yard_job){ .yard = &y, .content = 2, .offset = 0, .len = PIECE, .to = bytes };
+	local =
+	    (struct yard_job){ .yard = &y, .content = 2, .offset = 0, .len = PIECE, .to = bytes };
 	memset(bytes, 0, PIECE);
 	yard_begin(&local);
 	yard_wait(&local);
@@ -100,6 +101,23 @@ CASE(many_wait_for_one_fetch)
 	}
 	block_flaky_look(y.remote, &second);
 	EQ(second.calls - first.calls, 1);	/* the index has stayed when the rest was dropped */
+	free_jobs();
+	cold_end(&y);
+}
+
+CASE(the_remote_hears_for_which_request_it_is_asked)
+{
+	struct block_flaky_seen seen;
+	struct yard y;
+
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
+	job[0] = (struct yard_job){ .yard = &y, .content = 1, .offset = 9 << 20, .len = READ,
+		.named = 0x7000000000000001, .to = xrealloc(job[0].to, READ) };
+	yard_begin(&job[0]);
+	yard_wait(&job[0]);
+	is_right(&y, 0);
+	block_flaky_look(y.remote, &seen);
+	EQ(seen.request, 0x7000000000000001);
 	free_jobs();
 	cold_end(&y);
 }

@@ -1,4 +1,5 @@
-/* What is live of containers that are mostly dead moves, and they go: here, there, and under readers. */
+/* What is live of containers that are mostly dead moves, and they go: here, there, and under
+ * readers. */
 #include "backends/backends.h"
 #include "backends/block/flaky/flaky.h"
 #include "pipeline/base/meter.h"
@@ -21,7 +22,9 @@
 
 enum { PIECE = 256 << 10, PATIENCE = 3000 };
 
-static const struct sync_conf usual = { .apply_ms = 100, .carve_age_ms = 200, .carve_at_percent = 25 };
+static const struct sync_conf usual = { .apply_ms = 100,
+	.carve_age_ms = 200,
+	.carve_at_percent = 25 };
 
 static void
 noise(uint8_t *bytes, uint32_t len)
@@ -377,7 +380,8 @@ static void
 none_left_behind(struct yard *y)
 {
 	push_until_drained(y);
-	for (int i = 0; i < PATIENCE && objects(y->remote) != (int)yard_recount(y).containers; i++) {
+	for (int i = 0; i < PATIENCE && objects(y->remote) != (int)yard_recount(y).containers;
+	    i++) {
 		sync_push_share(y->share);
 		usleep(10000);
 	}
@@ -579,7 +583,8 @@ CASE(who_was_sent_to_a_place_that_is_gone_looks_it_up_once_more)
 	yard_write(&y, 1, 0, bytes, sizeof bytes);
 	yard_drain(&y);
 	push_until_drained(&y);
-	EQ(catalog_scan(y.share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, take_chunk, &f),
+	EQ(catalog_scan(y.share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, take_chunk,
+	       &f),
 	    OK);
 	page_stop();			/* nothing of it is in memory */
 	page_start(8 << 20);

@@ -26,7 +26,7 @@ struct outcome {
 
 static const struct place {
 	const char *name, *files;	/* below the copy; share is its folder, far its bucket */
-	bool twice;			/* there is a second copy: nothing may be lost after a scrub */
+	bool twice;	/* there is a second copy: nothing may be lost after a scrub */
 } places[] = {
 	{ "journal segments", "share/journal/seg-*", false },
 	{ "journal head", "share/journal/head", false },

@@ -169,8 +169,14 @@ CASE(the_keys_are_there_before_any_container_whatever_fails)
 	struct sync_remote r;
 	struct yard y;
 
-	make(&y, watch(&y, block_flaky_wrap(memory(), &(struct block_flaky_conf){ .seed = 7, .fail = 15,
-	    .lost = 10, .delay_ms = 5 })), "wrapped once");
+	make(&y,
+	    watch(&y,
+		block_flaky_wrap(memory(),
+		    &(struct block_flaky_conf){ .seed = 7,
+			.fail = 15,
+			.lost = 10,
+			.delay_ms = 5 })),
+	    "wrapped once");
 	write_noise(&y);
 	r = drained(&y);
 	EQ(r.keys, 1);
@@ -228,7 +234,8 @@ CASE(wrapped_anew_they_are_written_over)
 
 CASE(without_its_keys_nothing_leaves_and_nothing_here_waits)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(), &(struct block_flaky_conf){ .seed = 5 });
+	struct block_store *flaky = block_flaky_wrap(memory(),
+	    &(struct block_flaky_conf){ .seed = 5 });
 	struct sync_remote r = { .has = false };
 	struct yard y;
 

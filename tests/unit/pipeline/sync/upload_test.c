@@ -95,7 +95,8 @@ rows_of(struct yard *y)
 	static const uint8_t tag = TAG_CONTAINER;
 	struct rows r = { 0 };
 
-	EQ(catalog_scan(y->share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, see, &r), OK);
+	EQ(catalog_scan(y->share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, see, &r),
+	    OK);
 	return r;
 }
 
@@ -142,8 +143,8 @@ CASE(what_was_written_is_in_the_remote_and_its_rows_say_so)
 
 CASE(faults_and_lost_replies_end_in_the_same)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(), &(struct block_flaky_conf){ .seed = 5,
-		.fail = 30, .lost = 30, .delay_ms = 5 });
+	struct block_store *flaky = block_flaky_wrap(memory(),
+	    &(struct block_flaky_conf){ .seed = 5, .fail = 30, .lost = 30, .delay_ms = 5 });
 	struct rows rows;
 	struct yard y;
 
@@ -159,7 +160,8 @@ CASE(faults_and_lost_replies_end_in_the_same)
 
 CASE(while_the_remote_is_away_data_is_carved_and_then_brought_over)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(), &(struct block_flaky_conf){ .seed = 5 });
+	struct block_store *flaky = block_flaky_wrap(memory(),
+	    &(struct block_flaky_conf){ .seed = 5 });
 	struct sync_remote r = { .has = false };
 	struct rows rows;
 	struct yard y;
@@ -226,7 +228,8 @@ carved(struct yard *y, int pieces)
 
 CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(), &(struct block_flaky_conf){ .seed = 5 });
+	struct block_store *flaky = block_flaky_wrap(memory(),
+	    &(struct block_flaky_conf){ .seed = 5 });
 	enum { MOST_MIB = 64 - 64 / 8 };
 	uint8_t *bytes = xmalloc(PIECE);
 	uint64_t slow_ns = 0;
@@ -246,7 +249,7 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 	EQ(room_for_piece(&y, &slow_ns), OK);
 	EQ(slow_ns, 0);
 	for (int i = 0; i < PATIENCE && n < MOST_MIB - 4; i++) {
-		if (room_for_piece(&y, &slow_ns) != OK) {	/* the log's own caps: it is emptied */
+		if (room_for_piece(&y, &slow_ns) != OK) { /* the log's own caps: it is emptied */
 			usleep(10000);
 			continue;
 		}
@@ -289,7 +292,8 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 
 CASE(what_was_not_over_at_a_close_is_brought_over_after_it)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(), &(struct block_flaky_conf){ .seed = 5 });
+	struct block_store *flaky = block_flaky_wrap(memory(),
+	    &(struct block_flaky_conf){ .seed = 5 });
 	struct rows rows;
 	struct yard y;
 
@@ -336,7 +340,8 @@ CASE(closing_ends_while_calls_hang)
 
 CASE(a_container_that_dies_leaves_the_remote_before_its_row_goes)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(), &(struct block_flaky_conf){ .seed = 5 });
+	struct block_store *flaky = block_flaky_wrap(memory(),
+	    &(struct block_flaky_conf){ .seed = 5 });
 	struct sync_remote r;
 	struct rows rows;
 	struct yard y;

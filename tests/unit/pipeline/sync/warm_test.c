@@ -1,4 +1,5 @@
-/* What only the remote has is brought here, whole: as far as there is room, and until it is given up. */
+/* What only the remote has is brought here, whole: as far as there is room, and until it is given
+ * up. */
 #include "tests/unit/pipeline/sync/cold_yard.h"
 
 #include "crypto/aead.h"
@@ -98,7 +99,8 @@ CASE(what_comes_damaged_is_not_kept_and_counted)
 	EQ(w.state, WARM_DONE);
 	EQ(w.done + w.damaged, w.containers);
 	TRUE(w.damaged > 0);
-	for (int i = 0; i < 50 && w.damaged > 0; i++) {	/* tried again, each comes whole some time */
+	for (int i = 0; i < 50 && w.damaged > 0;
+	    i++) { /* tried again, each comes whole some time */
 		EQ(sync_warm_start(y.share, ""), OK);
 		w = until_over(&y);
 	}

@@ -71,6 +71,7 @@ read_submit(struct call *call)
 		panic("no job");
 	job->share = j->yard->share;
 	job->vfs = j;
+	job->named = j->named;
 	job->done = read_done;
 	machine_submit(job, FLOOR_VFS);
 }
@@ -147,7 +148,9 @@ open_keys(struct yard *y)
 enum status
 yard_try_open(struct yard *y, bool fresh, char *why, size_t why_cap)
 {
-	struct share_conf conf = { .name = "/yard", .journal_bytes = 64 << 20, .local_bytes = y->local_bytes,
+	struct share_conf conf = { .name = "/yard",
+		.journal_bytes = 64 << 20,
+		.local_bytes = y->local_bytes,
 		.compression = y->compression };
 	enum status st;
 
@@ -333,9 +336,10 @@ yard_compare(struct yard *y, uint64_t content)
 		EQ(st, OK);
 		for (uint32_t i = 0; i < len; i++)
 			if (to[i] != y->oracle[content - 1][at + i])
-				check_fail(__FILE__, __LINE__, "byte %llu of content %llu is %u, not %u",
-				    (unsigned long long)(at + i), (unsigned long long)content, to[i],
-				    y->oracle[content - 1][at + i]);
+				check_fail(__FILE__, __LINE__,
+				    "byte %llu of content %llu is %u, not %u",
+				    (unsigned long long)(at + i), (unsigned long long)content,
+				    to[i], y->oracle[content - 1][at + i]);
 	}
 	free(to);
 }
@@ -491,7 +495,8 @@ yard_recount(struct yard *y)
 		uint8_t tag;
 		bool (*see)(void *arg, struct slice key, const struct version *v);
 	} walk[] = { { TAG_MAP, see_map }, { TAG_LEAF, see_leaf }, { TAG_CHUNK, see_chunk },
-		{ TAG_CONTAINER, see_container }, { TAG_COUNT, see_count }, { TAG_REAP, see_reap } };
+		{ TAG_CONTAINER, see_container }, { TAG_COUNT, see_count },
+		{ TAG_REAP, see_reap } };
 	struct recount r = { .yard = y };
 
 	for (size_t i = 0; i < ARRAY_LEN(walk); i++)

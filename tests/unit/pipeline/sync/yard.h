@@ -19,14 +19,15 @@ struct yard {
 	uint64_t local_bytes;		/* the same: what it may keep of what is there */
 	bool remote_volatile;		/* the same */
 	uint8_t encryption, compression;	/* from the next opening on */
-	const char *wrapped;		/* the same: the first share key as its keeper wrapped it; NULL: none */
+	const char
+	    *wrapped;	/* the same: the first share key as its keeper wrapped it; NULL: none */
 	uint8_t *oracle[YARD_CONTENTS];	/* of content 1, 2, …: bytes and their number */
 	uint64_t size[YARD_CONTENTS];
 };
 
 struct tally {				/* rows in the share, as a recount finds them */
 	uint64_t maps, leaves, chunks, containers, counts, reaps, files;
-	uint64_t wrong;			/* counts that are not what is cited; rows that lead nowhere */
+	uint64_t wrong;	/* counts that are not what is cited; rows that lead nowhere */
 };
 
 void yard_start(void);			/* the machine, once a program */
@@ -52,6 +53,7 @@ struct yard_job {
 	uint64_t content, offset;
 	uint32_t len;
 	uint8_t *to;
+	uint64_t named;			/* what the request is called; 0: nothing */
 	enum status status;
 	_Atomic bool over;
 	struct call call;		/* yard's */

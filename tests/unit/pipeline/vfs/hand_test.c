@@ -130,7 +130,12 @@ CASE(a_look_goes_only_so_far)
 enum { GROUP_HELD = 200, STEP = 16 };	/* what one step of a hand may take out at once */
 
 static struct hand_group group;
-static struct member { struct table *table; struct hand hand; struct thing *things; uint32_t n; } members[2];
+static struct member {
+	struct table *table;
+	struct hand hand;
+	struct thing *things;
+	uint32_t n;
+} members[2];
 
 static void
 let_go(struct table_node *n, void *arg)

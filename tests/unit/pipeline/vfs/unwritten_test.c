@@ -1,6 +1,6 @@
 /*
- * A file that has never had bytes leaves nothing to the reaper; one that has, or of which nobody can
- * say, does, in whichever way it came to them.
+ * A file that has never had bytes leaves nothing to the reaper; one that has, or of which nobody
+ * can say, does, in whichever way it came to them.
  */
 #include "pipeline/base/meter.h"
 #include "pipeline/block/index.h"

@@ -233,8 +233,8 @@ rows_stored(uint8_t tag)
 	return n;
 }
 
-/* The first slot is kept as a row without a name.  Where the store has such a row, a name that takes
- * the slot and goes again must take it along. */
+/* The first slot is kept as a row without a name.  Where the store has such a row, a name that
+ * takes the slot and goes again must take it along. */
 CASE(a_slot_that_was_kept_goes_with_the_last_name)
 {
 	struct file_id dir;

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"						\
-	"<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name>"	\
+#define HEAD \
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" \
+	"<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name>" \
 	"<Prefix>a</Prefix><KeyCount>2</KeyCount><MaxKeys>1000</MaxKeys>"
 #define ONE "<Contents><Key>a/1</Key><LastModified>2009-10-12T17:50:30.000Z</LastModified>"	\
 	"<ETag>&quot;fba9dede5f27731c9771645a39863328&quot;</ETag><Size>434234</Size>"		\

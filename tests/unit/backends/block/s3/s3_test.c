@@ -129,8 +129,9 @@ CASE(a_taken_name_is_said_to_exist)
 CASE(a_put_whose_answer_was_lost_knows_its_own_object)
 {
 	const struct server_step ours[] = { { NULL, false, false }, { TAKEN, false, false },
-	    { "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nx-amz-meta-dfs-put: $ID\r\nServer: x\r\n\r\n", false,
-	      false } };
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nx-amz-meta-dfs-put: $ID\r\nServer: "
+		  "x\r\n\r\n",
+		    false, false } };
 	const struct server_step theirs[] = { ours[0], ours[1],
 	    { "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nx-amz-meta-dfs-put: 0\r\n\r\n", false,
 	      false } };
@@ -219,7 +220,7 @@ CASE(what_a_call_is_called_goes_with_each_attempt_and_into_the_log)
 	has(logged(fd), "s3.again request=0xabc123");
 	has(logged(fd), "server_request=");
 	has(logged(fd), "TX0");
-	TRUE(has_not(logged(fd), "\x01"));		/* what a server says is no control character */
+	TRUE(has_not(logged(fd), "\x01"));	/* what a server says is no control character */
 	TRUE(has_not(logged(fd), "s3.failed"));
 	waiter_drop(&st.w);
 	st.conf.attempts_max = 1;

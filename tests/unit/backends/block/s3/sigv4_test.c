@@ -161,12 +161,16 @@ CASE(a_token_is_part_of_a_presigned_address)
 CASE(a_token_among_the_headers_is_signed)
 {
 	const struct s3_pair headers[] = { { "host", "example.amazonaws.com" },
-	    { "x-amz-date", "20150830T123600Z" },
-	    { "x-amz-security-token",
-	      "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMic"
-	      "RXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKs"
-	      "burEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0"
-	      "iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA==" } };
+		{ "x-amz-date", "20150830T123600Z" },
+		{ "x-amz-security-token",
+		    "AQoDYXdzEPT//////////"
+		    "wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMic"
+		    "RXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/"
+		    "kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKs"
+		    "burEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+"
+		    "xo0rKwT38xVqr7ZD0u0"
+		    "iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/"
+		    "oLxBA==" } };
 	const struct s3_signing s = { "POST", "/", NULL, 0, headers, 3, NOTHING,
 	    "20150830T123600Z" };
 	char room[1024];

@@ -14,9 +14,10 @@
 #define TEXT(body) "HTTP/1.1 200 OK\r\nContent-Length: $LEN\r\n\r\n" body
 #define KEYS "{ \"Code\" : \"Success\",\n \"AccessKeyId\" : \"FETCHED\", \"SecretAccessKey\":"	\
 	"\"s3cr\\/et\", \"Token\" : \"session+token\", \"Expiration\" : \"2099-01-01T00:00:00Z\" }"
-#define ROLE_KEYS "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts\"><R><Credentials>"	\
-	"<AccessKeyId>WEBKEY</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>t+1"	\
-	"</SessionToken><Expiration>2099-01-01T00:00:00.123Z</Expiration></Credentials></R>"	\
+#define ROLE_KEYS \
+	"<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts\"><R><Credentials>" \
+	"<AccessKeyId>WEBKEY</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>t+1" \
+	"</SessionToken><Expiration>2099-01-01T00:00:00.123Z</Expiration></Credentials></R>" \
 	"</AssumeRoleWithWebIdentityResponse>"
 #define PUT_OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 #define NOT_FOUND "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
@@ -132,8 +133,9 @@ CASE(a_store_has_a_file_of_keys_of_its_own)
 {
 	const char *path = file_with("own", "[default]\naws_access_key_id = X\n[far]\n"
 	    "aws_access_key_id=FAR\naws_secret_access_key=s\n");
-	struct backends_pair option[] = { { "bucket", "bucket" }, { "endpoint", "http://127.0.0.1:1" },
-		{ "credentials_file", path }, { "profile", "far" } };
+	struct backends_pair option[] = { { "bucket", "bucket" },
+		{ "endpoint", "http://127.0.0.1:1" }, { "credentials_file", path },
+		{ "profile", "far" } };
 	struct block_store_conf conf = { option, 4 };
 	struct s3_found found;
 	struct block_store *s;
@@ -158,8 +160,9 @@ CASE(a_store_has_a_file_of_keys_of_its_own)
 
 CASE(the_instance_is_asked_once_and_calls_wait_for_it)
 {
-	const struct server_step steps[] = { { .answer = TEXT("TOK") }, { .answer = TEXT("the-role\n") },
-		{ .answer = TEXT(KEYS) }, { .answer = PUT_OK }, { .answer = PUT_OK } };
+	const struct server_step steps[] = { { .answer = TEXT("TOK") },
+		{ .answer = TEXT("the-role\n") }, { .answer = TEXT(KEYS) }, { .answer = PUT_OK },
+		{ .answer = PUT_OK } };
 	struct server *server = server_start(steps, 5);
 	struct block_store *s;
 	char url[64];
@@ -171,7 +174,8 @@ CASE(the_instance_is_asked_once_and_calls_wait_for_it)
 	EQ(put_x(s), OK);
 	EQ(put_x(s), OK);
 	has(server_request(server, 0), "PUT /latest/api/token HTTP/1.1\r\n");
-	has(server_request(server, 1), "GET /latest/meta-data/iam/security-credentials/ HTTP/1.1\r\n");
+	has(server_request(server, 1),
+	    "GET /latest/meta-data/iam/security-credentials/ HTTP/1.1\r\n");
 	has(server_request(server, 1), "X-aws-ec2-metadata-token: TOK\r\n");
 	has(server_request(server, 2), "/security-credentials/the-role HTTP/1.1\r\n");
 	has(server_request(server, 3), "Credential=FETCHED/");
@@ -273,11 +277,13 @@ CASE(closing_waits_for_a_fetch)
 CASE(a_grant_is_whole_or_none)
 {
 	static const char *const bad[] = { "", "{}", "{\"AccessKeyId\":\"A\"}",
-		"{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\",\"Token\":\"T\",\"Expiration\":\"soon\"}",
+		"{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\",\"Token\":\"T\",\"Expiration\":"
+		"\"soon\"}",
 		"{\"AccessKeyId\":\"A\\u0041\",\"SecretAccessKey\":\"S\",\"Token\":\"T\","
 		"\"Expiration\":\"2099-01-01T00:00:00Z\"}",
 		"{\"AccessKeyId\":\"A\nB\",\"SecretAccessKey\":\"S\",\"Token\":\"T\","
-		"\"Expiration\":\"2099-01-01T00:00:00Z\"}", "{\"AccessKeyId\":\"A", "{\"AccessKeyId\"" };
+		"\"Expiration\":\"2099-01-01T00:00:00Z\"}",
+		"{\"AccessKeyId\":\"A", "{\"AccessKeyId\"" };
 	struct s3_grant g;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)

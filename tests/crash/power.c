@@ -13,7 +13,7 @@
  * its own: that database counts on it.
  *
  * The seeds SEED to SEED + COUNT - 1 choose each a moment and what is lost; half of the moments are
- * among the times of the file TIMES, one a line (CLOCK_MONOTONIC, ns), where it is given.  The images
+ * among the times of the file TIMES, one a line (CLOCK_MONOTONIC, ns), where it is given.  Images
  * come in the order of their moments, so that the recording is gone through once: a child of this
  * process loses what is to be lost and writes the rest.  For each: its seed, the moment's time and
  * how it was chosen.

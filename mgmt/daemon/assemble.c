@@ -243,17 +243,30 @@ make_gateway(const struct config *c)
 	gateway_make(&g);
 }
 
+static void
+rooms(const struct config *c)
+{
+	shares_secrets_set(&(struct shares_secrets){ .key_file = c->key_file,
+		.passphrase_file = c->passphrase_file,
+		.passphrase = getenv("DITTOFS_ENCRYPTION_PASSPHRASE") });
+	start_floors(c);
+	make_gateway(c);
+}
+
+void
+house_open_alone(const struct config *c, uint64_t *meta_bytes)
+{
+	rooms(c);
+	*meta_bytes = c->memory / 100 * PART_META;
+}
+
 enum status
 house_open(const struct config *c, struct ports *ports, char *why, size_t why_cap)
 {
 	enum status st;
 
 	*ports = (struct ports){ 0 };
-	shares_secrets_set(&(struct shares_secrets){ .key_file = c->key_file,
-		.passphrase_file = c->passphrase_file,
-		.passphrase = getenv("DITTOFS_ENCRYPTION_PASSPHRASE") });
-	start_floors(c);
-	make_gateway(c);
+	rooms(c);
 	st = open_shares(c, &ports->shares, why, why_cap);
 	if (st == OK)
 		st = listen_all(c, ports, why, why_cap);

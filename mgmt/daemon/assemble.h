@@ -18,6 +18,11 @@ struct ports {				/* what was bound */
 must_check enum status house_open(const struct config *c, struct ports *ports, char *why,
     size_t why_cap);
 
+/* The rooms alone, for work on shares that nobody else has open: no share is opened, nothing
+ * listens, there is no control plane.  house_close takes it down.  meta_bytes: of each share's
+ * metadata store. */
+void house_open_alone(const struct config *c, uint64_t *meta_bytes);
+
 /* Answers in flight leave, everything acknowledged is durable, all is closed. */
 void house_close(void);
 

@@ -3,6 +3,7 @@
  */
 #include "mgmt/daemon/assemble.h"
 #include "mgmt/daemon/completion.h"
+#include "mgmt/daemon/fsck.h"
 #include "mgmt/daemon/lifecycle.h"
 #include "mgmt/daemon/logs.h"
 #include "mgmt/operator/operator.h"
@@ -34,7 +35,8 @@ enum { EXIT_NOT_RUNNING = 3 };
 static struct {
 	const char *config, *quick, *pid_file, *log_file, *lines, *since;
 	const char *output, *namespace, *kube_server, *kube_account;
-	bool foreground, force, witness;
+	const char *operand;
+	bool foreground, force, witness, all, repair, with_remote;
 } opt;
 
 static struct config conf;
@@ -439,6 +441,37 @@ cmd_config_schema(void)
 	return 0;
 }
 
+/* The pid file is held meanwhile: no daemon is there, and none starts. */
+static int
+cmd_fsck(void)
+{
+	struct fsck_wish wish = { .share = opt.operand, .repair = opt.repair,
+		.remote = opt.with_remote,
+		.json = opt.output != NULL && strcmp(opt.output, "json") == 0 };
+	pid_t other = 0;
+	int code = FSCK_EXIT_NOT_RUN;
+
+	if ((opt.operand == NULL) != opt.all || (opt.output != NULL && !wish.json)) {
+		fprintf(stderr, "dfs: fsck wants a share or --all; --output is json\n");
+		return FSCK_EXIT_NOT_RUN;
+	}
+	if (!read_settings()) {
+		fail(why);
+		return FSCK_EXIT_NOT_RUN;
+	}
+	if (pidfile_take(pid_path(), &other) == OK) {
+		code = fsck_command(&conf, &wish);
+		pidfile_drop(pid_path());
+	} else if (other != 0) {
+		fprintf(stderr, "dfs: it runs, pid %d: shares are checked while nobody serves them "
+		    "(`dfs stop` first)\n", (int)other);
+	} else {
+		fprintf(stderr, "dfs: cannot take %s; is there such a state folder?\n", pid_path());
+	}
+	config_free(&conf);
+	return code;
+}
+
 /* Its own process, with neither shares nor settings: what it knows is in the API server. */
 static int
 cmd_operator(void)
@@ -469,6 +502,9 @@ static const struct option longs[] = {
 	{ "pid-file", required_argument, NULL, 'p' },
 	{ "log-file", required_argument, NULL, 'l' },
 	{ "force", no_argument, NULL, 'F' },
+	{ "all", no_argument, NULL, 'A' },
+	{ "repair", no_argument, NULL, 'R' },
+	{ "with-remote", no_argument, NULL, 'W' },
 	{ "witness", no_argument, NULL, 'w' },
 	{ "namespace", required_argument, NULL, 'N' },
 	{ "kube-server", required_argument, NULL, 'k' },
@@ -488,6 +524,7 @@ static const struct {
 	{ "stop",	cmd_stop,	"stop it: answers leave, all is made durable" },
 	{ "status",	cmd_status,	"does it run, and how are its shares" },
 	{ "logs",	cmd_logs,	"print the end of its log; -f: and what comes" },
+	{ "fsck",	cmd_fsck,	"check shares while nobody serves them; --repair mends" },
 	{ "config",	cmd_config,	"list all settings with their defaults" },
 	{ "config show",	cmd_config_show, "what is in force, and where each value is from" },
 	{ "config validate", cmd_config_validate, "say all that is wrong, where, and what to do" },
@@ -539,13 +576,15 @@ usage(FILE *to, int code)
 		fprintf(to, "  %-17s%s\n", commands[i].word, commands[i].help);
 	fprintf(to,
 	    "\noptions:\n"
+	    "  --all, --repair   fsck: all shares, not one; mend what can be without loss\n"
+	    "  --with-remote     fsck: look at what the remote store lists, too\n"
 	    "  --config FILE     settings (default: dittofs/config.yaml in $XDG_CONFIG_HOME,\n"
 	    "                    else in " DFS_SYSCONFDIR ")\n"
-	    "  --quick DIR       start, stop, status: a gateway without settings, all in DIR\n"
+	    "  --quick DIR       start, stop, status, fsck: without settings, all in DIR\n"
 	    "  -f, --foreground  start: stay in the foreground\n"
 	    "  -f, --follow      logs: go on with what comes\n"
 	    "  -n, --lines N     logs: so many of the last lines (100)\n"
-	    "  -o, --output WORD config show: yaml (default) or json\n"
+	    "  -o, --output WORD config show: yaml (default) or json; fsck: json\n"
 	    "  --since TIME      logs: none of before, as 2026-01-31T12:00:00Z\n"
 	    "  --pid-file FILE   start, stop, status\n"
 	    "  --log-file FILE   start, logs\n"
@@ -557,7 +596,7 @@ usage(FILE *to, int code)
 }
 
 static bool
-options(int argc, char **argv)
+options(int argc, char **argv, bool operand)
 {
 	int c;
 
@@ -572,12 +611,17 @@ options(int argc, char **argv)
 		case 'p': opt.pid_file = optarg; break;
 		case 'l': opt.log_file = optarg; break;
 		case 'F': opt.force = true; break;
+		case 'A': opt.all = true; break;
+		case 'R': opt.repair = true; break;
+		case 'W': opt.with_remote = true; break;
 		case 'w': opt.witness = true; break;
 		case 'N': opt.namespace = optarg; break;
 		case 'k': opt.kube_server = optarg; break;
 		case 'a': opt.kube_account = optarg; break;
 		default: return false;
 		}
+	if (operand && optind + 1 == argc)
+		opt.operand = argv[optind++];
 	return optind == argc;
 }
 
@@ -613,7 +657,7 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
 		return usage(stdout, 0);
 	at = command_at(argc, argv, &words);
-	if (at < 0 || !options(argc - words, argv + words))
+	if (at < 0 || !options(argc - words, argv + words, commands[at].run == cmd_fsck))
 		return usage(stderr, 2);
 	return commands[at].run();
 }

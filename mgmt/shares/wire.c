@@ -398,6 +398,57 @@ share_wire(const struct share_conf *conf, struct share_rules *rules,
 	return OK;
 }
 
+/* Is it there at all?  Opening would make what is not. */
+static enum status
+there(struct wiring *w)
+{
+	struct share *s = w->share;
+	char path[1100];
+	struct text t = text_of(path, sizeof path);
+
+	if (strcmp(s->conf.meta, "memory") == 0)
+		return wrong(w, ST_NOTSUPP,
+		    "it is on the memory store: it is gone with the daemon");
+	text_addf(&t, "%s/share", s->conf.dir);
+	if (t.cut || access(path, F_OK) != 0)
+		return wrong(w, ST_NOENT, "there is no share in %s", s->conf.dir);
+	return OK;
+}
+
+enum status
+share_wire_alone(const struct share_conf *conf, const struct store_spec *remote,
+    uint64_t meta_cache_bytes, struct share **sp, char *why, size_t why_cap)
+{
+	struct wiring w = { share_new(conf), why, why_cap };
+	enum status st = there(&w);
+	bool fresh;
+
+	if (st == OK)
+		st = identity(&w, &fresh);
+	if (st == OK)
+		st = metadata(&w, meta_cache_bytes);
+	if (st == OK)
+		st = far(&w, remote);
+	if (st == OK)
+		st = journal(&w, NULL);
+	if (st != OK) {
+		undo(w.share);
+		share_put(&w.share);
+		return st;
+	}
+	*sp = w.share;
+	return OK;
+}
+
+void
+share_unwire_alone(struct share **sp)
+{
+	struct share *s = *sp;
+
+	undo(s);
+	share_put(sp);
+}
+
 /* Wait, but not for ever, until no more than n hold the share. */
 static bool
 alone(struct share *s, int64_t n)

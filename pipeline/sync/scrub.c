@@ -322,6 +322,7 @@ begin(struct scrub *s, bool remote)
 		.remote = remote && s->sync->share->remote != NULL, .containers_total = t.n,
 		.bytes_total = t.bytes };
 	mutex_unlock(&s->mutex);
+	atomic_store(&s->due_ns, 0); /* the last one may have ended since it was asked for */
 	s->phase = PHASE_CONTAINERS;
 	s->after = 0;
 	s->from.len = 0;

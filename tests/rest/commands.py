@@ -46,6 +46,7 @@ LINES = [
     ("store block local health --name l", "true"), ("store block local remove spare --force", "Done"),
     ("store block remote add --name r --type memory", "memory"), ("store block remote list", "memory"),
     ("store block remote edit r --encryption aes-256-gcm --compression zstd", "r"),
+    ("store block remote health --name r", "no key is set"), ("store block remote edit r --encryption none", "r"),
     ("store block remote health --name r", "true"), ("store block remote doctor r", "put"), ("store block remote stats r", "not open"), ("store block remote remove r --force", "Done"),
     ("share create --name /s --metadata m --local l --local-store-size 64MiB", "/s"), ("store block stats --share /s", "pending_uploads"),
     ("share scrub /s", "running"), ("share scrub /s --status", "/s"), ("share scrub /s --stop", "/s"), ("store block remote add --name far --type memory", "far"),
@@ -115,7 +116,7 @@ DFS = {"init": ("init --force", 0, "wrote"), "config": ("config", 0, "nfs.port")
        "config validate": ("config validate", 0, "valid"), "completion bash": ("completion bash", 0, "complete -o default"), "completion zsh": ("completion zsh", 0, "#compdef dfs"),
        "completion fish": ("completion fish", 0, "complete -c dfs"), "config schema": ("config schema", 0, "json-schema.org"), "version": ("version", 0, "dfs "),
        "start": ("start", 0, "control plane"), "status": ("status", 0, "running, pid"), "logs": ("logs -n 5", 0, "dfs.ready"),
-       "stop": ("stop", 0, "stopped")}
+       "stop": ("stop", 0, "stopped"), "fsck": ("fsck --all", 0, "")}
 ELSEWHERE = {"operator"}            # its own test gives it an API server
 words = listed("dfs")
 for word, (line, code, holds) in DFS.items():

@@ -173,17 +173,44 @@ top(void)
 	return &wire.top;
 }
 
+/* All of the listing that is no folder, many at a time: one case leaves 65,000 links. */
+static void
+remove_files(const struct nfs_fh *dir, const struct nfs_res *list)
+{
+	enum { FLIGHT = 128 };
+	static struct nfs_res gone;
+	size_t i = 0;
+
+	while (i < list->entry_count) {
+		uint32_t xids[FLIGHT], n = 0;
+
+		for (; i < list->entry_count && n < FLIGHT; i++) {
+			const struct nfs_entry *e = &list->entries[i];
+			struct nfs_call c = { .proc = NFS_REMOVE, .fh = dir, .name = e->name };
+
+			if (!e->attr.ok || e->attr.type == NFS_DIR)
+				continue;
+			if (!nfs_send(root(), &c))
+				return;
+			xids[n++] = root()->xid;
+		}
+		for (uint32_t k = 0; k < n; k++)
+			nfs_recv(root(), NFS_REMOVE, xids[k], &gone);
+	}
+}
+
 static void
 empty_dir(const struct nfs_fh *dir, int depth)
 {
 	static struct nfs_res gone;
 	struct nfs_res list = { 0 };
 
-	for (int round = 0; round < 200; round++) {
+	for (int round = 0; round < 400; round++) {
 		if (nfs_readdirplus(root(), dir, 0, NULL, 65536, &list) != NFS_OK)
 			break;
 		size_t left = 0;
 
+		remove_files(dir, &list);
 		for (size_t i = 0; i < list.entry_count; i++) {
 			const char *name = list.entries[i].name;
 			struct nfs_res found = { 0 };
@@ -191,6 +218,8 @@ empty_dir(const struct nfs_fh *dir, int depth)
 			if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 				continue;
 			left++;
+			if (list.entries[i].attr.ok && list.entries[i].attr.type != NFS_DIR)
+				continue;
 			if (nfs_lookup(root(), dir, name, &found) == NFS_OK &&
 			    found.obj.type == NFS_DIR && depth < DEPTH_MAX) {
 				empty_dir(&found.fh, depth + 1);

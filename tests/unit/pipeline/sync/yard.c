@@ -170,7 +170,8 @@ yard_try_open(struct yard *y, bool fresh, char *why, size_t why_cap)
 	if (st == OK)
 		st = block_open(y->share, fresh, NULL, why, why_cap);
 	if (st == OK) {
-		sync_open_share(y->share);
+		if (!y->alone)
+			sync_open_share(y->share);
 		return OK;
 	}
 	keys_free(&y->share->keys);
@@ -189,7 +190,8 @@ yard_open(struct yard *y, bool fresh)
 void
 yard_close(struct yard *y)
 {
-	EQ(sync_close_share(y->share), OK);
+	if (y->share->sync != NULL)
+		EQ(sync_close_share(y->share), OK);
 	EQ(block_close(y->share), OK);
 	block_free(y->share);
 	keys_free(&y->share->keys);
@@ -334,6 +336,8 @@ yard_compare(struct yard *y, uint64_t content)
 			if ((st = yard_read(y, content, at, len, to)) == ST_DELAY)
 				usleep(5000);
 		EQ(st, OK);
+		if (memcmp(to, y->oracle[content - 1] + at, len) == 0)
+			continue;
 		for (uint32_t i = 0; i < len; i++)
 			if (to[i] != y->oracle[content - 1][at + i])
 				check_fail(__FILE__, __LINE__,

@@ -18,6 +18,7 @@ struct yard {
 	struct block_store *remote;	/* from the next opening on; the case's */
 	uint64_t local_bytes;		/* the same: what it may keep of what is there */
 	bool remote_volatile;		/* the same */
+	bool alone;			/* the same: no errand runs */
 	uint8_t encryption, compression;	/* from the next opening on */
 	const char
 	    *wrapped;	/* the same: the first share key as its keeper wrapped it; NULL: none */

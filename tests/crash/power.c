@@ -1,10 +1,10 @@
 /*
  * crash_power - what a disk may hold after the power went at some moment of a recorded run.
  *
- * usage: crash_power RECORD ROOT-INODE SEED COUNT [early|torn]
- *                                                      for each line on standard input, an empty
- *                                                      folder: build the next image there
- *        crash_power RECORD                            count what was recorded
+ * usage: crash_power RECORD ROOT-INODE SEED COUNT [early|torn|TIMES]
+ *                                      for each line on standard input, an empty folder: build the
+ *                                      next image there
+ *        crash_power RECORD            count what was recorded
  *
  * Of a file all is there that was written before a sync of it that had returned; each later write
  * is there, or not, or torn at 512 bytes.  Of a folder all names are there that it had when a sync
@@ -12,10 +12,11 @@
  * folder named leveldb) names change in order, as they do on every file system with a journal of
  * its own: that database counts on it.
  *
- * The seeds SEED to SEED + COUNT - 1 choose each a moment and what is lost.  The images come in the
- * order of their moments, so that the recording is gone through once: a child of this process
- * loses what is to be lost and writes the rest.  For each: its seed, the moment's time
- * (CLOCK_MONOTONIC, ns) and how it was chosen.
+ * The seeds SEED to SEED + COUNT - 1 choose each a moment and what is lost; half of the moments are
+ * among the times of the file TIMES, one a line (CLOCK_MONOTONIC, ns), where it is given.  Images
+ * come in the order of their moments, so that the recording is gone through once: a child of this
+ * process loses what is to be lost and writes the rest.  For each: its seed, the moment's time and
+ * how it was chosen.
  */
 #include "tests/crash/power_record.h"
 
@@ -466,7 +467,7 @@ folder_make(const struct object *f, int dirfd, int depth)
 /* --- which images --- */
 
 struct plan {
-	uint64_t seed, chance, moment;
+	uint64_t seed, chance, moment, time_ns;
 	enum loss loss;
 };
 
@@ -503,6 +504,48 @@ choose(const struct run *run, bool always_early)
 	return at < run->n ? at : run->n;
 }
 
+struct times {
+	uint64_t *v;
+	uint32_t n;
+};
+
+static struct times
+times_read(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	struct times t = { 0 };
+	unsigned long long one;
+
+	if (f == NULL) {
+		perror(path);
+		exit(2);
+	}
+	while (fscanf(f, "%llu", &one) == 1) {
+		t.v = must(realloc(t.v, (t.n + 1) * sizeof *t.v));
+		t.v[t.n++] = one;
+	}
+	fclose(f);
+	return t;
+}
+
+/* At one of those times: what was recorded until then. */
+static void
+choose_time(const struct run *run, const struct times *t, struct plan *p)
+{
+	uint64_t low = 0, high = run->n;
+
+	p->time_ns = t->v[dice(t->n)];
+	while (low < high) {
+		uint64_t at = low + (high - low) / 2;
+
+		if (run->v[at]->time_ns <= p->time_ns)
+			low = at + 1;
+		else
+			high = at;
+	}
+	p->moment = low;
+}
+
 static int
 by_moment(const void *a, const void *b)
 {
@@ -514,7 +557,12 @@ by_moment(const void *a, const void *b)
 static struct plan *
 plans_make(const struct run *run, uint64_t seed, uint64_t count, const char *only)
 {
+	bool early_only = strcmp(only, "early") == 0, torn_only = strcmp(only, "torn") == 0;
 	struct plan *v = must(calloc(count, sizeof *v));
+	struct times t = { 0 };
+
+	if (*only != '\0' && !early_only && !torn_only)
+		t = times_read(only);
 
 	for (uint64_t i = 0; i < count; i++) {
 		chance = (seed + i + 1) * 0x9e3779b97f4a7c15ull;
@@ -522,11 +570,15 @@ plans_make(const struct run *run, uint64_t seed, uint64_t count, const char *onl
 			dice(2);
 		v[i].seed = seed + i;
 		v[i].loss = (enum loss)dice(LOSSES + 1);
-		if (strcmp(only, "torn") == 0)
+		if (torn_only)
 			v[i].loss = TEAR;
-		v[i].moment = choose(run, strcmp(only, "early") == 0);
+		if (t.n > 0 && dice(2) == 0)
+			choose_time(run, &t, &v[i]);
+		else
+			v[i].moment = choose(run, early_only);
 		v[i].chance = chance;
 	}
+	free(t.v);
 	qsort(v, count, sizeof *v, by_moment);
 	return v;
 }
@@ -569,7 +621,8 @@ build_all(const struct run *run, const struct object *root, const struct plan *v
 		if (!build(&v[i], root, folder))
 			return 2;
 		printf("%llu %llu event %llu of %llu, lost: %s\n", (unsigned long long)v[i].seed,
-		    (unsigned long long)(at > 0 ? run->v[at - 1]->time_ns : 0),
+		    (unsigned long long)(v[i].time_ns > 0 ? v[i].time_ns :
+		    at > 0 ? run->v[at - 1]->time_ns : 0),
 		    (unsigned long long)at, (unsigned long long)run->n, loss_names[v[i].loss]);
 		fflush(stdout);
 	}
@@ -603,8 +656,9 @@ main(int argc, char **argv)
 	struct run run;
 	uint64_t count;
 
-	if (argc != 2 && argc != 5 && strcmp(only, "early") != 0 && strcmp(only, "torn") != 0) {
-		fprintf(stderr, "usage: crash_power record [root-inode seed count [early|torn]]\n");
+	if (argc != 2 && argc != 5 && argc != 6) {
+		fprintf(stderr, "usage: crash_power record [root-inode seed count "
+		    "[early|torn|times]]\n");
 		return 2;
 	}
 	run = run_read(argv[1]);

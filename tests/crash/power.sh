@@ -21,7 +21,7 @@
 # that site only pretending, a new run every eight images: some image must show it.  Prints a table.
 #
 # power.sh --sites: the sync sites in the source, which must be those of the table.
-#   POWER_SEED=1   POWER_SECONDS=2 (of load before and after the kill)   POWER_WORKERS=3
+#   POWER_SEED=1   POWER_SECONDS=2 (of load before and after the kill; 3 with a bucket)   POWER_WORKERS=3
 #   POWER_BLOCKS=512 (of 4 KiB a file: so much that data is carved, too)
 #   POWER_LANES=2 (runs or sites at once)   POWER_SITES= (mutants: these only)
 #   POWER_VERBOSE= (not empty: a line an image)   POWER_KEEP= (not empty: what failed stays there)
@@ -103,15 +103,19 @@ fi
 build=$(cd "${1:-$e2e_top}" && pwd)
 runs=${2:-20} images=${3:-100}
 [ "$runs" != --quick ] || { runs=2 images=18; [ "$what" != bucket ] || images=10; }
-checker=$build/tests/bin/crash_checker
+checker=$build/tests/bin/crash_checker seconds=2
+[ "$what" != bucket ] || seconds=3
+seconds=${POWER_SECONDS:-$seconds}
 
 # settings SEED APART SEALED FAR: one share, a journal so small that its segments come round
 settings() {
+	local carve_age=$((1 + $1 % 3 * 2))
+	[ "$4" != s3 ] || carve_age=1
 	cat <<-END
 	state_dir: $work/state
 	workers: 2
 	memory: $((64 << ($1 / 2 % 2 * 2)))MiB
-	carve_age: $((1 + $1 % 3 * 2))
+	carve_age: $carve_age
 	gc:
 	  compaction_live_percent: 95
 	  grace_period: $(($1 % 2))
@@ -174,6 +178,17 @@ recorded_kill() {
 	server=
 }
 
+# something_came: to the bucket, some time; else no image says anything of it
+something_came() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		[ ! -s "$far_dir/kept/log" ] || return 0
+		sleep 0.1
+	done
+	echo "nothing came to the bucket in 30 s"
+	return 1
+}
+
 # record_run SEED SITE: $fast/record, $root and the journals are what an image is made and judged by
 record_run() {
 	local row up kill='' apart='' sealed='' far=''
@@ -194,7 +209,7 @@ record_run() {
 	mkdir "$far_dir"
 	if [ "$what" = bucket ]; then
 		far_begin "$far_dir" || return 1
-		mapfile -t weathers < <(far_fault_names)
+		mapfile -t weathers < <(far_fault_names | grep -v gone)
 		far_weather "${weathers[$1 % ${#weathers[@]}]}"
 	fi
 	settings "$1" "$apart" "$sealed" "$far" >"$work/dfs.yaml"
@@ -204,20 +219,25 @@ record_run() {
 	"$checker" load -j "$work/journals" -d power -w "${POWER_WORKERS:-3}" -b "${POWER_BLOCKS:-512}" -s "$1" -t 3600 \
 		-m "$port" -q "127.0.0.1:$port:/export" >"$work/load.log" 2>&1 &
 	load=$!
-	sleep "${POWER_SECONDS:-2}"
+	sleep "$seconds"
+	[ "$what" != bucket ] || something_came || return 1
 	recorded_kill
 	[ "$what" != bucket ] || far_weather "${weathers[($1 + 1) % ${#weathers[@]}]}"
 	wrapped_by 2 1
 	recorded_start "$2" "" || return 1
 	read -r up _ </proc/uptime	# hundredths of a second
 	rewrapped=$((${up/./} * 10000000 + 20000000))
-	sleep "${POWER_SECONDS:-2}"
+	sleep "$seconds"
 	kill -0 "$load" 2>/dev/null || { cat "$work/load.log"; echo "the load failed"; return 1; }
 	recorded_kill
 	kill -KILL "$load"
 	wait "$load" 2>/dev/null
 	load=
-	[ "$what" != bucket ] || far_weather calm
+	if [ "$what" = bucket ]; then	# half of the moments: just when the bucket has changed
+		far_weather calm
+		when=$far_dir/times
+		sed -E 's/^\[[0-9]+, ([0-9]+), .*/\1/' "$far_dir/kept/log" >"$when"
+	fi
 	return 0
 }
 

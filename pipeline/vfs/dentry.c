@@ -94,15 +94,8 @@ void
 dentry_cache_free(struct dentry_cache **cp)
 {
 	struct dentry_cache *c = TAKE(cp);
-	size_t at = 0;
 
-	hand_leave(&c->hand);
-	epoch_begin();
-	do
-		at = table_walk(c->table, at, 1024, take_out, c);
-	while (at != 0);
-	epoch_end();
-	epoch_drain();
+	hand_empty(&c->hand, take_out, c);
 	table_free(&c->table);
 	free(c);
 }

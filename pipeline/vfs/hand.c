@@ -6,7 +6,7 @@
 
 #include "pipeline/base/epoch.h"
 
-enum { STEP_BUCKETS = 4, MOVE_BUCKETS = 32, ROOM_SHARES_MAX = 16 };
+enum { EMPTY_BUCKETS = 1024, STEP_BUCKETS = 4, MOVE_BUCKETS = 32, ROOM_SHARES_MAX = 16 };
 
 void
 hand_init(struct hand *h, struct table *table, uint64_t budget)
@@ -71,6 +71,20 @@ hand_leave(struct hand *h)
 	atomic_fetch_sub_explicit(&g->bytes, atomic_load(&h->bytes), memory_order_relaxed);
 	mutex_unlock(&g->mutex);
 	h->group = NULL;
+}
+
+void
+hand_empty(struct hand *h, void (*take_out)(struct table_node *n, void *arg), void *arg)
+{
+	size_t at = 0;
+
+	hand_leave(h);
+	epoch_begin();
+	do
+		at = table_walk(h->table, at, EMPTY_BUCKETS, take_out, arg);
+	while (at != 0);
+	epoch_end();
+	epoch_drain();
 }
 
 /* --- moving --- */

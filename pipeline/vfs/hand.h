@@ -55,6 +55,10 @@ void hand_join(struct hand *h, struct hand_group *g,
     void (*consider)(struct table_node *n, void *arg), void *arg);
 void hand_leave(struct hand *h);
 
+/* Leave, then take out every node of the table, which nobody else uses any more; when it returns,
+ * what take_out gave to the epoch is freed. */
+void hand_empty(struct hand *h, void (*take_out)(struct table_node *n, void *arg), void *arg);
+
 /* A node has been asked for. */
 static inline void
 hand_touch(struct hand_mark *m)

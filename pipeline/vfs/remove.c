@@ -63,17 +63,18 @@ void
 build_unlink(struct job *job, struct act *a, uint8_t at, uint64_t dir, uint64_t key)
 {
 	struct file *f = &a->pin[at].next;
+	bool first = f->parent == dir && f->parent_key == key;	/* else the name is a link row */
 
 	f->ctime = stamp_now();
+	if (!first && f->type != TYPE_DIR)
+		build_link_row(job, a, f->ino, dir, key, false);
 	if (f->type == TYPE_DIR || f->nlink <= 1) {
 		build_inode_gone(job, a, at);
 		return;
 	}
 	f->nlink--;
-	if (f->parent == dir && f->parent_key == key)
-		f->parent = f->parent_key = 0;	/* its other names are link rows */
-	else
-		build_link_row(job, a, f->ino, dir, key, false);
+	if (first)
+		f->parent = f->parent_key = 0;
 	build_inode(job, a, at);
 }
 

@@ -214,6 +214,8 @@ if [ -n "${KILL9_REMOTE:-}" ]; then
 	counts=$(far_recount "$build" "$DFS_TEST_STATE/export") || fail "counted anew: $counts"
 	[[ $counts == *" 0 only here"* ]] || fail "not all is sent: $counts"
 	far_recount_sees "$build" "$DFS_TEST_STATE/export" || fail "damage is not seen"
+	"$build/dfs" fsck /export --with-remote --config "$DFS_TEST_STATE/dfs.yaml" 2>&1 ||
+		fail "fsck"
 	rm -f "$DFS_TEST_STATE"/export/containers/*
 	"$build/dfs" start --config "$DFS_TEST_STATE/dfs.yaml" >/dev/null
 	checker verify || fail "from the bucket alone"

@@ -51,6 +51,26 @@ link_to(struct file_id file, struct file_id dir, const char *name)
 	return st;
 }
 
+static bool
+count_link(void *arg, struct slice key, const struct version *v)
+{
+	(void)key;
+	(void)v;
+	++*(uint64_t *)arg;
+	return true;
+}
+
+static uint64_t
+link_rows(void)
+{
+	uint8_t tag = TAG_LINK;
+	uint64_t n = 0;
+
+	EQ(catalog_scan(world_share()->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true,
+	    count_link, &n), OK);
+	return n;
+}
+
 static uint32_t
 entries_of(struct file_id dir)
 {
@@ -485,4 +505,39 @@ CASE(what_a_directory_s_names_take_counts_as_its_inode_s)
 	EQ(world_remove(world_root(), "many"), ST_ISDIR);
 	TRUE(atomic_load(&hand->bytes) - before <= 80 << 10);
 	world_stop();
+}
+
+static void
+names_leave_no_row(const char *meta)
+{
+	static const char *const name[] = { "first", "second", "third" };
+	static const uint8_t order[][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 2, 1, 0 } };
+	struct file_id root, f;
+
+	world_start(meta, fresh_dir());
+	root = world_root();
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		f = world_create(root, name[0]);
+		EQ(link_to(f, root, name[1]), OK);
+		EQ(link_to(f, root, name[2]), OK);
+		EQ(link_rows(), 2);
+		EQ(world_remove(root, name[order[i][0]]), OK);
+		EQ(world_remove(root, name[order[i][1]]), OK);
+		if (i % 2 == 0) {
+			EQ(world_remove(root, name[order[i][2]]), OK);
+		} else {	/* the last name is another file's now */
+			world_create(root, "over");
+			EQ(rename_to(root, "over", root, name[order[i][2]]), OK);
+			EQ(link_rows(), 0);
+			EQ(world_remove(root, name[order[i][2]]), OK);
+		}
+		EQ(link_rows(), 0);
+	}
+	world_stop();
+}
+
+CASE(the_last_name_takes_its_row_along_whichever_it_is)
+{
+	names_leave_no_row("memory");
+	names_leave_no_row("leveldb");
 }

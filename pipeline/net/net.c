@@ -234,8 +234,7 @@ net_stop(void)
 	uint32_t n = worker_count();
 
 	listeners_close();
-	for (uint32_t i = 0; i < n;
-	    i++) /* connections on their way to a worker arrive before this */
+	for (uint32_t i = 0; i < n; i++)	/* connections on their way arrive before this */
 		net_on_worker(&net_workers[i], end_conns, NULL);
 	mutex_lock(&mutex);
 	while (conns > 0)

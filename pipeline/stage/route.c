@@ -166,8 +166,7 @@ go_down(struct walk *walk, enum floor floor)
 	for (uint32_t f = floor; f < FLOOR_COUNT && walk->down.n > 0; f++)
 		if (stage_table[f] != NULL)
 			pass_floor(walk, (enum floor)f);
-	for (uint32_t i = 0; i < walk->down.n;
-	    i++) { /* through the bottom: nothing is left to do */
+	for (uint32_t i = 0; i < walk->down.n; i++) {	/* through the bottom: nothing left to do */
 		walk->down.v[i]->floor = FLOOR_COUNT - 1;
 		walk->up.v[walk->up.n++] = walk->down.v[i];
 	}

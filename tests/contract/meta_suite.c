@@ -452,8 +452,8 @@ CASE(it_behaves_like_a_sorted_list)
 				suite_put(&batch, key, model[k]);
 			}
 		}
-		for (uint32_t i = 0; sweep == 0 && i < MODEL_KEYS / 2;
-		    i++) { /* empty whole nodes */
+		/* Empty whole nodes. */
+		for (uint32_t i = 0; sweep == 0 && i < MODEL_KEYS / 2; i++) {
 			uint32_t k = (i + (uint32_t)round * 37) % MODEL_KEYS;
 
 			snprintf(key, sizeof key, "k%04u", k);

@@ -229,15 +229,15 @@ void
 echo_stop(void)
 {
 	echo_hold(false);
-	net_stop();
-	machine_stop();
-	buf_put(&kept);
-	net_fini();
+	net_stop();			/* no job is left: the waker has none to wake */
 	mutex_lock(&mutex);
 	stopping = true;
 	cond_signal(&some);
 	mutex_unlock(&mutex);
 	thread_join(&waker);
+	machine_stop();
+	buf_put(&kept);
+	net_fini();
 	mutex_destroy(&mutex);
 	cond_destroy(&some);
 }

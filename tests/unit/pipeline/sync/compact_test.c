@@ -389,8 +389,9 @@ static void
 none_left_behind(struct yard *y)
 {
 	push_until_drained(y);
-	for (int i = 0; i < PATIENCE && objects(y->remote) != (int)yard_recount(y).containers;
-	    i++) {
+	for (int i = 0; i < PATIENCE; i++) {
+		if (objects(y->remote) == (int)yard_recount(y).containers)
+			break;
 		sync_push_share(y->share);
 		usleep(10000);
 	}

@@ -99,8 +99,7 @@ CASE(what_comes_damaged_is_not_kept_and_counted)
 	EQ(w.state, WARM_DONE);
 	EQ(w.done + w.damaged, w.containers);
 	TRUE(w.damaged > 0);
-	for (int i = 0; i < 50 && w.damaged > 0;
-	    i++) { /* tried again, each comes whole some time */
+	for (int i = 0; i < 50 && w.damaged > 0; i++) {	/* each comes whole some time */
 		EQ(sync_warm_start(y.share, ""), OK);
 		w = until_over(&y);
 	}

@@ -74,9 +74,8 @@ set_key(struct config *c, struct config_where *at, const char *path, const char 
 		return unknown(at, path, "", settings, settings_count, path);
 	st = config_put(at, &settings[i], path, c, value);
 	if (st == OK)
-		c->origin[i] = (struct config_origin){ at->line > 0 ? CONFIG_FILE :
-								      CONFIG_ENVIRONMENT,
-			at->line, NULL };
+		c->origin[i] = (struct config_origin){
+			at->line > 0 ? CONFIG_FILE : CONFIG_ENVIRONMENT, at->line, NULL };
 	return st;
 }
 

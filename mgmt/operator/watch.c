@@ -99,8 +99,8 @@ meta_str(const struct rest_json *object, const char *key)
 	const struct rest_json *meta = rest_json_kind(object) == REST_OBJECT ?
 	    rest_json_get(object, "metadata") : NULL;
 
-	return meta != NULL && rest_json_kind(meta) == REST_OBJECT ? rest_json_get_str(meta, key) :
-								     NULL;
+	return meta == NULL || rest_json_kind(meta) != REST_OBJECT ? NULL :
+	    rest_json_get_str(meta, key);
 }
 
 /* --- the list --- */

@@ -396,7 +396,7 @@ journal_caps(struct journal *j)
 
 	j->data_cap = data;
 	j->local_cap = j->share->remote == NULL || local == 0 ? 0 :
-								MAX(local, (uint64_t)LOCAL_LEAST);
+	    MAX(local, (uint64_t)LOCAL_LEAST);
 	/* Padding and records take room beside the data, and full segments wait for older ones. */
 	j->space_cap = data * 2 + 4ull * j->segment_bytes;
 }

@@ -82,8 +82,9 @@ wait_for(struct job *job, const struct act *a)
 static enum turn
 waits_or_up(const struct job *job)
 {
-	return job->wait_lsn != 0 && !block_durable(job->share, job->wait_lsn) ? TURN_DOWN :
-										 TURN_UP;
+	bool waits = job->wait_lsn != 0 && !block_durable(job->share, job->wait_lsn);
+
+	return waits ? TURN_DOWN : TURN_UP;
 }
 
 /*

@@ -373,8 +373,8 @@ see(void *arg, struct slice key, struct slice value)
 {
 	const struct step *step = arg;
 	const struct walk *w = step->walk;
-	enum status (*look)(struct slice key, struct slice body) = step->second ? w->hold :
-										  w->gather;
+	enum status (*look)(struct slice key, struct slice body) =
+	    step->second ? w->hold : w->gather;
 	struct stored row;
 
 	rows[w->tag] += !step->second;

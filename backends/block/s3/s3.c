@@ -51,8 +51,9 @@ call_check(const struct block_call *call)
 {
 	enum status st = block_call_check(call);
 
-	return st == OK && call->kind == BLOCK_PUT && call->body.len > OBJECT_BYTES_MAX ? ST_FBIG :
-											  st;
+	if (st == OK && call->kind == BLOCK_PUT && call->body.len > OBJECT_BYTES_MAX)
+		st = ST_FBIG;
+	return st;
 }
 
 static void

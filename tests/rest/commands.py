@@ -49,7 +49,7 @@ LINES = [
     ("store block remote health --name r", "no key is set"), ("store block remote edit r --encryption none", "r"),
     ("store block remote health --name r", "true"), ("store block remote doctor r", "put"), ("store block remote stats r", "not open"), ("store block remote remove r --force", "Done"),
     ("share create --name /s --metadata m --local l --local-store-size 64MiB", "/s"), ("store block stats --share /s", "pending_uploads"),
-    ("share scrub /s", "running"), ("share scrub /s --status", "/s"), ("share scrub /s --stop", "/s"), (f"store block remote add --name far --type fs --folder {p.home}/far", "far"),
+    ("share scrub /s", "/s"), ("share scrub /s --status", "/s"), ("share scrub /s --stop", "/s"), (f"store block remote add --name far --type fs --folder {p.home}/far", "far"),
     ("share create --name /far --metadata m --local l --remote far --local-store-size 64MiB", "/far"),
     ("store block remote stats far", "open for 1 share"), ("share stats /far", "dedup_ratio"), ("store block evict --share /far", "/far"),
     ("share evict /far", "/far"), ("share evict /far --below / --older-than 72h", "/far"), ("share edit /far --retention ttl --retention-ttl 90m", "ttl"),

@@ -9,12 +9,12 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/block/flight.h"
 #include "pipeline/block/inner.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/cache/page.h"
 #include "pipeline/cache/want.h"
-#include "pipeline/record/key.h"
 
 enum { WINDOW_FIRST = 512 << 10, WINDOW_MOST = 16 << 20, EARLY_MOST = 8 << 20, LOOK = 2 << 20,
-	LOOK_ARENA = 1 << 20, ROW_BYTES_MAX = 4096 };
+	LOOK_ARENA = 1 << 20 };
 
 /* --- streams --- */
 
@@ -171,23 +171,6 @@ struct look {
 	enum status st;
 };
 
-static enum status
-chunk_of(struct share *s, const struct want_piece *p, struct chunk *chunk)
-{
-	struct key key = key_chunk(p->digest);
-	uint8_t home[ROW_BYTES_MAX];
-	struct arena arena;
-	struct version row;
-	enum status st;
-
-	arena_init(&arena, home, sizeof home, ROW_BYTES_MAX);
-	st = catalog_get(s->catalog, key_slice(&key), true, &arena, &row);
-	if (st == OK)
-		st = row.exists ? rec_chunk_decode(row.body, chunk) : ST_NOENT;
-	arena_rewind(&arena);
-	return st;
-}
-
 /* An index that is on its way holds up what lies behind it, not what lies elsewhere. */
 static void
 bring_run(struct look *l)
@@ -211,7 +194,7 @@ see_piece(struct look *l, const struct want_piece *p, uint64_t offset)
 	struct chunk chunk;
 	uint32_t unit = p->at / CHUNK_UNIT, index;
 
-	if (p->kind != WANT_CHUNK || chunk_of(l->cold->share, p, &chunk) != OK)
+	if (p->kind != WANT_CHUNK || rows_chunk(l->cold->share, p->digest, false, &chunk) != OK)
 		return;
 	index = chunk.index + unit;
 	if (run->n > 0 && run->number == chunk.container && index >= run->first &&

@@ -9,11 +9,10 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
-#include "pipeline/base/text.h"
 #include "pipeline/block/flight.h"
 #include "pipeline/block/inner.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/cache/want.h"
-#include "pipeline/record/key.h"
 #include "pipeline/stage/park.h"
 
 #include <stdlib.h>
@@ -72,16 +71,6 @@ cold_free(struct cold **cp)
 
 /* --- the remote --- */
 
-void
-cold_object_name(const struct share *s, const struct container_row *row, uint64_t number, char *to)
-{
-	struct text t = text_of(to, BLOCK_NAME_MAX);
-
-	text_hex(&t, s->row.share_id, sizeof s->row.share_id);
-	text_addf(&t, "/c/%016llx-%016llx", (unsigned long long)row->fence,
-	    (unsigned long long)number);
-}
-
 bool
 cold_admitted(struct cold *c)
 {
@@ -123,22 +112,9 @@ cold_went(struct cold *c, const struct block_call *call, bool counts)
 enum status
 cold_row(struct cold *c, uint64_t number, struct container_row *row)
 {
-	struct key key = key_container(number);
-	uint8_t home[512];
-	struct arena arena;
-	struct version v;
-	enum status st;
+	enum status st = rows_container(c->share, number, row, NULL);
 
-	arena_init(&arena, home, sizeof home, 4096);
-	st = catalog_get(c->share->catalog, key_slice(&key), true, &arena, &v);
-	if (st == OK && !v.exists)
-		st = ST_NOENT;
-	if (st == OK)
-		st = rec_container_decode(v.body, row);
-	if (st == OK && !row->remote)
-		st = ST_NOENT;
-	arena_rewind(&arena);
-	return st;
+	return st == OK && !row->remote ? ST_NOENT : st;
 }
 
 /* --- who waits --- */
@@ -308,7 +284,7 @@ haul(struct cold *c, struct haul *h, const struct container_row *row, uint64_t n
 			.into = to + at, .into_cap = len, .done = haul_done, .owner = h,
 			.deadline_ns = clock_mono_ns() + CONTAINER_S * NS_PER_S };
 		chain_init(&call->body);
-		cold_object_name(c->share, row, number, call->name);
+		rows_object_name(c->share, row->fence, number, call->name);
 		remote->ops->start(remote, call);
 	}
 	mutex_lock(&c->mutex);

@@ -7,6 +7,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/block/cold.h"
 #include "pipeline/block/inner.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/block/whole.h"
 #include "pipeline/cache/want.h"
@@ -56,30 +57,18 @@ fetch_datum(struct want_piece *p, bool nowait, struct arena *arena)
 static enum status
 resolve(struct share *s, struct want_piece *p, bool nowait)
 {
-	struct key key = key_chunk(p->digest);
-	uint8_t home[ROW_BYTES_MAX];
-	struct arena arena;
+	uint32_t unit = p->at / CHUNK_UNIT;
 	struct chunk chunk;
-	struct version row;
-	enum status st;
+	enum status st = rows_chunk(s, p->digest, nowait, &chunk);
 
-	arena_init(&arena, home, sizeof home, ROW_BYTES_MAX);
-	st = catalog_get(s->catalog, key_slice(&key), !nowait, &arena, &row);
-	if (st == OK && !row.exists)
-		st = ST_NOENT;
-	if (st == OK && (st = rec_chunk_decode(row.body, &chunk)) == OK) {
-		uint32_t unit = p->at / CHUNK_UNIT;
-
-		if (chunk.len <= unit * CHUNK_UNIT) {
-			st = ST_CORRUPT;
-		} else {
-			p->container = chunk.container;
-			p->index = chunk.index + unit;
-			p->unit_len = chunk_unit_len(&chunk, unit);
-		}
-	}
-	arena_rewind(&arena);
-	return st;
+	if (st != OK)
+		return st;
+	if (chunk.len <= unit * CHUNK_UNIT)
+		return ST_CORRUPT;
+	p->container = chunk.container;
+	p->index = chunk.index + unit;
+	p->unit_len = chunk_unit_len(&chunk, unit);
+	return OK;
 }
 
 /* A unit as it is here.  NOENT, CORRUPT: perhaps the remote has it. */

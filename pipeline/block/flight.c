@@ -11,6 +11,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/inner.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/cache/page.h"
 
 #include <stdlib.h>
@@ -155,7 +156,7 @@ flight_call_locked(struct flight *f, uint32_t i, uint64_t at, uint64_t len, uint
 		.into_cap = len, .deadline_ns = clock_mono_ns() + CALL_S * NS_PER_S + slow_ns,
 		.request = f->request, .done = call_done, .owner = f };
 	chain_init(&call->body);
-	cold_object_name(f->cold->share, &f->row, f->number, call->name);
+	rows_object_name(f->cold->share, f->row.fence, f->number, call->name);
 }
 
 /* The calls may end, and the flight with them, before the last start() has returned. */
@@ -182,6 +183,7 @@ flight_go(struct flight *f)
 		return;
 	}
 	f->flew = true;
+	f->bytes = xmalloc(f->len);
 	mutex_lock(&c->mutex);
 	flight_call_locked(f, 0, f->at, f->len, f->bytes);
 	if (f->vessel == NULL)
@@ -194,7 +196,6 @@ static void
 take_off(struct flight *f)
 {
 	f->air = f->len;
-	f->bytes = xmalloc(f->len);
 	if (air_take(f->air, false))
 		flight_go(f);
 	else
@@ -440,7 +441,6 @@ ahead_run(struct cold *c, const struct container_row *row, const struct ahead_un
 	enter_locked(c, f);
 	mutex_unlock(&c->mutex);
 	f->air = f->len;
-	f->bytes = xmalloc(f->len);
 	meter_add(METER_COLD_AHEAD, (int64_t)f->len);
 	flight_go(f);
 	return OK;

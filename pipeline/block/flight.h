@@ -119,8 +119,6 @@ void flight_land(struct task *t);
 /* --- cold.c --- */
 
 must_check enum status cold_row(struct cold *c, uint64_t number, struct container_row *row);
-void cold_object_name(const struct share *s, const struct container_row *row, uint64_t number,
-    char *to);
 
 /* A ticket is over; returns the job to be woken, outside the mutex. */
 struct job *cold_over_locked(struct cold *c, struct cold_ticket *t, enum status st,

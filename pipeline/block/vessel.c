@@ -94,23 +94,29 @@ vessel_table_close(struct mirror *m)
 	mutex_destroy(&m->mutex);
 }
 
+static struct vessel *
+find_locked(struct mirror *m, uint64_t number)
+{
+	LIST_EACH(l, &m->bucket[hash_u64(number) % BUCKETS]) {
+		struct vessel *v = container_of(l, struct vessel, bucket);
+
+		if (v->ident.number == number)
+			return v;
+	}
+	return NULL;
+}
+
 struct vessel *
 vessel_find(struct mirror *m, uint64_t number)
 {
-	struct list *bucket = &m->bucket[hash_u64(number) % BUCKETS];
-	struct vessel *found = NULL;
+	struct vessel *found;
 
 	mutex_lock(&m->mutex);
-	LIST_EACH(l, bucket) {
-		struct vessel *v = container_of(l, struct vessel, bucket);
-
-		if (v->ident.number != number)
-			continue;
-		found = v;
-		ref_take(&v->refs);
-		list_remove(&v->age);
-		list_push_back(&m->age, &v->age);
-		break;
+	found = find_locked(m, number);
+	if (found != NULL) {
+		ref_take(&found->refs);
+		list_remove(&found->age);
+		list_push_back(&m->age, &found->age);
 	}
 	mutex_unlock(&m->mutex);
 	return found;
@@ -136,18 +142,12 @@ vessel_keep(struct mirror *m, struct vessel *v)
 struct vessel *
 vessel_take_out(struct mirror *m, uint64_t number)
 {
-	struct list *bucket = &m->bucket[hash_u64(number) % BUCKETS];
-	struct vessel *found = NULL;
+	struct vessel *found;
 
 	mutex_lock(&m->mutex);
-	LIST_EACH(l, bucket) {
-		struct vessel *v = container_of(l, struct vessel, bucket);
-
-		if (v->ident.number != number)
-			continue;
-		found = take_out_locked(m, v);
-		break;
-	}
+	found = find_locked(m, number);
+	if (found != NULL)
+		take_out_locked(m, found);
 	mutex_unlock(&m->mutex);
 	return found;
 }

@@ -16,6 +16,7 @@
 #include "pipeline/base/num.h"
 #include "pipeline/block/compress.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/sync/crew.h"
 #include "pipeline/sync/ledger.h"
@@ -172,24 +173,17 @@ find_stored(struct load *l, const uint8_t digest[32])
 static enum status
 known(struct batch *b, const uint8_t digest[32], uint32_t len, bool *is, uint64_t *in)
 {
-	struct key key = key_chunk(digest);
-	uint8_t home[ROW_BYTES_MAX];
-	struct arena arena;
-	struct version row;
-	struct chunk chunk;
-	enum status st;
+	struct chunk chunk = { .container = 0 };
+	enum status st = rows_chunk(b->sync->share, digest, false, &chunk);
+	bool there = st == OK;
 
-	arena_init(&arena, home, sizeof home, ROW_BYTES_MAX);
-	st = catalog_get(b->sync->share->catalog, key_slice(&key), true, &arena, &row);
-	if (st == OK && row.exists && (st = rec_chunk_decode(row.body, &chunk)) == OK &&
-	    chunk.len != len)
-		st = ST_CORRUPT;
-	if (st == OK) {
-		*is = row.exists && !suspect_is(block_suspects(b->sync->share), digest);
-		*in = row.exists ? chunk.container : 0;
-	}
-	arena_rewind(&arena);
-	return st;
+	if (st != OK && st != ST_NOENT)
+		return st;
+	if (there && chunk.len != len)
+		return ST_CORRUPT;
+	*is = there && !suspect_is(block_suspects(b->sync->share), digest);
+	*in = chunk.container;
+	return OK;
 }
 
 static void
@@ -333,15 +327,10 @@ static void
 put_container(struct building *e)
 {
 	struct load *l = e->load;
-	struct key key = key_container(l->number);
 	struct container_row row = { .state = CONTAINER_LIVE, .local = true, .bytes = l->len,
 		.chunks = l->nstored, .fence = e->batch->sync->fence, .key = l->key };
-	uint8_t room[64];
-	struct writer w = writer_of(room, sizeof room);
 
-	rec_container_encode(&w, &row);
-	assert(writer_ok(&w));
-	txn_put(e->txn, key_slice(&key), slice_of(room, w.len), NULL);
+	rows_container_put(e->txn, l->number, &row);
 	l->has_row = true;
 }
 

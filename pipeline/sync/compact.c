@@ -17,6 +17,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/keys.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/sync/batch.h"
 #include "pipeline/sync/live.h"
@@ -63,7 +64,7 @@ struct compact {
 	uint64_t given_up;		/* was brought, and is not here all the same */
 	uint32_t tries;			/* at that one */
 	uint64_t bring_ns;		/* it is brought then; 0: it is being brought */
-	uint8_t *bytes; /* of chunks that are not sealed yet; NULL between the runs */
+	uint8_t *bytes;			/* of chunks not sealed yet; NULL between the runs */
 	uint32_t filled;
 };
 
@@ -328,20 +329,6 @@ see_row(void *arg, struct slice key, const struct version *v)
 	return true;
 }
 
-static enum status
-count_of(struct share *s, uint64_t number, int64_t *count)
-{
-	struct key key;
-	uint8_t id[8];
-	enum status st;
-
-	put_be64(id, number);
-	key = key_count(COUNT_CONTAINER, id, sizeof id);
-	*count = 0;
-	st = catalog_count(s->catalog, key_slice(&key), count);
-	return st == ST_NOENT ? OK : st;
-}
-
 static bool
 stops(const struct run *r)
 {
@@ -368,7 +355,7 @@ go_on(struct run *r, bool *over)
 		const struct victim *v = &rows->v[i];
 		int64_t count;
 
-		st = count_of(c->sync->share, v->number, &count);
+		st = rows_container_count(c->sync->share, v->number, &count);
 		if (st == OK && chosen(c, &v->row, count))
 			st = empty(r, v);
 		if (atomic_load(&c->from) == 0)

@@ -11,6 +11,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/sync/evict.h"
 #include "pipeline/sync/warm_list.h"
 
@@ -19,7 +20,7 @@
 #define SPARSE_BYTES (2ull << 30)	/* of parts kept, where nothing is said */
 
 /* So many are chosen by one look at all rows, and more than those once in its course. */
-enum { FILES_A_RUN = 64, CHOSEN = 1024, CHOSEN_ROOM = 2 * CHOSEN, ROW_BYTES_MAX = 512 };
+enum { FILES_A_RUN = 64, CHOSEN = 1024, CHOSEN_ROOM = 2 * CHOSEN };
 
 enum goal { GOAL_NONE, GOAL_CAP, GOAL_TTL, GOAL_HAND };
 
@@ -202,36 +203,16 @@ static enum status
 still(struct evict *e, const struct victim *v, struct container_row *row, bool *yes)
 {
 	struct share *s = e->sync->share;
-	struct key key = key_container(v->number);
-	struct arena arena;
-	struct version seen;
-	enum status st;
+	lsn_t lsn;
+	enum status st = rows_container(s, v->number, row, &lsn);
 
-	*yes = false;
-	arena_init(&arena, NULL, 0, ROW_BYTES_MAX);
-	st = catalog_get(s->catalog, key_slice(&key), true, &arena, &seen);
-	if (st == OK && seen.exists && (st = rec_container_decode(seen.body, row)) == OK)
-		*yes = row->state == CONTAINER_LIVE && row->remote && row->local &&
-		    mirror_idle_minutes(block_mirror(s), v->number) >= v->idle;
-	if (*yes && !block_durable(s, seen.lsn)) {
+	*yes = st == OK && row->state == CONTAINER_LIVE && row->remote && row->local &&
+	    mirror_idle_minutes(block_mirror(s), v->number) >= v->idle;
+	if (*yes && !block_durable(s, lsn)) {
 		e->soon = true;
 		*yes = false;
 	}
-	arena_rewind(&arena);
-	return st;
-}
-
-static void
-put_row(struct txn *t, uint64_t number, struct container_row *row)
-{
-	struct key key = key_container(number);
-	uint8_t room[64];
-	struct writer w = writer_of(room, sizeof room);
-
-	row->local = false;
-	rec_container_encode(&w, row);
-	assert(writer_ok(&w));
-	txn_put(t, key_slice(&key), slice_of(room, w.len), NULL);
+	return st == ST_NOENT ? OK : st;
 }
 
 static enum status
@@ -246,7 +227,8 @@ drop_one(struct evict *e, struct txn *t, const struct victim *v, uint32_t *n)
 	st = mirror_thin(block_mirror(e->sync->share), v->number);
 	if (st != OK && st != ST_NOENT)
 		return st;
-	put_row(t, v->number, &row);
+	row.local = false;
+	rows_container_put(t, v->number, &row);
 	(*n)++;
 	return OK;
 }

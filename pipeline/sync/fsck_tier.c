@@ -7,6 +7,7 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/sync/upload.h"
 
 #include <stdlib.h>
@@ -188,10 +189,10 @@ static void
 list_remote(struct fsck *f)
 {
 	struct asking *a = xcalloc(1, sizeof *a);
-	char name[UPLOAD_NAME];
+	char name[ROWS_NAME_CAP];
 	struct text t;
 
-	upload_name(f->share, 0, 0, name);
+	rows_object_name(f->share, 0, 0, name);
 	*a = (struct asking){ .fsck = f, .prefix = strlen(name) - 33,
 		.call = { .kind = BLOCK_WALK, .each = see_object } };
 	t = text_of(a->call.name, sizeof a->call.name);
@@ -204,10 +205,10 @@ static void
 object_goes(struct fsck *f, uint64_t fence, uint64_t number)
 {
 	struct asking *a = xcalloc(1, sizeof *a);
-	char name[UPLOAD_NAME];
+	char name[ROWS_NAME_CAP];
 	struct text t;
 
-	upload_name(f->share, fence, number, name);
+	rows_object_name(f->share, fence, number, name);
 	*a = (struct asking){ .fsck = f, .call = { .kind = BLOCK_DEL } };
 	t = text_of(a->call.name, sizeof a->call.name);
 	text_add(&t, name);

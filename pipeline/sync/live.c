@@ -6,35 +6,23 @@
 #include "pipeline/sync/live.h"
 
 #include "pipeline/block/block.h"
-#include "pipeline/record/key.h"
+#include "pipeline/block/rows.h"
 
 #include <stdlib.h>
-
-enum { ROW_BYTES_MAX = 4096 };
 
 /* Does the chunk's row say that it begins there? */
 static enum status
 look(struct share *s, uint64_t number, uint32_t index, const uint8_t digest[32],
     struct live_chunk *c, bool *is)
 {
-	struct key key = key_chunk(digest);
-	uint8_t home[ROW_BYTES_MAX];
-	struct chunk chunk = { 0 };
-	struct arena arena;
-	struct version row;
-	enum status st;
+	struct chunk chunk;
+	enum status st = rows_chunk(s, digest, false, &chunk);
 
-	arena_init(&arena, home, sizeof home, ROW_BYTES_MAX);
-	st = catalog_get(s->catalog, key_slice(&key), true, &arena, &row);
-	if (st == OK && row.exists)
-		st = rec_chunk_decode(row.body, &chunk);
-	if (st == OK) {
-		*is = row.exists && chunk.container == number && chunk.index == index;
+	*is = st == OK && chunk.container == number && chunk.index == index;
+	if (*is)
 		*c = (struct live_chunk){ .index = index, .len = chunk.len, .digest = digest,
 			.units = (chunk.len + CHUNK_UNIT - 1) / CHUNK_UNIT };
-	}
-	arena_rewind(&arena);
-	return st;
+	return st == ST_NOENT ? OK : st;
 }
 
 /* The first unit behind those of the chunk that begins at i. */

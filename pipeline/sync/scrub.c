@@ -420,8 +420,8 @@ asked(struct scrub *s)
 	begins = s->begin && !later;
 	remote = s->begin_remote;
 	stops = s->stop && running(s);
-	s->begin &= !running(s) ||
-	    stops; /* begin() takes it: who looks meanwhile sees no old end */
+	/* begin() takes it: who looks meanwhile sees no old end. */
+	s->begin &= !running(s) || stops;
 	s->stop = false;
 	mutex_unlock(&s->mutex);
 	if (stops)

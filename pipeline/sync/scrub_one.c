@@ -11,31 +11,21 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/sync/upload.h"
 
 #include <stdlib.h>
 
-enum { CALL_S = 60, TRIES_UNASKED = 3, ROW_ROOM = 4096 };
+enum { CALL_S = 60, TRIES_UNASKED = 3 };
 
 /* --- rows --- */
 
 static enum status
 container_row(struct sync *y, uint64_t number, struct container_row *row)
 {
-	struct key key = key_container(number);
-	uint8_t home[512];
-	struct arena arena;
-	struct version v;
-	enum status st;
+	enum status st = rows_container(y->share, number, row, NULL);
 
-	arena_init(&arena, home, sizeof home, ROW_ROOM);
-	st = catalog_get(y->share->catalog, key_slice(&key), true, &arena, &v);
-	if (st == OK && !v.exists)
-		st = ST_NOENT;
-	if (st == OK)
-		st = rec_container_decode(v.body, row);
-	arena_rewind(&arena);
 	return st == OK && row->state != CONTAINER_LIVE ? ST_NOENT : st;
 }
 
@@ -94,17 +84,8 @@ scrub_one_drop(struct scrub *s)
 static bool
 cites(struct scrub *s, const uint8_t digest[32], struct chunk *chunk)
 {
-	struct key key = key_chunk(digest);
-	uint8_t home[512];
-	struct arena arena;
-	struct version v;
-	bool yes;
-
-	arena_init(&arena, home, sizeof home, ROW_ROOM);
-	yes = catalog_get(s->sync->share->catalog, key_slice(&key), true, &arena, &v) == OK &&
-	    v.exists && rec_chunk_decode(v.body, chunk) == OK && chunk->container == s->one.number;
-	arena_rewind(&arena);
-	return yes;
+	return rows_chunk(s->sync->share, digest, false, chunk) == OK &&
+	    chunk->container == s->one.number;
 }
 
 static bool
@@ -123,13 +104,9 @@ index_says(const struct whole *w, const struct chunk *c)
 static int64_t
 count_of(struct scrub *s)
 {
-	uint8_t id[8];
-	struct key key;
 	int64_t n = 0;
 
-	put_be64(id, s->one.number);
-	key = key_count(COUNT_CONTAINER, id, sizeof id);
-	return catalog_count(s->sync->share->catalog, key_slice(&key), &n) == OK ? n : 0;
+	return rows_container_count(s->sync->share, s->one.number, &n) == OK ? n : 0;
 }
 
 /* Every chunk that cites the container is in its index, at its place, and they are as many as are
@@ -254,7 +231,7 @@ call_begin(struct scrub *s)
 		.into = one->there.bytes, .into_cap = one->row.bytes,
 		.deadline_ns = clock_mono_ns() + CALL_S * NS_PER_S, .done = call_done };
 	chain_init(&s->call.body);
-	upload_name(s->sync->share, one->row.fence, one->number, s->call.name);
+	rows_object_name(s->sync->share, one->row.fence, one->number, s->call.name);
 	mutex_lock(&s->mutex);
 	s->call_runs = true;
 	mutex_unlock(&s->mutex);
@@ -334,17 +311,12 @@ judge(struct scrub *s)
 static enum status
 put_row(struct scrub *s, struct work *by, const struct container_row *row)
 {
-	struct key key = key_container(s->one.number);
 	struct txn *t = sync_txn(s->sync);
-	uint8_t room[64];
-	struct writer w = writer_of(room, sizeof room);
 	lsn_t lsn;
 
 	if (t == NULL)
 		return ST_RESOURCE;
-	rec_container_encode(&w, row);
-	assert(writer_ok(&w));
-	txn_put(t, key_slice(&key), slice_of(room, w.len), NULL);
+	rows_container_put(t, s->one.number, row);
 	return sync_commit(s->sync, by, t, &lsn);
 }
 

@@ -15,6 +15,7 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/sync/items.h"
 #include "pipeline/sync/keyship.h"
 
@@ -55,15 +56,6 @@ struct upload {
 	struct sync_remote seen;	/* counters, and the last failure's text */
 };
 
-void
-upload_name(const struct share *s, uint64_t fence, uint64_t number, char name[UPLOAD_NAME])
-{
-	struct text t = text_of(name, UPLOAD_NAME);
-
-	text_hex(&t, s->row.share_id, sizeof s->row.share_id);
-	text_addf(&t, "/c/%016llx-%016llx", (unsigned long long)fence, (unsigned long long)number);
-	assert(!t.cut);
-}
 
 /* --- opening and closing --- */
 
@@ -267,7 +259,7 @@ call_begin_locked(struct upload *u, struct slot *s, enum block_call_kind kind, b
 	s->call = (struct block_call){ .kind = kind, .if_absent = if_absent, .done = call_ended,
 		.deadline_ns = clock_mono_ns() + CALL_S * NS_PER_S };
 	chain_init(&s->call.body);
-	upload_name(u->sync->share, s->item.fence, s->item.number, s->call.name);
+	rows_object_name(u->sync->share, s->item.fence, s->item.number, s->call.name);
 	if (kind == BLOCK_PUT && chain_push(&s->call.body, NULL,
 	    slice_of(s->bytes, (uint32_t)s->item.bytes)) != OK)
 		panic("one slice does not fit into a chain");
@@ -461,28 +453,16 @@ upload_run(struct upload *u)
 static enum status
 note_row(struct upload *u, struct txn *t, const struct item *it)
 {
-	struct key key = key_container(it->number);
-	uint8_t home[512], room[64];
-	struct writer w = writer_of(room, sizeof room);
 	struct container_row row;
-	struct version v;
-	struct arena arena;
-	enum status st;
+	enum status st = rows_container(u->sync->share, it->number, &row, NULL);
 
-	arena_init(&arena, home, sizeof home, 4096);
-	st = catalog_get(u->sync->share->catalog, key_slice(&key), true, &arena, &v);
-	if (st == OK && v.exists)
-		st = rec_container_decode(v.body, &row);
-	if (st == OK && v.exists && row.state == CONTAINER_LIVE) {
+	if (st == OK && row.state == CONTAINER_LIVE) {
 		row.remote = true;
 		row.again = false;
 		row.fence = it->fence;
-		rec_container_encode(&w, &row);
-		assert(writer_ok(&w));
-		txn_put(t, key_slice(&key), slice_of(room, w.len), NULL);
+		rows_container_put(t, it->number, &row);
 	}
-	arena_rewind(&arena);
-	return st;
+	return st == ST_NOENT ? OK : st;
 }
 
 enum status
@@ -527,21 +507,14 @@ upload_settle(struct upload *u, struct work *by, bool *more)
 uint64_t
 upload_fence(struct upload *u, uint64_t number)
 {
-	struct key key = key_container(number);
-	uint64_t fence = u->sync->fence, said;
+	struct share *s = u->sync->share;
 	struct container_row row;
-	struct version v;
-	struct arena arena;
-	uint8_t home[512];
+	uint64_t said;
 
-	arena_init(&arena, home, sizeof home, 4096);
-	if (mirror_fence(block_mirror(u->sync->share), number, &said) == OK)
-		fence = said;
-	else if (catalog_get(u->sync->share->catalog, key_slice(&key), true, &arena, &v) == OK &&
-	    v.exists && rec_container_decode(v.body, &row) == OK && row.fence != 0)
-		fence = row.fence;
-	arena_rewind(&arena);
-	return fence;
+	if (mirror_fence(block_mirror(s), number, &said) == OK)
+		return said;
+	return rows_container(s, number, &row, NULL) == OK && row.fence != 0 ? row.fence :
+	    u->sync->fence;
 }
 
 static bool

@@ -8,8 +8,6 @@
 
 #include "pipeline/sync/inner.h"
 
-enum { UPLOAD_NAME = 96 };
-
 struct upload;
 
 struct upload *upload_new(struct sync *y);	/* of a share that has a remote */
@@ -51,8 +49,5 @@ void upload_push(struct upload *u);
 bool upload_idle(struct upload *u);
 
 void upload_look(struct upload *u, struct sync_remote *out);
-
-/* An object's name: the share, the fence and the number, so that no other owner's is met. */
-void upload_name(const struct share *s, uint64_t fence, uint64_t number, char name[UPLOAD_NAME]);
 
 #endif

@@ -12,6 +12,7 @@
 #include "pipeline/base/text.h"
 #include "pipeline/block/fetch.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/sync/warm_list.h"
 
 #include <stdio.h>
@@ -237,31 +238,19 @@ static enum status
 settle_one(struct warm *w, struct txn *t, uint64_t number)
 {
 	struct share *s = w->sync->share;
-	struct key key = key_container(number);
-	uint8_t home[512], room[64];
-	struct writer out = writer_of(room, sizeof room);
 	struct container_row row;
-	struct arena arena;
-	struct version v;
-	enum status st;
+	enum status st = rows_container(s, number, &row, NULL);
 
-	arena_init(&arena, home, sizeof home, 4096);
-	st = catalog_get(s->catalog, key_slice(&key), true, &arena, &v);
-	if (st == OK && v.exists)
-		st = rec_container_decode(v.body, &row);
-	arena_rewind(&arena);
-	if (st != OK)
+	if (st != OK && st != ST_NOENT)
 		return st;
-	if (!v.exists || row.state != CONTAINER_LIVE) {	/* it went while it was brought */
+	if (st == ST_NOENT || row.state != CONTAINER_LIVE) {	/* it went while it was brought */
 		st = mirror_delete(block_mirror(s), number);
 		return st == ST_NOENT ? OK : st;
 	}
 	if (row.local)
 		return OK;
 	row.local = true;
-	rec_container_encode(&out, &row);
-	assert(writer_ok(&out));
-	txn_put(t, key_slice(&key), slice_of(room, out.len), NULL);
+	rows_container_put(t, number, &row);
 	return OK;
 }
 

@@ -9,6 +9,7 @@
 #include "crypto/secret.h"
 #include "pipeline/block/fetch.h"
 #include "pipeline/block/leaf.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/cache/page.h"
 #include "pipeline/sync/crew.h"
@@ -97,20 +98,11 @@ static enum status
 read_unit(struct build *b, const struct leaf_piece *lp, uint32_t unit, uint8_t *to, uint32_t *len)
 {
 	struct share *s = b->sync->share;
-	struct key key = key_chunk(lp->digest);
-	uint8_t home[ROW_BYTES_MAX];
-	struct arena arena;
-	struct version row;
 	struct chunk chunk;
-	enum status st;
+	enum status st = rows_chunk(s, lp->digest, false, &chunk);
 
-	arena_init(&arena, home, sizeof home, ROW_BYTES_MAX);
-	st = catalog_get(s->catalog, key_slice(&key), true, &arena, &row);
-	if (st == OK)
-		st = row.exists ? rec_chunk_decode(row.body, &chunk) : ST_CORRUPT;
-	arena_rewind(&arena);
 	if (st != OK)
-		return st;
+		return st == ST_NOENT ? ST_CORRUPT : st;
 	if (chunk.len <= unit * CHUNK_UNIT)
 		return ST_CORRUPT;
 	*len = chunk_unit_len(&chunk, unit);

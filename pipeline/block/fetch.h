@@ -25,7 +25,7 @@ struct block_unit {
 must_check enum status block_unit_read(struct share *s, const struct block_unit *u, uint8_t *to);
 
 /* All that is given of one container, brought here from the remote where it is not; waits.  What
- * comes stays in the mirror until it is trimmed.  The first that does not come decides, as above. */
+ * comes stays in the mirror until trimmed.  The first that does not come decides, as above. */
 must_check enum status block_units_bring(struct share *s, const struct block_unit *u, uint32_t n);
 
 /* A whole container, to be here as one that was made here.  NOENT: the remote has none.  Else as

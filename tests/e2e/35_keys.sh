@@ -8,6 +8,7 @@ set -euo pipefail
 build=$(cd "${1:-$e2e_top}" && pwd)
 journals=$(mktemp -d "${TMPDIR:-/tmp}/keys.XXXXXX")
 export DITTOFS_CARVE_AGE=1 DFS_TEST_ENCRYPTION=auto DFS_TEST_COMPRESSION=zstd-1
+export DITTOFS_GC_COMPACTION_LIVE_PERCENT=0
 export DITTOFS_ADMIN_INITIAL_PASSWORD=a-password-for-this-test HOME=$journals
 trap 'status=$?; rm -rf "$journals"; server_end $status' EXIT
 server_begin "$build" >"$journals.said"
@@ -35,7 +36,6 @@ killed() {
 holds() { checker verify -k || e2e_die "$1"; }
 # newest_version: of the share key that wraps the newest container's key
 newest_version() { od -An -t u4 -j 44 -N 4 "$(ls -t "$share"/containers/*.dfc | head -n 1)" | tr -d ' '; }
-made() { compgen -G "$share/containers/*.dfc" >/dev/null; }
 newer() { [ "$(newest_version)" = 2 ]; }
 wait_for() { # wait_for TEXT COMMAND: up to 20 seconds
 	local i
@@ -46,6 +46,10 @@ wait_for() { # wait_for TEXT COMMAND: up to 20 seconds
 	e2e_die "$1"
 }
 plane() { sed -n 's|.*console at \(http[^ ]*\)|\1|p' "$journals.said"; }
+login() {
+	"$build/dfsctl" login --server "$(plane)" --username admin \
+		--password "$DITTOFS_ADMIN_INITIAL_PASSWORD" >/dev/null
+}
 
 mkdir -p "$journals"
 checker load -s 1 -t 3
@@ -53,10 +57,12 @@ killed
 holds "after the load"
 [ "$(stat -c %a "$share/keys")" = 600 ] || e2e_die "others may read the wrapped keys"
 
-# The key-encrypting key: a new line in front; then the old one goes.
+# The key-encrypting key: a new line in front; then the old one goes.  What is left of the load is
+# packed first: containers of which something lives, that only compaction would rewrite; it is off.
 old=$(cat "$key")
 before=$(sha256sum <"$share/keys")
-wait_for "no container was made" made
+login
+"$build/dfsctl" system drain-uploads --timeout 1m >/dev/null
 (cd "$share/containers" && sha256sum ./*.dfc) >"$journals.sums"
 (umask 077 && { openssl rand -hex 32; echo "$old"; } >"$key.new" && mv "$key.new" "$key")
 begin=$(date +%s%N)
@@ -99,8 +105,7 @@ server_wait "$port"
 holds "with the right key again"
 
 # The share key: what is carved from now on is under the new one, and all is read.
-"$build/dfsctl" login --server "$(plane)" --username admin \
-	--password "$DITTOFS_ADMIN_INITIAL_PASSWORD" >/dev/null
+login
 "$build/dfsctl" share rotate-key /export | grep -q 2 || e2e_die "no second key"
 checker clean
 rm -f "$journals"/*

@@ -316,20 +316,21 @@ undo(struct share *s)
 	stores_drop(&s->remote);
 }
 
-/* Half of the bytes for blocks read, a quarter each for the two write buffers there may be. */
+/* A quarter of the bytes for blocks read, the rest for the two write buffers there may be. */
 static enum status
 metadata(struct wiring *w, uint64_t cache_bytes)
 {
 	struct share *s = w->share;
 	struct meta_conf meta = { .dir = s->conf.meta_dir[0] ? s->conf.meta_dir : s->conf.dir,
-		.cache_bytes = cache_bytes / 2 };
+		.cache_bytes = cache_bytes / 4 };
 	char said[400] = "", options[64];
 	bool durable;
 	enum status st;
 
 	if (!meta_store_known(s->conf.meta, &durable))
 		return wrong(w, ST_INVAL, "no metadata store is called \"%s\"", s->conf.meta);
-	snprintf(options, sizeof options, "write_buffer=%llu", (unsigned long long)cache_bytes / 4);
+	snprintf(options, sizeof options, "write_buffer=%llu",
+	    (unsigned long long)cache_bytes / 8 * 3);
 	meta.options = durable ? options : NULL;
 	st = meta_store_open(s->conf.meta, &meta, &s->store, said, sizeof said);
 	return st == OK ? OK : wrong(w, st, "its metadata store: %s", said);

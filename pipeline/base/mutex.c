@@ -8,9 +8,12 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/panic.h"
 
+#include <ck_pr.h>
 #include <errno.h>
 
-enum { HELD_MAX = 32 };
+/* SPINS: some microseconds, what a holder who runs takes at most; a sleep and a wake by futex cost
+ * both threads more than that. */
+enum { HELD_MAX = 32, SPINS = 400 };
 
 static bool witness_on;
 
@@ -77,6 +80,7 @@ mutex_init(struct mutex *m, enum rank rank, uint64_t number)
 {
 	assert((unsigned)rank < RANK_COUNT);
 	must(pthread_mutex_init(&m->m, NULL), "mutex_init");
+	atomic_init(&m->taken, false);
 	m->rank = rank;
 	m->number = number;
 }
@@ -87,12 +91,33 @@ mutex_destroy(struct mutex *m)
 	must(pthread_mutex_destroy(&m->m), "mutex_destroy");
 }
 
+static void
+note_taken(struct mutex *m, bool taken)
+{
+	atomic_store_explicit(&m->taken, taken, memory_order_relaxed);
+}
+
+/* False: it did not come free while it pays to look. */
+static bool
+spin(struct mutex *m)
+{
+	for (int i = 0; i < SPINS; i++) {
+		ck_pr_stall();
+		if (!atomic_load_explicit(&m->taken, memory_order_relaxed) &&
+		    pthread_mutex_trylock(&m->m) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 mutex_lock(struct mutex *m)
 {
 	if (witness_on)
 		witness_check(m);
-	must(pthread_mutex_lock(&m->m), "mutex_lock");
+	if (pthread_mutex_trylock(&m->m) != 0 && !spin(m))
+		must(pthread_mutex_lock(&m->m), "mutex_lock");
+	note_taken(m, true);
 	if (witness_on)
 		witness_note(m);
 }
@@ -105,6 +130,7 @@ mutex_trylock(struct mutex *m)
 	if (err == EBUSY)
 		return false;
 	must(err, "mutex_trylock");
+	note_taken(m, true);
 	if (witness_on)
 		witness_note(m);
 	return true;
@@ -115,6 +141,7 @@ mutex_unlock(struct mutex *m)
 {
 	if (witness_on)
 		witness_forget(m);
+	note_taken(m, false);
 	must(pthread_mutex_unlock(&m->m), "mutex_unlock");
 }
 
@@ -170,7 +197,9 @@ void
 cond_wait(struct cond *c, struct mutex *m)
 {
 	witness_wait(m);
+	note_taken(m, false);
 	must(pthread_cond_wait(&c->c, &m->m), "cond_wait");
+	note_taken(m, true);
 }
 
 bool
@@ -180,7 +209,9 @@ cond_wait_until(struct cond *c, struct mutex *m, uint64_t mono_ns)
 	int err;
 
 	witness_wait(m);
+	note_taken(m, false);
 	err = pthread_cond_timedwait(&c->c, &m->m, &ts);
+	note_taken(m, true);
 	if (err == ETIMEDOUT)
 		return false;
 	must(err, "cond_wait_until");

@@ -1,12 +1,14 @@
 /*
  * Ranked mutexes.  With the witness on (tests, --witness) each thread's held mutexes are known:
  * taking one of a lower rank, or of an equal rank and no greater number, panics.  A mutex is never
- * held over I/O, a contract call, a sink or a park.
+ * held over I/O, a contract call, a sink or a park; so who finds one taken looks a while whether
+ * it comes free before he sleeps.
  */
 #ifndef BASE_MUTEX_H
 #define BASE_MUTEX_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,13 +21,15 @@ enum rank {
 
 struct mutex {
 	pthread_mutex_t m;
+	_Atomic bool taken;		/* a hint for who spins */
 	uint64_t number;
 	enum rank rank;
 };
 
 /* For a mutex that is a static of its file. */
 #define MUTEX_STATIC(name, rank_, number_)					\
-	struct mutex name = { PTHREAD_MUTEX_INITIALIZER, (number_), (rank_) }
+	struct mutex name = { .m = PTHREAD_MUTEX_INITIALIZER, .number = (number_),	\
+		.rank = (rank_) }
 
 struct cond {
 	pthread_cond_t c;		/* waits on the monotonic clock */

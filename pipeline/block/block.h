@@ -128,6 +128,7 @@ uint32_t block_recycle(struct share *s);
 struct block_usage {
 	uint64_t journal_bytes, dirty_bytes, unapplied_bytes;	/* segments; live data; records */
 	uint64_t cap_bytes, space_bytes;	/* of dirty_bytes; of journal_bytes */
+	uint64_t records_bytes;			/* the cap of unapplied_bytes */
 	uint64_t local_bytes; /* of dirty_bytes and what is carved and not sent; 0: no cap */
 	uint64_t disk_free;
 	uint32_t segments, places, places_max;

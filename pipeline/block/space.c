@@ -381,6 +381,7 @@ block_usage_read(struct share *s, struct block_usage *out)
 	out->dirty_bytes = index_live_bytes(ix);
 	out->unapplied_bytes = catalog_unapplied_bytes(s->catalog);
 	out->cap_bytes = j->data_cap;
+	out->records_bytes = j->records_cap;
 	out->space_bytes = j->space_cap;
 	out->local_bytes = j->local_cap;
 	out->disk_free = journal_disk_free(j);

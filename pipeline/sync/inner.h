@@ -47,6 +47,7 @@ struct sync {
 	_Atomic bool checkpoint_wanted;	/* room depends on it */
 	_Atomic bool idle, idle_here; /* the data errand found nothing left to do; here, at least */
 	struct work apply, data, up, bring, scrubs;
+	uint64_t apply_bytes;		/* so many unapplied are given to the store at once */
 	struct upload *upload;		/* NULL: no remote */
 	struct warm *warm;		/* NULL: no remote */
 	struct evict *evict;		/* the same */

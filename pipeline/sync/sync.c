@@ -22,8 +22,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { UNAPPLIED_MAX = 8 << 20, TICK_MS_MIN = 20, TICK_MS_MAX = 250, LOOK_MS = 1000,
-	ROOM_PAUSE_MS = 20, ROOM_TRIES = 250, DRAIN_ROUNDS = 1000, PUSH_S = 5 };
+enum { UNAPPLIED_MAX = 8 << 20, UNAPPLIED_PART = 4,
+	TICK_MS_MIN = 20, TICK_MS_MAX = 250, LOOK_MS = 1000,
+	APPLY_RETRY_MS = 100, ROOM_PAUSE_MS = 20, ROOM_TRIES = 250,
+	DRAIN_ROUNDS = 1000, PUSH_S = 5 };
 
 static struct sync_conf conf = { .apply_ms = 1000, .carve_age_ms = 5000, .carve_at_percent = 25 };
 
@@ -73,9 +75,11 @@ apply_once(struct sync *y, struct work *w)
 {
 	enum status st = sync_apply(y, w);
 
-	if (st != OK)
+	if (st != OK) {
 		log_warn("sync.apply", F_STR("share", y->share->conf.name),
 		    F_STR("status", status_name(st)));
+		sync_pause(y, APPLY_RETRY_MS);		/* it is asked for again at once */
+	}
 	return st;
 }
 
@@ -339,6 +343,27 @@ sample_age(struct sync *y, uint64_t now)
 	atomic_store(&y->aged, aged);
 }
 
+/*
+ * Much is left to do by now: errands begin, whatever the time.  Asked behind each change that comes
+ * down to this stage, and by the timer, since in tier writeback answers turn round above it.
+ */
+static void
+nudge(struct sync *y)
+{
+	struct share *s = y->share;
+	uint64_t cap = atomic_load_explicit(&s->now.journal_bytes, memory_order_relaxed);
+	uint64_t local = atomic_load_explicit(&s->now.local_bytes, memory_order_relaxed);
+
+	if (y->upload != NULL && local != 0)
+		cap = MIN(cap, local);
+	if (catalog_unapplied_bytes(s->catalog) > y->apply_bytes &&
+	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
+		work_post(&y->apply);
+	if (index_live_bytes(block_index(s)) > cap / 100 * y->conf.carve_at_percent &&
+	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
+		work_post(&y->data);
+}
+
 static void
 look_around(struct sync *y, uint64_t now)
 {
@@ -363,11 +388,15 @@ look_around(struct sync *y, uint64_t now)
 		work_post(&y->scrubs);
 }
 
+/* Often while records come fast. */
 static uint64_t
 tick_ns(const struct sync *y)
 {
+	bool busy = catalog_unapplied_bytes(y->share->catalog) > y->apply_bytes / UNAPPLIED_PART;
 	uint32_t ms = MIN(y->conf.carve_age_ms / AGE_SAMPLES, y->conf.apply_ms / 4);
 
+	if (busy)
+		return TICK_MS_MIN * NS_PER_MS;
 	return MIN(MAX(ms, (uint32_t)TICK_MS_MIN), (uint32_t)TICK_MS_MAX) * NS_PER_MS;
 }
 
@@ -378,6 +407,7 @@ tick(struct timer *t)
 	uint64_t now = clock_mono_ns();
 
 	sample_age(y, now);
+	nudge(y);
 	look_around(y, now);
 	timer_set(y->home, t, now + tick_ns(y));
 }
@@ -415,9 +445,12 @@ void
 sync_open_share(struct share *s)
 {
 	struct sync *y = xcalloc(1, sizeof *y);
+	struct block_usage room;
 
 	y->share = s;
 	y->conf = conf;
+	block_usage_read(s, &room);
+	y->apply_bytes = MIN(room.records_bytes / UNAPPLIED_PART, (uint64_t)UNAPPLIED_MAX);
 	y->home = worker_at((uint32_t)(s->row.share % worker_count()));
 	y->fence = block_fence(s);
 	mutex_init(&y->mutex, RANK_SHARE, s->row.share);
@@ -590,19 +623,7 @@ skip(const struct job *job)
 static enum turn
 down(struct job *job)
 {
-	struct sync *y = job->share->sync;
-	struct share *s = job->share;
-	uint64_t cap = atomic_load_explicit(&s->now.journal_bytes, memory_order_relaxed);
-	uint64_t local = atomic_load_explicit(&s->now.local_bytes, memory_order_relaxed);
-
-	if (y->upload != NULL && local != 0)
-		cap = MIN(cap, local);
-	if (catalog_unapplied_bytes(s->catalog) > UNAPPLIED_MAX &&
-	    !atomic_load_explicit(&y->apply.waiting, memory_order_relaxed))
-		work_post(&y->apply);
-	if (index_live_bytes(block_index(s)) > cap / 100 * y->conf.carve_at_percent &&
-	    !atomic_load_explicit(&y->data.waiting, memory_order_relaxed))
-		work_post(&y->data);
+	nudge(job->share->sync);
 	return TURN_UP;
 }
 

@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 rounds=5 seconds=1
 if [ "${1:-}" = --quick ]; then rounds=3 seconds=0.5; shift; fi
 build=$(cd "${1:-$here/../..}" && pwd)
-for program in dfs tests/bin/nfsbench tests/bin/bench_loop tests/bin/bench_rpc tests/bin/bench_files \
+for program in dfs tests/bin/nfsbench tests/bin/bench_loop tests/bin/bench_rpc \
 	tests/bin/bench_journal tests/bin/bench_carve; do
 	[ -x "$build/$program" ] || { echo "rates.sh: no $program in $build" >&2; exit 2; }
 done

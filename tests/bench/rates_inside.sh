@@ -45,10 +45,6 @@ pid[ganesha]=$DFS_TEST_SERVER_PID
 loop=$!
 trap finish EXIT
 
-cpu_us() { # of a process with all its threads that live
-	cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ ns += $1 } END { printf "%.0f\n", ns / 1000 }'
-}
-
 bench() { # bench SERVER SHAPE CONNS DEPTH OPS [OPTION...]
 	local server=$1 shape=$2 conns=$3 depth=$4 ops=$5
 	shift 5
@@ -156,15 +152,10 @@ loop_bench() { # the yardstick: OP CONNS DEPTH
 		awk -v s="$2x$3" '{ print "loop", $1, s, $3, $4 / 1000, $5 }' >>"$work/figures"
 }
 
-files() { # leaves its rate behind
-	local server=$1 before after rest
-	rate=
-	before=$(cpu_us "${pid[$server]}")
-	read -r rate rest < <("$bin/bench_files" "${port[$server]}" "${mount[$server]}" \
-		"${export[$server]}" 8 "$seconds" 2>>"$work/errors") || return 1
-	after=$(cpu_us "${pid[$server]}")
-	awk -v r="$rate" -v us=$((after - before)) -v s="$seconds" -v p="${rest#* }" -v n="$server" \
-		'BEGIN { print n, "file:4k", "8x1", r, (r > 0 ? us / (r * s) : 0), p }' >>"$work/figures"
+files() { # of eight clients; leaves its rate behind
+	bench "$1" 8x1 8 1 whole
+	rate=$(tail -n 1 "$work/figures" | awk -v s="$1" '$1 == s && $2 == "whole:4k" { print $4 }')
+	[ -n "$rate" ]
 }
 
 : >"$work/figures"
@@ -217,7 +208,7 @@ profile() {
 	recorder=$!
 	case $op in
 	getattr+*) beside "$server" "${op#*+}" ;;
-	file:4k) files "$server" || true ;;
+	whole:4k) files "$server" || true ;;
 	*) bench "$server" "$shape" "${shape%x*}" "${shape#*x}" "$op" ;;
 	esac
 	wait "$recorder" || true

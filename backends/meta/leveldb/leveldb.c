@@ -260,6 +260,7 @@ options_make(struct leveldb_store *s)
 	s->read = leveldb_readoptions_create();
 	s->write = leveldb_writeoptions_create();
 	leveldb_options_set_paranoid_checks(s->options, 1);
+	leveldb_options_set_compression(s->options, leveldb_no_compression);	/* time for room */
 	leveldb_options_set_filter_policy(s->options, s->bloom);
 	leveldb_options_set_cache(s->options, s->cache);
 	leveldb_options_set_write_buffer_size(s->options, s->write_buffer);

@@ -16,7 +16,7 @@
 #define MAXIO (1u << 20)
 
 enum { P_NULL, P_GETATTR, P_LOOKUP, P_ACCESS, P_READDIR, P_CREATE, P_REMOVE, P_READ, P_WRITE,
-	P_COMMIT, P_BURST, P_N };
+	P_COMMIT, P_BURST, P_WHOLE, P_N };
 
 struct fh {
 	uint32_t n;

@@ -9,7 +9,7 @@
  *     -p PORT            NFS port (2049)
  *     -m PORT            MOUNT port, v3 only (0 = ask the portmapper)
  *     -o OPS             comma list of: null getattr lookup access readdir
- *                        create remove read write commit burst
+ *                        create remove read write commit burst whole
  *                        (read/write/burst take a size: read:4k write:1m)
  *     -c N  -q N         connections (1), requests in flight on each (8)
  *     -t SEC  -w SEC     measured seconds per op (5), warm-up (0.5)
@@ -30,6 +30,7 @@
  *   commit  4 KiB unstable WRITE, then COMMIT of it; only the COMMIT is timed.
  *   burst   WRITE, each file from front to back once, and no more: -t and -w say nothing.
  *           commit_ms: COMMIT of all files thereafter, whose server CPU is counted in.
+ *   whole   v3: CREATE, 4 KiB of unstable WRITE, COMMIT: what unpacking an archive does.
  *   readdir READDIRPLUS / READDIR(attributes) of the first 32 KiB of a directory.
  *   remove  removes what create made (run create first); else makes its own.
  */

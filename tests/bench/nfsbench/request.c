@@ -170,15 +170,26 @@ build4(struct xw *x, struct conn *c, struct slot *s, const struct file *f, int o
 
 /* --- both --- */
 
+/* What a step of that operation is. */
+static int
+step_op(int op, int step)
+{
+	static const int whole[] = { P_CREATE, P_WRITE, P_COMMIT };
+
+	if (op == P_WHOLE)
+		return whole[step];
+	return op == P_BURST || (op == P_COMMIT && step == 0) ? P_WRITE : op;
+}
+
 void
 build(struct conn *c, struct slot *s)
 {
 	struct xw x = { s->hdr, 0, HDRMAX };
-	const struct file *f = &c->f[s->filei];
-	const bool writes = run.op == P_WRITE || run.op == P_BURST ||
-	    (run.op == P_COMMIT && s->step == 0);
-	const int op = writes ? P_WRITE : run.op;
-	const uint32_t stable = run.op == P_COMMIT ? 0 : cfg.stable;
+	const struct file made = { .fh = s->nfh };
+	const struct file *f = run.op == P_WHOLE ? &made : &c->f[s->filei];
+	const int op = step_op(run.op, s->step);
+	const bool writes = op == P_WRITE;
+	const uint32_t stable = run.op == P_COMMIT || run.op == P_WHOLE ? 0 : cfg.stable;
 
 	s->pay = writes ? pattern : NULL;
 	s->pn = writes ? run.size : 0;
@@ -201,7 +212,7 @@ bool
 start(struct conn *c, struct slot *s)
 {
 	s->step = 0;
-	if (run.op == P_CREATE)
+	if (run.op == P_CREATE || run.op == P_WHOLE)
 		snprintf(s->name, sizeof s->name, "c%d.%llu", c->id,
 		    (unsigned long long)c->created++);
 	if (run.op == P_REMOVE) {
@@ -221,7 +232,8 @@ start(struct conn *c, struct slot *s)
 		return true;
 	}
 	s->filei = (int)(rnd() % (unsigned)cfg.nf);
-	if (run.size) {
+	s->off = 0;
+	if (run.size && run.op != P_WHOLE) {
 		uint64_t k = cfg.fsize / run.size;
 		s->off = k ? rnd() % k * run.size : 0;
 	}
@@ -263,6 +275,23 @@ result3(struct xr *r, size_t *bytes)
 	if (writes)
 		run.unstable += r32(r) == 0;
 	return *bytes != run.size || (writes && r->bad) ? BAD_REPLY : OKAY;
+}
+
+/* A step of a whole file, and which is next. */
+static uint32_t
+whole3(struct xr *r, struct slot *s, size_t *bytes)
+{
+	uint32_t st = r32(r);
+
+	if (st)
+		return st;
+	if (s->step == 0 && !(r32(r) && rfh(r, &s->nfh)))
+		return BAD_REPLY;
+	if (s->step < 2)
+		s->step++;
+	else
+		*bytes = run.size;
+	return OKAY;
 }
 
 /* The same; of a step of CREATE, the next one. */
@@ -320,6 +349,8 @@ reply(struct conn *c, const uint8_t *b, size_t n)
 		st = REFUSED;
 	else if (run.op == P_NULL)
 		st = OKAY;
+	else if (run.op == P_WHOLE)
+		st = whole3(&r, s, &bytes);
 	else
 		st = cfg.v == 3 ? result3(&r, &bytes) : result4(&r, s, &bytes);
 	if (st == OKAY && run.op == P_COMMIT && step == 0) {

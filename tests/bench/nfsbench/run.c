@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static const char *const opname[P_N] = { "null", "getattr", "lookup", "access", "readdir",
-	"create", "remove", "read", "write", "commit", "burst" };
+	"create", "remove", "read", "write", "commit", "burst", "whole" };
 
 struct figures {
 	double secs, cpu, server, commit_ms;
@@ -83,8 +83,11 @@ begin(const char *spec)
 		op++;
 	if (op == P_N)
 		die("unknown op %s", nm);
-	if (!size && (op == P_READ || op == P_WRITE || op == P_COMMIT || op == P_BURST))
+	if (!size && (op == P_READ || op == P_WRITE || op == P_COMMIT || op == P_BURST ||
+	    op == P_WHOLE))
 		size = 4096;
+	if (op == P_WHOLE && cfg.v != 3)
+		die("whole files are of version 3");
 	if (size > MAXIO || size > cfg.fsize)
 		die("size of %s is over 1 MiB or the file size", nm);
 	memset(&run, 0, sizeof run);

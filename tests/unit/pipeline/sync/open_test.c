@@ -6,6 +6,7 @@
 
 #include "pipeline/base/clock.h"
 #include "pipeline/record/catalog.h"
+#include "pipeline/record/key.h"
 #include "tests/lib/check.h"
 
 #include <fcntl.h>
@@ -13,7 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OPENINGS = 300, WAITS = 2000, SPOILED = 2 << 20 };
+enum { OPENINGS = 300, WAITS = 2000, SPOILED = 2 << 20,
+	ROW_BYTES = 16 << 10, MANY_RECORDS = 4 << 20, FEW_RECORDS = 2 << 20 };
 
 /* A record that waits to be applied, and bytes that wait to be carved. */
 static void
@@ -44,6 +46,52 @@ CASE(what_is_due_at_opening_is_done_and_opening_ends)
 	EQ(yard_recount(&y).wrong, 0);
 	yard_close(&y);
 	yard_end(&y);
+}
+
+/* A row of that many bytes, by an entry that no request brings. */
+static void
+put_row(struct yard *y, uint64_t n, struct slice body)
+{
+	struct key key = key_link(1, 1, n);
+	struct txn *t;
+	lsn_t lsn;
+
+	while ((t = txn_new()) == NULL)
+		usleep(1000);
+	txn_put(t, key_slice(&key), body, NULL);
+	EQ(block_reserve(y->share, t), OK);
+	block_commit(y->share, t, &lsn);
+}
+
+/* No more than so many bytes wait to be applied, soon. */
+static void
+applied_to(struct yard *y, uint64_t bytes)
+{
+	for (int i = 0; i < WAITS && catalog_unapplied_bytes(y->share->catalog) > bytes; i++)
+		usleep(1000);
+	TRUE(catalog_unapplied_bytes(y->share->catalog) <= bytes);
+}
+
+CASE(many_records_are_applied_before_their_time_though_no_request_comes_down)
+{
+	const struct sync_conf late = { .apply_ms = 600000, .carve_age_ms = 600000,
+		.carve_at_percent = 25 };
+	const struct sync_conf usual = { .apply_ms = 100, .carve_age_ms = 200,
+		.carve_at_percent = 25 };
+	static uint8_t bytes[ROW_BYTES];
+	struct yard y;
+
+	yard_start();
+	sync_start(&late);
+	yard_make(&y, "memory");
+	put_row(&y, 0, slice_of(bytes, sizeof bytes));
+	applied_to(&y, 0);		/* the first ever is due at once */
+	for (uint64_t n = 1; n <= MANY_RECORDS / ROW_BYTES; n++)
+		put_row(&y, n, slice_of(bytes, sizeof bytes));
+	applied_to(&y, FEW_RECORDS);
+	yard_close(&y);
+	yard_end(&y);
+	sync_start(&usual);
 }
 
 /* All that the journal's files hold from their third block on becomes something else. */

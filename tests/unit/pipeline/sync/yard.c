@@ -104,7 +104,7 @@ yard_start(void)
 	mutex_witness(true);
 	txn_pool_init(TXNS);
 	page_start(PAGES);
-	block_start(&(struct block_conf){ .records_cap = 64 << 20, .segment_bytes = 8 << 20,
+	block_start(&(struct block_conf){ .records_cap = 8 << 20, .segment_bytes = 8 << 20,
 		.tick_ms = 20, .cold_wait_ms = COLD_WAIT_MS });
 	stage_set(FLOOR_VFS, &reads);
 	stage_set(FLOOR_BLOCK, &block_stage);

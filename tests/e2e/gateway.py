@@ -188,22 +188,29 @@ class Share:
                 return time.monotonic() - start
             assert time.monotonic() - start < limit_s, ("not drained", s)
 
+    def here(self):
+        return set(glob.glob(self.containers + "/*.dfc"))
+
     def evict(self, limit_s=60):
-        self.gateway.ctl("store", "block", "evict", "--share", "/" + self.name)
-        end = time.monotonic() + limit_s
-        while glob.glob(self.containers + "/*.dfc"):
-            assert time.monotonic() < end, ("local containers stay", self.stats())
+        """Until no container is here.  Asked again only where compaction made one since."""
+        end, asked = time.monotonic() + limit_s, set()
+        while left := self.here():
+            if left - asked:
+                asked |= left
+                self.drain(limit_s)
+                self.gateway.ctl("store", "block", "evict", "--share", "/" + self.name)
+            assert time.monotonic() < end, ("local containers stay", left, self.stats())
             time.sleep(0.1)
 
     def bucket_is_right(self, looks=10):
         """Each container that is here lies in the bucket, byte for byte; how many.  Compaction goes on:
         a look during which one came or went is no look."""
         while True:
-            paths, looks = sorted(glob.glob(self.containers + "/*.dfc")), looks - 1
+            paths, looks = self.here(), looks - 1
             try:
                 return self.bucket_has(paths)
             except (AssertionError, FileNotFoundError):
-                if looks == 0 or sorted(glob.glob(self.containers + "/*.dfc")) == paths:
+                if looks == 0 or self.here() == paths:
                     raise
             self.drain(60)
 

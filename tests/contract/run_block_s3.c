@@ -1,7 +1,7 @@
 /*
  * The suite over a bucket, where the environment names one: S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY,
- * S3_SECRET_KEY, S3_BUCKET, which must be there, and S3_CA where TLS needs it.  tests/s3/with_server.sh
- * and with_radosgw.sh make one.
+ * S3_SECRET_KEY, S3_BUCKET, which must be there, and S3_CA where TLS needs it.  with_server.sh and
+ * with_radosgw.sh of tests/s3 make one.
  */
 #include "backends/backends.h"
 #include "pipeline/base/rand.h"

@@ -1,8 +1,8 @@
 /*
  * The store against a real server, where the environment names one: S3_ENDPOINT, S3_REGION,
- * S3_ACCESS_KEY, S3_SECRET_KEY, S3_BUCKET, and for TLS S3_TLS_ENDPOINT with S3_CA, which S3_ENDPOINT
- * may need too.  The bucket is made if it is not there; each run works below a prefix of its own and
- * removes what it put.
+ * S3_ACCESS_KEY, S3_SECRET_KEY, S3_BUCKET, and for TLS S3_TLS_ENDPOINT with S3_CA, which an
+ * S3_ENDPOINT that is https needs too.  The bucket is made if it is not there; each run works below
+ * a prefix of its own and removes what it put.
  */
 #include "backends/block/s3/curl_loop.h"
 #include "backends/block/s3/s3.h"

@@ -7,7 +7,6 @@
 #include "backends/keyring/keyring.h"
 #include "crypto/envelope.h"
 #include "crypto/secret.h"
-#include "pipeline/base/fault.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
@@ -129,20 +128,6 @@ file_read(const char *dir, struct keys_row *row, char *why, size_t why_cap)
 	return st;
 }
 
-static bool
-write_aside(int dirfd, const uint8_t *bytes, size_t len)
-{
-	int fd = openat(dirfd, "keys.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = file_write_all(fd, bytes, len, 0) == OK &&
-	    (sync_skipped("keys.sync") || fdatasync(fd) == 0);
-	close(fd);
-	return ok;
-}
-
 static enum status
 file_write(const char *dir, const struct keys_row *row, char *why, size_t why_cap)
 {
@@ -154,10 +139,14 @@ file_write(const char *dir, const struct keys_row *row, char *why, size_t why_ca
 	rec_keys_encode(&w, row);
 	write_le32(&w, crc32c(0, bytes, w.len));
 	assert(writer_ok(&w));
-	if (dirfd < 0 || !write_aside(dirfd, bytes, w.len) ||
-	    renameat(dirfd, "keys.new", dirfd, "keys") != 0 ||
-	    (!sync_skipped("keys.folder") && fsync(dirfd) != 0)) {
-		snprintf(why, why_cap, "cannot write %s/keys: %s", dir, strerror(errno));
+	if (dirfd < 0)
+		st = status_of_errno(errno);
+	if (st == OK)
+		st = file_replace(dirfd, "keys", bytes, w.len, "keys.sync");
+	if (st == OK)
+		st = file_sync_folder(dirfd, "keys.folder");
+	if (st != OK) {
+		snprintf(why, why_cap, "cannot write %s/keys: %s", dir, status_text(st));
 		st = ST_IO;
 	}
 	if (dirfd >= 0)

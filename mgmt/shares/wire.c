@@ -164,22 +164,6 @@ sync_above(const char *dir)
 	return ok;
 }
 
-/* Write, sync, rename: there is a whole row or none.  The journal's opening syncs the folder before
- * anything that cites the row is durable; a row lost earlier is nobody's and made anew. */
-static bool
-row_write(int dirfd, const uint8_t *bytes, size_t len)
-{
-	int fd = openat(dirfd, "share.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = file_write_all(fd, bytes, len, 0) == OK &&
-	    (sync_skipped("share.sync") || fdatasync(fd) == 0);
-	close(fd);
-	return ok && renameat(dirfd, "share.new", dirfd, "share") == 0;
-}
-
 static enum status
 row_make(struct wiring *w, int dirfd)
 {
@@ -205,9 +189,12 @@ row_make(struct wiring *w, int dirfd)
 	memcpy(s->row.digest_key, digest_key, sizeof digest_key);
 	write_le32(&out, crc32c(0, bytes, out.len));
 	assert(writer_ok(&out));
-	if (!sync_above(s->conf.dir) || !row_write(dirfd, bytes, out.len))
-		return wrong(w, ST_IO, "cannot write %s/share: %s", s->conf.dir, strerror(errno));
-	return OK;
+	/* The journal's opening syncs the folder before anything that cites the row is durable; a
+	 * row lost earlier is nobody's and made anew. */
+	st = sync_above(s->conf.dir) ? file_replace(dirfd, "share", bytes, out.len, "share.sync") :
+	    status_of_errno(errno);
+	return st == OK ? OK :
+	    wrong(w, ST_IO, "cannot write %s/share: %s", s->conf.dir, status_text(st));
 }
 
 static enum status

@@ -1,14 +1,19 @@
 /*
  * A write may be cut short by a signal or a full disk: what is left is written again, until an
- * error says what is the matter.
+ * error says what is the matter.  The end of a folder and an error on the way look the same until
+ * errno is asked.
  */
 #include "pipeline/base/file.h"
 
 #include "pipeline/base/fault.h"
 #include "pipeline/base/panic.h"
 
+#include <assert.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum status
@@ -52,4 +57,49 @@ enum status
 file_sync_folder(int dirfd, const char *site)
 {
 	return sync_at(dirfd, site, fsync);
+}
+
+enum status
+file_replace(int dirfd, const char *name, const void *bytes, size_t len, const char *site)
+{
+	char aside[FILE_NAME_MAX + sizeof ".new"];
+	int n = snprintf(aside, sizeof aside, "%s.new", name), fd;
+	enum status st;
+
+	assert(n > 0 && (size_t)n < sizeof aside);
+	fd = openat(dirfd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return status_of_errno(errno);
+	st = file_write_all(fd, bytes, len, 0);
+	if (st == OK)
+		st = file_sync(fd, site);
+	close(fd);
+	if (st == OK && renameat(dirfd, aside, dirfd, name) != 0)
+		st = status_of_errno(errno);
+	return st;
+}
+
+enum status
+file_list(int dirfd, enum status (*each)(void *arg, const char *name), void *arg)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e = NULL;
+	enum status st = OK;
+
+	if (dir == NULL) {
+		st = status_of_errno(errno);
+		if (fd >= 0)
+			close(fd);
+		return st;
+	}
+	do {
+		errno = 0;
+		if ((e = readdir(dir)) != NULL)
+			st = each(arg, e->d_name);
+		else if (errno != 0)
+			st = status_of_errno(errno);
+	} while (st == OK && e != NULL);
+	closedir(dir);
+	return st;
 }

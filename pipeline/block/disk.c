@@ -6,7 +6,6 @@
 #include "pipeline/base/fault.h"
 #include "pipeline/base/panic.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -78,21 +77,5 @@ disk_zero(int fd, uint64_t len, const char *point)
 	if (!direct && st == OK && len >= ZERO_BYTES && sync_file_range(fd, 0, (off_t)len,
 	    WRITE_THROUGH) != 0)
 		st = status_of_errno(errno);
-	return st;
-}
-
-enum status
-disk_list(int dirfd, enum status (*each)(void *arg, const char *name), void *arg)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	enum status st = OK;
-	struct dirent *e;
-
-	if (dir == NULL)
-		return status_of_errno(errno);
-	while (st == OK && (e = readdir(dir)) != NULL)
-		st = each(arg, e->d_name);
-	closedir(dir);
 	return st;
 }

@@ -19,10 +19,6 @@ must_check enum status disk_writev(int fd, struct iovec *iov, int n, uint64_t at
 must_check enum status disk_write(int fd, const void *bytes, size_t len, uint64_t at,
     const char *point);
 
-/* Call each(arg, name) for the files of a folder until it says other than OK, which is returned. */
-must_check enum status disk_list(int dirfd, enum status (*each)(void *arg, const char *name),
-    void *arg);
-
 /* len bytes of zeroes from 0 on, out of the page cache when it returns, so that their blocks are
  * allocated and the first sync is not theirs; they are not synced. */
 must_check enum status disk_zero(int fd, uint64_t len, const char *point);

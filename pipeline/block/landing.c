@@ -14,8 +14,6 @@
 
 #include <stdlib.h>
 
-#define PARTS_BYTES (2ull << 30)	/* kept of parts, where nothing is said */
-
 enum { TICKET_TRIES = 3, GARBLED_TRIES = 8 };	/* nothing came; something else each time */
 
 static enum status
@@ -202,11 +200,7 @@ unpack_unit(struct unpack *u, uint32_t i, bool give)
 static bool
 may_keep(struct cold *c, uint64_t len)
 {
-	uint64_t cap = atomic_load(&c->share->now.local_bytes),
-		 most = cap != 0 ? cap / 4 : PARTS_BYTES;
-
-	if (mirror_sparse_bytes(c->share->block->mirror) + len > most)
-		mirror_sparse_trim(c->share->block->mirror, most / 4 * 3);
+	mirror_sparse_fit(c->share->block->mirror, atomic_load(&c->share->now.local_bytes), len);
 	return block_disk_room(c->share, len);
 }
 

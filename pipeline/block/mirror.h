@@ -72,6 +72,10 @@ uint64_t mirror_sparse_bytes(const struct mirror *m);	/* about; without headers 
  * first; headers and indexes stay. */
 void mirror_sparse_trim(struct mirror *m, uint64_t most);
 
+/* Parts take a quarter of what a share may keep here (cap; 2 GiB where that is 0: no cap).  Where
+ * they would take more with so many bytes to come, they are trimmed to three quarters of that. */
+void mirror_sparse_fit(struct mirror *m, uint64_t cap, uint64_t more);
+
 /*
  * When a container was last used, in minutes and about (recent.h): by who reads it for a client, or
  * when it was put.  An orderly closing keeps that in the file's time; after a crash it is as old as

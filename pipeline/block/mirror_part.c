@@ -7,11 +7,11 @@
 #include "pipeline/block/mirror.h"
 
 #include "crypto/secret.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 #include "pipeline/block/disk.h"
 #include "pipeline/block/vessel.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,6 +19,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define UNCAPPED_BYTES (2ull << 30)	/* what parts take of a share without a cap */
 
 enum { LITTLE = 64 << 10 };		/* a part of so much is hardly more than its index */
 
@@ -307,23 +309,31 @@ mirror_sparse_trim(struct mirror *m, uint64_t most)
 	free(p.v);
 }
 
-/* What an earlier life left in the making. */
+void
+mirror_sparse_fit(struct mirror *m, uint64_t cap, uint64_t more)
+{
+	uint64_t most = cap != 0 ? cap / 4 : UNCAPPED_BYTES;
+
+	if (mirror_sparse_bytes(m) + more > most)
+		mirror_sparse_trim(m, most / 4 * 3);
+}
+
+static enum status
+drop_making(void *arg, const char *name)
+{
+	const struct mirror *m = arg;
+	uint64_t number;
+
+	if (vessel_number(name, ".dfm", &number) || vessel_number(name, ".dfw", &number))
+		unlinkat(m->dirfd, name, 0);
+	return OK;
+}
+
+/* What an earlier life left in the making; what stays costs room, no more. */
 void
 mirror_making_drop(struct mirror *m)
 {
-	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	uint64_t number;
-
-	if (dir == NULL && fd >= 0)
-		close(fd);
-	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (vessel_number(e->d_name, ".dfm", &number) ||
-		    vessel_number(e->d_name, ".dfw", &number))
-			unlinkat(m->dirfd, e->d_name, 0);
-	if (dir != NULL)
-		closedir(dir);
+	(void)!file_list(m->dirfd, drop_making, m);
 }
 
 enum status

@@ -5,15 +5,16 @@
 #include "pipeline/block/mirror.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/file.h"
 #include "pipeline/block/vessel.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 struct walk {
+	const char *ending;
+	bool (*see)(struct walk *w, const char *name, uint64_t number, const struct stat *sb);
 	bool (*each)(void *arg, uint64_t number, uint64_t bytes);
 	void *arg;
 	bool taken;			/* what files take of the disk, else what they are long */
@@ -21,31 +22,29 @@ struct walk {
 	uint64_t now_ns;
 };
 
-/* The files of that ending. */
 static enum status
-walk(struct mirror *m, const char *ending, bool (*see)(struct walk *w, const char *name,
-    uint64_t number, const struct stat *sb), struct walk *w)
+see_name(void *arg, const char *name)
 {
-	int fd = openat(m->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
+	struct walk *w = arg;
 	struct stat sb;
 	uint64_t number;
 
-	if (dir == NULL) {
-		enum status st = status_of_errno(errno);
-
-		if (fd >= 0)
-			close(fd);
-		return st;
-	}
-	while ((e = readdir(dir)) != NULL)
-		if (vessel_number(e->d_name, ending, &number) &&
-		    fstatat(m->dirfd, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !see(w, e->d_name, number, &sb))
-			break;
-	closedir(dir);
+	if (vessel_number(name, w->ending, &number) &&
+	    fstatat(w->mirror->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !w->see(w, name, number, &sb))
+		return ST_CANCELED;
 	return OK;
+}
+
+/* The files of that ending, until it was said that those are enough. */
+static enum status
+walk(struct mirror *m, struct walk *w)
+{
+	enum status st;
+
+	w->mirror = m;
+	st = file_list(m->dirfd, see_name, w);
+	return st == ST_CANCELED ? OK : st;
 }
 
 static bool
@@ -59,14 +58,14 @@ see_file(struct walk *w, const char *name, uint64_t number, const struct stat *s
 enum status
 mirror_walk(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes), void *arg)
 {
-	return walk(m, ".dfc", see_file, &(struct walk){ .each = each, .arg = arg });
+	return walk(m, &(struct walk){ ".dfc", see_file, .each = each, .arg = arg });
 }
 
 enum status
 mirror_walk_parts(struct mirror *m, bool (*each)(void *arg, uint64_t number, uint64_t bytes),
     void *arg)
 {
-	return walk(m, ".dfp", see_file, &(struct walk){ .each = each, .arg = arg, .taken = true });
+	return walk(m, &(struct walk){ ".dfp", see_file, .each = each, .arg = arg, .taken = true });
 }
 
 /* --- marks of last use --- */
@@ -91,7 +90,7 @@ see_age(struct walk *w, const char *name, uint64_t number, const struct stat *sb
 enum status
 mirror_marks_read(struct mirror *m)
 {
-	return walk(m, ".dfc", see_age, &(struct walk){ .mirror = m, .now_ns = clock_wall_ns() });
+	return walk(m, &(struct walk){ ".dfc", see_age, .now_ns = clock_wall_ns() });
 }
 
 /* Only where it says more than the file does.  A disk that takes no times ends it: that costs
@@ -111,8 +110,8 @@ keep_age(struct walk *w, const char *name, uint64_t number, const struct stat *s
 void
 mirror_marks_keep(struct mirror *m)
 {
-	struct walk w = { .mirror = m, .now_ns = clock_wall_ns() };
+	struct walk w = { ".dfc", keep_age, .now_ns = clock_wall_ns() };
 
 	recent_tick(&m->recent, clock_mono_ns());
-	(void)!walk(m, ".dfc", keep_age, &w);
+	(void)!walk(m, &w);
 }

@@ -119,7 +119,7 @@ remove_ours(void *arg, const char *name)
 static enum status
 empty_folder(struct journal *j)
 {
-	return disk_list(j->dirfd, remove_ours, j);
+	return file_list(j->dirfd, remove_ours, j);
 }
 
 /* The journal of just this share: its making was interrupted before the store was claimed. */

@@ -6,9 +6,9 @@
  */
 #include "pipeline/block/scan.h"
 
+#include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/text.h"
-#include "pipeline/block/disk.h"
 #include "pipeline/block/pread.h"
 
 #include <stdio.h>
@@ -142,7 +142,7 @@ sort_file(void *arg, const char *name)
 static enum status
 list_folder(struct scan *sc)
 {
-	enum status st = disk_list(sc->j->dirfd, sort_file, sc);
+	enum status st = file_list(sc->j->dirfd, sort_file, sc);
 
 	if (sc->nsegs > 0)
 		qsort(sc->segs, sc->nsegs, sizeof *sc->segs, by_serial);

@@ -17,8 +17,6 @@
 
 #include <stdlib.h>
 
-#define SPARSE_BYTES (2ull << 30)	/* of parts kept, where nothing is said */
-
 /* So many are chosen by one look at all rows, and more than those once in its course. */
 enum { FILES_A_RUN = 64, CHOSEN = 1024, CHOSEN_ROOM = 2 * CHOSEN };
 
@@ -303,13 +301,11 @@ goal_of(struct evict *e, uint64_t minute)
 static void
 trim_parts(struct sync *y, bool all)
 {
-	uint64_t most = atomic_load(&y->share->now.local_bytes);
-	uint64_t sparse = most != 0 ? most / 4 : SPARSE_BYTES;
-
 	if (all)
 		mirror_sparse_trim(block_mirror(y->share), 0);
-	else if (mirror_sparse_bytes(block_mirror(y->share)) > sparse)
-		mirror_sparse_trim(block_mirror(y->share), sparse / 4 * 3);
+	else
+		mirror_sparse_fit(block_mirror(y->share),
+		    atomic_load(&y->share->now.local_bytes), 0);
 }
 
 /* All that was chosen for it has been looked at, and there are no more. */

@@ -63,7 +63,7 @@ all_sites() { awk 'NF > 0 { print $1 }' <<<"$sites"; }
 sites_agree() {
 	(
 		cd "$e2e_top" || exit 1
-		grep -rhoE '(file_sync|file_sync_folder|sync_skipped)\([^;"]*"[a-z.]+"' \
+		grep -rhoE '(file_sync|file_sync_folder|file_replace|sync_skipped)\([^;]*"[a-z]+\.[a-z]+"' \
 			--include='*.c' pipeline backends mgmt | sed 's/.*"\(.*\)"/\1/' | sort -u
 	) >"$work/in-source"
 	all_sites | sort >"$work/in-table"

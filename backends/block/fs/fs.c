@@ -15,7 +15,6 @@
 #include "pipeline/base/mutex.h"
 #include "pipeline/base/rand.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -335,24 +334,17 @@ root_open(const char *path, int *fdp)
 }
 
 /* What was written aside by one who did not live to name it; a day is longer than any PUT. */
-static void
-tidy(int aside)
+static enum status
+tidy(void *arg, const char *name)
 {
-	int fd = openat(aside, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int aside = *(int *)arg;
 	int64_t now_s = (int64_t)(clock_wall_ns() / NS_PER_S);
-	struct dirent *e;
 	struct stat sb;
 
-	if (dir == NULL && fd >= 0)
-		close(fd);
-	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.' &&
-		    fstatat(aside, e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    now_s - (int64_t)sb.st_mtime > ASIDE_OLD_S)
-			unlinkat(aside, e->d_name, 0);
-	if (dir != NULL)
-		closedir(dir);
+	if (name[0] != '.' && fstatat(aside, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    now_s - (int64_t)sb.st_mtim.tv_sec > ASIDE_OLD_S)
+		unlinkat(aside, name, 0);
+	return OK;
 }
 
 static enum status
@@ -363,7 +355,7 @@ aside_open(int dir, int *fdp)
 	*fdp = openat(dir, ASIDE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (*fdp < 0)
 		return status_of_errno(errno);
-	tidy(*fdp);
+	(void)!file_list(*fdp, tidy, fdp);	/* what stays costs room, no more */
 	return OK;
 }
 

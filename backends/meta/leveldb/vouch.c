@@ -5,11 +5,11 @@
 #include "backends/meta/leveldb/vouch.h"
 
 #include "pipeline/base/fault.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/reader.h"
 #include "pipeline/base/writer.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -167,21 +167,17 @@ name_ends(const char *name, const char *end)
 	return n > e && strcmp(name + n - e, end) == 0;
 }
 
-/* Does a database lie here, or what must be left of one? */
-static enum status
-look(int dirfd, bool *current, bool *tables)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
+struct found {				/* a database, or what must be left of one */
+	bool current, tables;
+};
 
-	if (d == NULL)
-		return status_of_errno(errno);
-	while ((e = readdir(d)) != NULL) {
-		*current |= strcmp(e->d_name, "CURRENT") == 0;
-		*tables |= name_ends(e->d_name, ".ldb");
-	}
-	closedir(d);
+static enum status
+look(void *arg, const char *name)
+{
+	struct found *f = arg;
+
+	f->current |= strcmp(name, "CURRENT") == 0;
+	f->tables |= name_ends(name, ".ldb");
 	return OK;
 }
 
@@ -223,26 +219,36 @@ younger(const struct leveldb_vouch *v, const char *log)
 	return true;
 }
 
+struct folder {
+	int fd;
+	const struct leveldb_vouch *v;
+	struct leveldb_vouch *next;	/* what is synced now */
+};
+
+static enum status
+cut_one(void *arg, const char *name)
+{
+	const struct folder *d = arg;
+	const struct leveldb_vouch_file *f = known(d->v, name);
+
+	if (!name_ends(name, ".log"))
+		return OK;
+	if (f == NULL && !younger(d->v, name))
+		return ST_CORRUPT;	/* it was gone at the last sync, and is back */
+	return cut_log(d->fd, name, f != NULL ? f->bytes : 0);
+}
+
 enum status
 meta_leveldb_vouch_cut(const char *dir, const struct leveldb_vouch *v)
 {
-	DIR *d = opendir(dir);
+	struct folder d = { .fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .v = v };
 	enum status st = v->n < LEVELDB_VOUCH_FILES ? OK : ST_CORRUPT;
-	struct dirent *e;
 
-	if (d == NULL)
+	if (d.fd < 0)
 		return status_of_errno(errno);
-	while (st == OK && (e = readdir(d)) != NULL) {
-		const struct leveldb_vouch_file *f = known(v, e->d_name);
-
-		if (!name_ends(e->d_name, ".log"))
-			continue;
-		if (f == NULL && !younger(v, e->d_name))
-			st = ST_CORRUPT;	/* it was gone at the last sync, and is back */
-		else
-			st = cut_log(dirfd(d), e->d_name, f != NULL ? f->bytes : 0);
-	}
-	closedir(d);
+	if (st == OK)
+		st = file_list(d.fd, cut_one, &d);
+	close(d.fd);
 	return st;
 }
 
@@ -250,7 +256,7 @@ enum status
 meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, struct text *why)
 {
 	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool current = false, tables = false;
+	struct found found = { .current = false };
 	enum status st, vouched;
 
 	if (dirfd < 0)
@@ -261,8 +267,8 @@ meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, 
 		text_add(why, "neither half of vouch, which says what was synced, can be read");
 	st = vouched == ST_NOENT ? OK : vouched;
 	if (st == OK)
-		st = look(dirfd, &current, &tables);
-	if (st == OK && !current && (tables || vouched == OK)) {
+		st = file_list(dirfd, look, &found);
+	if (st == OK && !found.current && (found.tables || vouched == OK)) {
 		text_add(why, "CURRENT is missing");
 		st = ST_CORRUPT;
 	}
@@ -273,19 +279,20 @@ meta_leveldb_vouch_check(const char *dir, struct leveldb_vouch *v, bool *fresh, 
 	}
 	close(dirfd);
 	if (st == OK)
-		*fresh = !current;
+		*fresh = !found.current;
 	return st;
 }
 
 /* --- syncing --- */
 
-/* Sync one file and note its bytes in next. */
+/* Sync one file and note its bytes. */
 static enum status
-sync_one(int dirfd, const char *name, const struct leveldb_vouch *was, struct leveldb_vouch *next)
+sync_file(const struct folder *d, const char *name)
 {
-	const struct leveldb_vouch_file *k = known(was, name);
+	const struct leveldb_vouch_file *k = known(d->v, name);
+	struct leveldb_vouch *next = d->next;
 	struct leveldb_vouch_file f = { .bytes = 0 };
-	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(d->fd, name, O_RDONLY | O_CLOEXEC);
 	enum status st = OK;
 	struct stat s;
 
@@ -306,24 +313,28 @@ sync_one(int dirfd, const char *name, const struct leveldb_vouch *was, struct le
 	return st;
 }
 
+static enum status
+sync_one(void *arg, const char *name)
+{
+	return name_ends(name, ".log") || strncmp(name, "MANIFEST-", 9) == 0 ?
+	    sync_file(arg, name) : OK;
+}
+
 enum status
 meta_leveldb_vouch_sync(const char *dir, struct leveldb_vouch *v, lsn_t applied_lsn)
 {
 	struct leveldb_vouch next = { .number = v->number + 1, .applied_lsn = applied_lsn };
-	DIR *d = opendir(dir);
-	enum status st = OK;
-	struct dirent *e;
+	struct folder d = { open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), v, &next };
+	enum status st;
 
-	if (d == NULL)
+	if (d.fd < 0)
 		return status_of_errno(errno);
-	while (st == OK && (e = readdir(d)) != NULL)
-		if (name_ends(e->d_name, ".log") || strncmp(e->d_name, "MANIFEST-", 9) == 0)
-			st = sync_one(dirfd(d), e->d_name, v, &next);
-	if (st == OK && !sync_skipped("meta.folder") && fsync(dirfd(d)) != 0)
+	st = file_list(d.fd, sync_one, &d);
+	if (st == OK && !sync_skipped("meta.folder") && fsync(d.fd) != 0)
 		st = status_of_errno(errno);
 	if (st == OK)
-		st = file_write(dirfd(d), &next);
-	closedir(d);
+		st = file_write(d.fd, &next);
+	close(d.fd);
 	if (st == OK)
 		*v = next;
 	return st;

@@ -115,34 +115,22 @@ struct scan {
 	uint32_t n;
 	uint64_t known;
 	bool more;
-	enum status st;
 };
 
 /* A row is good for it once its entry is durable: what may yet be lost does not go far away. */
 static bool
-see_row(void *arg, struct slice key, const struct version *v)
+see_row(void *arg, const struct container_seen *c)
 {
 	struct scan *sc = arg;
-	struct container_row row;
 
-	if (key.len != 9) {
-		sc->st = ST_CORRUPT;
+	if (!block_durable(sc->upload->sync->share, c->lsn))
 		return false;
-	}
-	if (sc->n == SCAN_ROWS) {
-		sc->more = true;
-		return false;
-	}
-	if (!block_durable(sc->upload->sync->share, v->lsn))
-		return false;
-	sc->st = rec_container_decode(v->body, &row);
-	if (sc->st != OK)
-		return false;
-	sc->known = get_be64(key.at + 1);
-	if (row.state == CONTAINER_LIVE && !row.remote)
-		sc->v[sc->n++] = (struct item){ .number = sc->known, .bytes = row.bytes,
-			.over = row.again };
-	return true;
+	sc->known = c->number;
+	if (c->row.state == CONTAINER_LIVE && !c->row.remote)
+		sc->v[sc->n++] = (struct item){ .number = c->number, .bytes = c->row.bytes,
+			.over = c->row.again };
+	sc->more = sc->n == SCAN_ROWS;
+	return !sc->more;
 }
 
 static void
@@ -202,22 +190,16 @@ made_seen_locked(struct upload *u)
 static enum status
 learn(struct upload *u)
 {
-	static const uint8_t tag = TAG_CONTAINER;
 	struct scan *sc = xcalloc(1, sizeof *sc);
 	lsn_t durable = block_durable_lsn(u->sync->share);
 	enum status st = OK;
 
 	sc->upload = u;
 	do {
-		struct key from = key_container(u->known + 1);
-
 		sc->n = 0;
 		sc->more = false;
 		sc->known = u->known;
-		st = catalog_scan(u->sync->share->catalog, slice_of(&tag, 1), key_slice(&from),
-		    true, see_row, sc);
-		if (st == OK)
-			st = sc->st;
+		st = rows_containers(u->sync->share, u->known + 1, see_row, sc);
 		if (st != OK)
 			break;
 		mutex_lock(&u->mutex);

@@ -376,7 +376,9 @@ CASE(another_first_key_keeps_all_here)
 
 	memset(theirs, 'x', sizeof theirs);
 	make(&y, watch(&y, memory()), "wrapped once");
+	yard_close(&y);			/* it may have put its own already */
 	put(witness.inner, SHARE_HEX "/keys/1", theirs, sizeof theirs);
+	yard_open(&y, false);
 	write_noise(&y);
 	r = refused(&y);
 	EQ(r.keys_other, 1);

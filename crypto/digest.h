@@ -16,9 +16,11 @@
 /* On disk: an id never changes its meaning. */
 enum digest_algorithm { DIGEST_KEYED_BLAKE2B_256 = 1 };
 
-/* A running digest; on the caller's stack, never copied while libsodium's state is in it. */
+struct evp_mac_ctx_st;
+
+/* A running digest, from begin to end, which gives its context back. */
 struct digest {
-	_Alignas(64) uint8_t state[384];
+	struct evp_mac_ctx_st *ctx;
 	size_t out_bytes;
 };
 

@@ -2,6 +2,9 @@
 #include "crypto/digest.h"
 #include "tests/unit/crypto/hex.h"
 
+#include <sodium.h>
+#include <stdlib.h>
+
 static const char of_nothing[] =
     "4e51e7a913fc80137da52880fecca175bf81e117d5c68126dc2774033517ea0d";
 static const char of_thousand[] =
@@ -65,4 +68,30 @@ CASE(another_key_gives_another_digest)
 	key[31] ^= 1;
 	digest_of(key, thousand, sizeof thousand, got);
 	TRUE(__builtin_memcmp(got, want, sizeof want) != 0);
+}
+
+/* Digests and tags on disk and in buckets may be of either library. */
+CASE(every_length_around_its_blocks_hashes_as_by_libsodium)
+{
+	enum { MOST = (1 << 18) + 1 };
+	static const size_t around[] = { 0, 64, 128, 256, 4096, 1 << 16, 1 << 18 };
+	uint8_t *bytes = malloc(MOST);
+	struct digest d;
+
+	count_up(key, sizeof key, 7);
+	randombytes_buf(bytes, MOST);
+	for (size_t i = 0; i < sizeof around / sizeof around[0]; i++)
+		for (size_t len = around[i] - (around[i] > 0); len <= around[i] + 1; len++) {
+			EQ(crypto_generichash_blake2b(want, DIGEST_BYTES, bytes, len, key,
+			    sizeof key), 0);
+			digest_of(key, bytes, len, got);
+			EQ_MEM(got, want, DIGEST_BYTES);
+			EQ(crypto_generichash_blake2b(want, DIGEST_TAG_BYTES, bytes, len, key,
+			    sizeof key), 0);
+			digest_tag_begin(&d, key);
+			digest_add(&d, bytes, len);
+			digest_tag_end(&d, got);
+			EQ_MEM(got, want, DIGEST_TAG_BYTES);
+		}
+	free(bytes);
 }

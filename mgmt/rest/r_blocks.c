@@ -59,6 +59,7 @@ blocks_json(const char *name, const struct sync_remote *r)
 	rest_json_put_int(j, "evicted", (int64_t)r->evicted);
 	rest_json_put_int(j, "keys", (int64_t)r->keys);
 	rest_json_put_int(j, "keys_in_remote", (int64_t)r->keys_remote);
+	rest_json_put_int(j, "keys_other", (int64_t)r->keys_other);
 	rest_json_put_str(j, "last_error", r->text);
 	return j;
 }

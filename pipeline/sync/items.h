@@ -12,6 +12,7 @@
 struct item {
 	uint64_t number, bytes, fence;
 	bool over;			/* put over what has its name there */
+	uint32_t key;			/* held: the version of the share key that it waits for */
 };
 
 struct items {				/* zeroes: an empty one; v is freed by its owner */

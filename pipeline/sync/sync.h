@@ -42,6 +42,7 @@ struct sync_remote {			/* of one share; counters since it was opened */
 	uint64_t evicted;		/* containers */
 	uint32_t keys,
 	    keys_remote; /* share keys there are, and of them in the remote as they are now */
+	uint32_t keys_other;	/* the first whose place there another key has; 0: none; in text */
 	char text[160];
 };
 void sync_remote_look(struct share *s, struct sync_remote *out);

@@ -14,6 +14,7 @@
 #include "pipeline/base/meter.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/base/text.h"
+#include "pipeline/block/keys.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/block/rows.h"
 #include "pipeline/sync/items.h"
@@ -45,6 +46,7 @@ struct upload {
 	struct slot slot[SLOTS];
 	unsigned running, at_once, good;	/* good: since at_once changed */
 	struct items queue, arrived, unwanted, gone;
+	struct items held;		/* another key has the place of the one that wraps theirs */
 	struct items made;		/* carved, their rows not yet seen */
 	uint64_t known;			/* rows up to that container have been seen */
 	lsn_t learned;			/* all rows as of then, where they are durable */
@@ -95,6 +97,7 @@ upload_free(struct upload **up)
 		free(u->slot[i].bytes);
 	meter_add(METER_UPLOAD_PENDING, -(int64_t)u->pending_bytes);
 	free(u->queue.v);
+	free(u->held.v);
 	free(u->arrived.v);
 	free(u->unwanted.v);
 	free(u->gone.v);
@@ -124,7 +127,8 @@ see_row(void *arg, const struct container_seen *c)
 		return false;
 	sc->known = c->number;
 	if (c->row.state == CONTAINER_LIVE && !c->row.remote)
-		sc->v[sc->n++] = (struct item){ c->number, c->row.bytes, 0, c->row.again };
+		sc->v[sc->n++] = (struct item){ .number = c->number, .bytes = c->row.bytes,
+			.over = c->row.again };
 	sc->more = sc->n == SCAN_ROWS;
 	return !sc->more;
 }
@@ -355,6 +359,32 @@ slot_find_locked(struct upload *u)
 	return NULL;
 }
 
+/* Does it have to stay here for now, for its key's sake? */
+static bool
+is_held(struct upload *u, struct item *it)
+{
+	return mirror_key(block_mirror(u->sync->share), it->number, &it->key) == OK &&
+	    keyship_holds(u->sync->keyship, it->key);
+}
+
+/* Those whose key has its place now go back to where they came from. */
+static void
+look_at_held(struct upload *u)
+{
+	bool holds[SHARE_KEYS_MAX + 1], any;
+	struct item it;
+
+	mutex_lock(&u->mutex);
+	any = u->held.at < u->held.n;
+	mutex_unlock(&u->mutex);
+	for (uint32_t v = 0; any && v <= SHARE_KEYS_MAX; v++)
+		holds[v] = keyship_holds(u->sync->keyship, v);
+	mutex_lock(&u->mutex);
+	for (size_t n = any ? u->held.n - u->held.at : 0; n > 0 && items_pop(&u->held, &it); n--)
+		items_push(holds[it.key] ? &u->held : &u->queue, &it);
+	mutex_unlock(&u->mutex);
+}
+
 /* Read it, verified; false: it does not go: gone meanwhile, or damaged, which is said. */
 static bool
 load(struct upload *u, struct item *it, uint8_t **bytes)
@@ -382,7 +412,7 @@ begin_one(struct upload *u)
 	struct item it;
 	uint8_t *bytes = NULL;
 	struct slot *s;
-	bool del, any, good;
+	bool del, any, good, held;
 
 	mutex_lock(&u->mutex);
 	s = slot_find_locked(u);
@@ -397,9 +427,12 @@ begin_one(struct upload *u)
 	if (!any)
 		return false;
 	bytes_said = it.bytes;
-	good = del || load(u, &it, &bytes);
+	held = !del && is_held(u, &it);
+	good = del || (!held && load(u, &it, &bytes));
 	mutex_lock(&u->mutex);
-	if (!del)
+	if (held)
+		items_push(&u->held, &it);
+	else if (!del)
 		pending_add(u, (int64_t)(good ? it.bytes : 0) - (int64_t)bytes_said);
 	s->item = it;
 	s->bytes = bytes;
@@ -408,7 +441,7 @@ begin_one(struct upload *u)
 	else
 		slot_free(s);
 	mutex_unlock(&u->mutex);
-	if (!good)
+	if (!good && !held)
 		block_sent(u->sync->share);
 	return true;
 }
@@ -424,6 +457,7 @@ upload_run(struct upload *u)
 			slot_ended_locked(u, &u->slot[i]);
 	mutex_unlock(&u->mutex);
 	st = learn(u);
+	look_at_held(u);
 	while (!atomic_load(&u->sync->closing) && keyship_there(u->sync->keyship) && begin_one(u))
 		;
 	return st;
@@ -509,12 +543,19 @@ on_its_way_locked(const struct upload *u, uint64_t number)
 }
 
 static void
+forget_of_locked(struct upload *u, struct items *q, uint64_t number)
+{
+	for (size_t i = q->at; i < q->n; i++)
+		if (q->v[i].number == number)
+			pending_add(u, -(int64_t)q->v[i].bytes);
+	items_take(q, number);
+}
+
+static void
 forget_locked(struct upload *u, uint64_t number)
 {
-	for (size_t i = u->queue.at; i < u->queue.n; i++)
-		if (u->queue.v[i].number == number)
-			pending_add(u, -(int64_t)u->queue.v[i].bytes);
-	items_take(&u->queue, number);
+	forget_of_locked(u, &u->queue, number);
+	forget_of_locked(u, &u->held, number);
 }
 
 void
@@ -562,7 +603,8 @@ upload_arrived(struct upload *u, lsn_t lsn, uint64_t below)
 
 	mutex_lock(&u->mutex);
 	all = u->looked && u->learned >= lsn && u->settling == 0 &&
-	    !any_below(&u->queue, below) && !any_below(&u->arrived, below);
+	    !any_below(&u->queue, below) && !any_below(&u->held, below) &&
+	    !any_below(&u->arrived, below);
 	for (int i = 0; i < SLOTS && all; i++)
 		all = u->slot[i].state == SLOT_FREE || u->slot[i].call.kind == BLOCK_DEL ||
 		    u->slot[i].item.number >= below;
@@ -588,12 +630,14 @@ upload_push(struct upload *u)
 	mutex_lock(&u->mutex);
 	u->pause_until_ns = MIN(u->pause_until_ns, u->failed_ns + PUSH_PAUSE_NS);
 	mutex_unlock(&u->mutex);
+	keyship_push(u->sync->keyship);
 }
 
 static uint64_t
 pending_locked(const struct upload *u)
 {
-	uint64_t n = u->queue.n - u->queue.at + u->arrived.n - u->arrived.at + u->settling;
+	uint64_t n = u->queue.n - u->queue.at + u->held.n - u->held.at + u->arrived.n -
+	    u->arrived.at + u->settling;
 
 	for (int i = 0; i < SLOTS; i++)
 		n += u->slot[i].state != SLOT_FREE && u->slot[i].call.kind != BLOCK_DEL;
@@ -627,5 +671,6 @@ upload_look(struct upload *u, struct sync_remote *out)
 	out->away = u->failures > 0;
 	out->away_ms = u->failures > 0 ? (now - u->away_since_ns) / NS_PER_MS : 0;
 	mutex_unlock(&u->mutex);
-	out->keys_remote = keyship_look(u->sync->keyship, out->text, sizeof out->text);
+	out->keys_remote = keyship_look(u->sync->keyship, &out->keys_other, out->text,
+	    sizeof out->text);
 }

@@ -7,6 +7,7 @@
 #include "crypto/aead.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/block/keys.h"
+#include "pipeline/sync/keyform.h"
 #include "tests/lib/check.h"
 #include "tests/unit/backends/block/s3/store.h"
 #include "tests/unit/pipeline/sync/yard.h"
@@ -27,15 +28,32 @@ struct witness {
 	void (*done)(struct block_call *call);	/* of the call for keys; there is one at a time */
 	_Atomic unsigned stored;	/* the newest version that has arrived */
 	_Atomic unsigned containers, too_early;
+	const uint8_t *_Atomic between;	/* another's object, put behind the look */
+	uint32_t between_len;
 };
 
 static struct witness witness;
+
+static void
+put(struct block_store *s, const char *name, const void *bytes, size_t len)
+{
+	struct waiter w;
+
+	waiter_init(&w, BLOCK_PUT, name);
+	waiter_body(&w, bytes, len);
+	EQ(waiter_run(s, &w), OK);
+	waiter_drop(&w);
+}
 
 static void
 keys_done(struct block_call *call)
 {
 	if (call->status == OK)		/* found there, where the answer to a PUT was lost */
 		witness.stored = (unsigned)atoi(strrchr(call->name, '/') + 1);
+	if (call->kind == BLOCK_GET && witness.between != NULL) {
+		put(witness.inner, call->name, witness.between, witness.between_len);
+		witness.between = NULL;
+	}
 	call->done = witness.done;
 	call->done(call);
 }
@@ -101,13 +119,19 @@ make(struct yard *y, struct block_store *remote, const char *wrapped)
 }
 
 static void
-write_noise(struct yard *y)
+write_noise_at(struct yard *y, uint64_t offset)
 {
 	uint8_t *bytes = xmalloc(PIECE);
 
 	rand_bytes(bytes, PIECE);
-	yard_write(y, 1, 0, bytes, PIECE);
+	yard_write(y, 1, offset, bytes, PIECE);
 	free(bytes);
+}
+
+static void
+write_noise(struct yard *y)
+{
+	write_noise_at(y, 0);
 }
 
 static struct sync_remote
@@ -126,33 +150,64 @@ drained(struct yard *y)
 	    (unsigned long long)r.pending, r.text);
 }
 
-/* What lies under that name; "": nothing. */
-static const char *
+/* What lies under that name; empty: nothing. */
+static struct slice
 object(struct block_store *s, const char *name)
 {
-	static char bytes[2000];
+	static uint8_t bytes[2000];
 	struct waiter w;
 	enum status st;
+	uint32_t len;
 
 	waiter_init(&w, BLOCK_GET, name);
-	w.call.into = (uint8_t *)bytes;
-	w.call.into_cap = sizeof bytes - 1;
+	w.call.into = bytes;
+	w.call.into_cap = sizeof bytes;
 	st = waiter_run(s, &w);
 	TRUE(st == OK || st == ST_NOENT);
-	bytes[st == OK ? w.call.got : 0] = '\0';
+	len = st == OK ? (uint32_t)w.call.got : 0;
 	waiter_drop(&w);
-	return bytes;
+	return slice_of(bytes, len);
 }
 
 static void
-put(struct block_store *s, const char *name, const char *bytes)
+drop(struct block_store *s, const char *name)
 {
 	struct waiter w;
 
-	waiter_init(&w, BLOCK_PUT, name);
-	waiter_body(&w, bytes, strlen(bytes));
+	waiter_init(&w, BLOCK_DEL, name);
 	EQ(waiter_run(s, &w), OK);
 	waiter_drop(&w);
+}
+
+/* What of a key, wrapped so, is to lie there. */
+static uint32_t
+form(const uint8_t *first, const uint8_t *second, const char *wrapped, uint8_t to[KEYFORM_MAX])
+{
+	static const uint8_t share_id[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	uint8_t identity[KEYS_IDENTITY];
+	struct share_keys *keys = NULL;
+
+	EQ(keys_new(share_id, AEAD_XCHACHA20_POLY1305, &keys), OK);
+	EQ(keys_add(keys, 1, first), OK);
+	if (second != NULL)
+		EQ(keys_add(keys, 2, second), OK);
+	keys_identity(keys, second != NULL ? 2 : 1, identity);
+	keys_free(&keys);
+	return keyform_write(slice_str(wrapped), identity, to);
+}
+
+static const uint8_t yards[SHARE_KEY_BYTES] = "the yard's own key";
+
+/* Does the share's own first key lie there, wrapped so? */
+static void
+lies_there(struct yard *y, const char *wrapped)
+{
+	uint8_t want[KEYFORM_MAX];
+	uint32_t len = form(yards, NULL, wrapped, want);
+	struct slice is = object(y->remote, SHARE_HEX "/keys/1");
+
+	EQ(is.len, len);
+	EQ_MEM(is.at, want, len);
 }
 
 static void
@@ -193,26 +248,37 @@ CASE(the_keys_are_there_before_any_container_whatever_fails)
 	end(&y);
 }
 
+static void
+opened_anew(struct yard *y)
+{
+	yard_close(y);
+	yard_open(y, false);
+	(void)drained(y);
+}
+
 CASE(what_lies_there_is_what_the_share_has_and_is_mended_at_an_opening)
 {
-	char longer[1000];
+	uint8_t damaged[KEYFORM_MAX];
 	struct yard y;
+	uint32_t len;
 
-	memset(longer, 'x', sizeof longer);
-	longer[sizeof longer - 1] = '\0';
 	make(&y, memory(), "wrapped once");
 	(void)drained(&y);
-	EQ_STR(object(y.remote, SHARE_HEX "/keys/1"), "wrapped once");
-	put(y.remote, SHARE_HEX "/keys/1", "damaged some");
-	yard_close(&y);
-	yard_open(&y, false);
-	(void)drained(&y);
-	EQ_STR(object(y.remote, SHARE_HEX "/keys/1"), "wrapped once");
-	put(y.remote, SHARE_HEX "/keys/1", longer);
-	yard_close(&y);
-	yard_open(&y, false);
-	(void)drained(&y);
-	EQ_STR(object(y.remote, SHARE_HEX "/keys/1"), "wrapped once");
+	lies_there(&y, "wrapped once");
+	drop(y.remote, SHARE_HEX "/keys/1");
+	opened_anew(&y);
+	lies_there(&y, "wrapped once");
+	len = form(yards, NULL, "wrapped once", damaged);
+	damaged[3] ^= 1;		/* but not that which says whose it is */
+	put(y.remote, SHARE_HEX "/keys/1", damaged, len);
+	opened_anew(&y);
+	lies_there(&y, "wrapped once");
+	put(y.remote, SHARE_HEX "/keys/1", "wrapped once", 12);	/* as older releases put it */
+	opened_anew(&y);
+	lies_there(&y, "wrapped once");
+	put(y.remote, SHARE_HEX "/keys/1", "", 0);
+	opened_anew(&y);
+	lies_there(&y, "wrapped once");
 	end(&y);
 }
 
@@ -228,7 +294,122 @@ CASE(wrapped_anew_they_are_written_over)
 	EQ(r.keys_remote, 0);
 	r = drained(&y);
 	EQ(r.keys_remote, 1);
-	EQ_STR(object(y.remote, SHARE_HEX "/keys/1"), "wrapped again");
+	lies_there(&y, "wrapped again");
+	end(&y);
+}
+
+/* Until it is said that another key lies there. */
+static struct sync_remote
+refused(struct yard *y)
+{
+	struct sync_remote r = { .has = false };
+
+	for (int i = 0; i < PATIENCE && (r.keys_other == 0 || r.pending == 0); i++) {
+		sync_push_share(y->share);
+		usleep(10000);
+		sync_remote_look(y->share, &r);
+	}
+	return r;
+}
+
+/* A share whose state was brought back from before its second key was made, and that made another
+ * one since; what the lost one sealed is in the bucket. */
+CASE(another_key_is_never_put_over_and_what_needs_ours_stays)
+{
+	static const uint8_t lost[SHARE_KEY_BYTES] = "of the life that was lost",
+		second[SHARE_KEY_BYTES] = "of this one", third[SHARE_KEY_BYTES] = "and one more";
+	uint8_t theirs[KEYFORM_MAX];
+	struct sync_remote r;
+	struct slice is;
+	struct yard y;
+	uint32_t len = form(yards, lost, "theirs", theirs), before;
+
+	make(&y, watch(&y, memory()), "wrapped once");
+	write_noise(&y);
+	(void)drained(&y);
+	put(witness.inner, SHARE_HEX "/keys/2", theirs, len);
+	keys_wrapped_set(y.share->keys, 2, slice_str("ours"));
+	EQ(keys_add(y.share->keys, 2, second), OK);
+	before = witness.containers;
+	write_noise(&y);
+	r = refused(&y);
+	EQ(r.keys_other, 2);
+	EQ(r.keys_remote, 1);
+	TRUE(r.pending > 0);
+	FALSE(r.drained);
+	TRUE(strstr(r.text, "keys/2") != NULL);
+	EQ(witness.containers, before);
+	is = object(witness.inner, SHARE_HEX "/keys/2");
+	EQ(is.len, len);
+	EQ_MEM(is.at, theirs, len);
+	yard_compare(&y, 1);
+
+	/* A key behind it has its place: what that seals goes. */
+	witness.stored = 3;
+	keys_wrapped_set(y.share->keys, 3, slice_str("the third"));
+	EQ(keys_add(y.share->keys, 3, third), OK);
+	write_noise_at(&y, PIECE);
+	for (int i = 0; i < PATIENCE && witness.containers == before; i++) {
+		sync_push_share(y.share);
+		usleep(10000);
+	}
+	TRUE(witness.containers > before);
+	sync_remote_look(y.share, &r);
+	EQ(r.keys_other, 2);
+	EQ(r.keys_remote, 2);
+
+	/* Taken out of the way, ours takes its place, and all goes. */
+	drop(witness.inner, SHARE_HEX "/keys/2");
+	r = drained(&y);
+	EQ(r.keys_other, 0);
+	EQ(r.keys_remote, 3);
+	EQ_STR(r.text, "");
+	end(&y);
+}
+
+/* Of the first come the digests: without it nothing there is of use. */
+CASE(another_first_key_keeps_all_here)
+{
+	uint8_t theirs[1000];
+	struct sync_remote r;
+	struct yard y;
+
+	memset(theirs, 'x', sizeof theirs);
+	make(&y, watch(&y, memory()), "wrapped once");
+	yard_close(&y);			/* it may have put its own already */
+	put(witness.inner, SHARE_HEX "/keys/1", theirs, sizeof theirs);
+	yard_open(&y, false);
+	write_noise(&y);
+	r = refused(&y);
+	EQ(r.keys_other, 1);
+	EQ(witness.containers, 0);
+	EQ(object(witness.inner, SHARE_HEX "/keys/1").len, sizeof theirs);
+	end(&y);
+}
+
+/* Who looks and finds a free name may be second all the same. */
+CASE(a_key_that_comes_between_the_look_and_the_put_stays)
+{
+	uint8_t theirs[KEYFORM_MAX];
+	static const uint8_t lost[SHARE_KEY_BYTES] = "somebody else's";
+	uint32_t len = form(lost, NULL, "theirs", theirs);
+	struct sync_remote r;
+	struct slice is;
+	struct yard y;
+
+	make(&y, watch(&y, memory()), "wrapped once");
+	yard_close(&y);
+	drop(witness.inner, SHARE_HEX "/keys/1");
+	witness.between = theirs;
+	witness.between_len = len;
+	yard_open(&y, false);
+	write_noise(&y);
+	r = refused(&y);
+	EQ(r.keys_other, 1);
+	TRUE(witness.between == NULL);
+	is = object(witness.inner, SHARE_HEX "/keys/1");
+	EQ(is.len, len);
+	EQ_MEM(is.at, theirs, len);
 	end(&y);
 }
 
@@ -271,6 +452,6 @@ CASE(a_share_in_the_clear_has_none_there)
 	write_noise(&y);
 	r = drained(&y);
 	EQ(r.keys + r.keys_remote, 0);
-	EQ_STR(object(y.remote, SHARE_HEX "/keys/1"), "");
+	EQ(object(y.remote, SHARE_HEX "/keys/1").len, 0);
 	end(&y);
 }

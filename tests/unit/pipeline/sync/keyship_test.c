@@ -189,7 +189,8 @@ CASE(what_lies_there_is_what_the_share_has_and_is_mended_at_an_opening)
 	EQ(remote_put(y.remote, SHARE_HEX "/keys/1", damaged, len), OK);
 	opened_anew(&y);
 	lies_there(&y, "wrapped once");
-	EQ(remote_put(y.remote, SHARE_HEX "/keys/1", "wrapped once", 12), OK);	/* as older releases put it */
+	/* As older releases put it. */
+	EQ(remote_put(y.remote, SHARE_HEX "/keys/1", "wrapped once", 12), OK);
 	opened_anew(&y);
 	lies_there(&y, "wrapped once");
 	EQ(remote_put(y.remote, SHARE_HEX "/keys/1", "", 0), OK);

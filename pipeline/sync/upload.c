@@ -6,6 +6,10 @@
  *
  * Each object is verified on its way out.  PUT asks for a free name; where it is taken, by a
  * reply that was lost before a restart, a HEAD must show our size, or it is put over.
+ *
+ * A store that keeps objects for a time refuses that, and refuses to delete.  Where a HEAD shows
+ * the object all the same, it is no failure of the store's: that one alone is tried again, less
+ * and less often, and the others go on.
  */
 #include "pipeline/sync/upload_inner.h"
 
@@ -19,10 +23,12 @@
 #include "pipeline/block/rows.h"
 #include "pipeline/sync/keyship.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { AT_ONCE_FIRST = 2, AT_ONCE_MOST = 6, PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 60000,
-	DOUBLINGS = 7, CALL_S = 600, SCAN_ROWS = 1024 };
+	DOUBLINGS = 7, CALL_S = 600, SCAN_ROWS = 1024, REFUSED_FIRST_S = 5, REFUSED_MOST_S = 3600,
+	REFUSED_TIMES_EIGHT = 3 };
 
 #define PUSH_PAUSE_NS NS_PER_S		/* where an operator waits */
 
@@ -65,6 +71,7 @@ upload_free(struct upload **up)
 	meter_add(METER_UPLOAD_PENDING, -(int64_t)u->pending_bytes);
 	free(u->queue.v);
 	free(u->held.v);
+	free(u->refused.v);
 	free(u->arrived.v);
 	free(u->unwanted.v);
 	free(u->gone.v);
@@ -217,6 +224,7 @@ call_begin_locked(struct upload *u, struct slot *s, enum block_call_kind kind, b
 	    slice_of(s->bytes, (uint32_t)s->item.bytes)) != OK)
 		panic("one slice does not fit into a chain");
 	s->state = SLOT_RUNS;
+	s->refused &= kind == BLOCK_HEAD;
 	u->running++;
 	u->seen.puts += kind == BLOCK_PUT;
 	u->store->ops->start(u->store, &s->call);	/* never ends inside */
@@ -253,7 +261,8 @@ unwell_locked(struct upload *u, const struct slot *s)
 	uint64_t now = clock_mono_ns(), whole;
 	struct text t = text_of(u->seen.text, sizeof u->seen.text);
 
-	text_add(&t, s->call.text[0] != '\0' ? s->call.text : status_text(s->call.status));
+	text_add(&t, s->refused ? s->why : s->call.text[0] != '\0' ? s->call.text :
+	    status_text(s->call.status));
 	u->failed_ns = now;
 	if (u->failures++ == 0) {
 		u->away_since_ns = now;
@@ -282,12 +291,92 @@ arrived_locked(struct upload *u, struct slot *s)
 }
 
 static void
+deleted_locked(struct upload *u, struct slot *s)
+{
+	u->seen.deleted++;
+	items_push(&u->gone, &s->item);
+	slot_free(s);
+	work_post(&u->sync->data);
+}
+
+static void
+unwell_again_locked(struct upload *u, struct slot *s)
+{
+	unwell_locked(u, s);
+	items_unpop(s->item.del ? &u->unwanted : &u->queue, &s->item);
+	slot_free(s);
+}
+
+/* May it be that what has the name there may not be changed? */
+static bool
+may_be_refused(const struct block_call *call)
+{
+	return (call->kind == BLOCK_DEL || (call->kind == BLOCK_PUT && !call->if_absent)) &&
+	    (call->status == ST_ACCES || call->status == ST_PERM || call->status == ST_BUSY ||
+	    call->status == ST_EXIST || call->status == ST_NOTSUPP);
+}
+
+static void
+ask_whether_refused_locked(struct upload *u, struct slot *s)
+{
+	struct text t = text_of(s->why, sizeof s->why);
+
+	text_add(&t, s->call.text[0] != '\0' ? s->call.text : status_text(s->call.status));
+	call_begin_locked(u, s, BLOCK_HEAD, false);
+	s->refused = true;
+}
+
+/* The store answers, and has it: it is that object which may not be changed. */
+static void
+refused_locked(struct upload *u, struct slot *s)
+{
+	struct item *it = &s->item;
+	uint64_t wait_s = (uint64_t)REFUSED_FIRST_S <<
+	    MIN(REFUSED_TIMES_EIGHT * it->refusals, 30u);
+
+	well_locked(u);
+	it->over = true;
+	it->due_ns = clock_mono_ns() + MIN(wait_s, (uint64_t)REFUSED_MOST_S) * NS_PER_S;
+	if (++it->refusals == REFUSED_TIMES)
+		log_error(it->del ? "upload.kept_there" : "upload.refused",
+		    F_STR("share", u->sync->share->conf.name), F_HEX("container", it->number),
+		    F_STR("why", s->why));
+	if (it->refusals >= REFUSED_TIMES && !it->del) {
+		u->refused_new = true;
+		work_post(&u->sync->data);
+	}
+	items_push(&u->refused, it);
+	slot_free(s);
+}
+
+static void
+head_after_refusal_locked(struct upload *u, struct slot *s)
+{
+	if (s->call.status == OK) {
+		refused_locked(u, s);
+	} else if (s->call.status == ST_NOENT && s->item.del) {
+		well_locked(u);
+		deleted_locked(u, s);
+	} else {
+		unwell_again_locked(u, s);
+	}
+}
+
+static void
 slot_ended_locked(struct upload *u, struct slot *s)
 {
 	enum block_call_kind kind = s->call.kind;
 	enum status st = s->call.status;
 
 	chain_clear(&s->call.body);
+	if (kind == BLOCK_HEAD && s->refused) {
+		head_after_refusal_locked(u, s);
+		return;
+	}
+	if (may_be_refused(&s->call)) {
+		ask_whether_refused_locked(u, s);
+		return;
+	}
 	if (kind == BLOCK_PUT && st == ST_EXIST) {
 		call_begin_locked(u, s, BLOCK_HEAD, false);
 		return;
@@ -297,9 +386,7 @@ slot_ended_locked(struct upload *u, struct slot *s)
 		return;
 	}
 	if (st != OK) {
-		unwell_locked(u, s);
-		items_unpop(kind == BLOCK_DEL ? &u->unwanted : &u->queue, &s->item);
-		slot_free(s);
+		unwell_again_locked(u, s);
 		return;
 	}
 	well_locked(u);
@@ -307,13 +394,23 @@ slot_ended_locked(struct upload *u, struct slot *s)
 		arrived_locked(u, s);
 		return;
 	}
-	u->seen.deleted++;
-	items_push(&u->gone, &s->item);
-	slot_free(s);
-	work_post(&u->sync->data);
+	deleted_locked(u, s);
 }
 
 /* --- the errand --- */
+
+/* Those whose time has come are tried again. */
+static void
+look_at_refused(struct upload *u)
+{
+	uint64_t now = clock_mono_ns();
+	struct item it;
+
+	mutex_lock(&u->mutex);
+	for (size_t n = u->refused.n - u->refused.at; n > 0 && items_pop(&u->refused, &it); n--)
+		items_push(now < it.due_ns ? &u->refused : it.del ? &u->unwanted : &u->queue, &it);
+	mutex_unlock(&u->mutex);
+}
 
 static struct slot *
 slot_find_locked(struct upload *u)
@@ -388,6 +485,7 @@ begin_one(struct upload *u)
 	if (any) {
 		s->state = SLOT_ENDED;	/* ours: the errand is the only one that takes any */
 		s->item = it;
+		s->item.del = it.del = del;
 		s->call.kind = del ? BLOCK_DEL : BLOCK_PUT;
 	}
 	mutex_unlock(&u->mutex);
@@ -425,6 +523,7 @@ upload_run(struct upload *u)
 	mutex_unlock(&u->mutex);
 	st = learn(u);
 	look_at_held(u);
+	look_at_refused(u);
 	while (!atomic_load(&u->sync->closing) && keyship_there(u->sync->keyship) && begin_one(u))
 		;
 	return st;
@@ -437,6 +536,9 @@ upload_push(struct upload *u)
 {
 	mutex_lock(&u->mutex);
 	u->pause_until_ns = MIN(u->pause_until_ns, u->failed_ns + PUSH_PAUSE_NS);
+	for (size_t i = u->refused.at; i < u->refused.n; i++)
+		u->refused.v[i].due_ns = MIN(u->refused.v[i].due_ns,
+		    clock_mono_ns() + PUSH_PAUSE_NS);
 	mutex_unlock(&u->mutex);
 	keyship_push(u->sync->keyship);
 }
@@ -447,8 +549,22 @@ pending_locked(const struct upload *u)
 	uint64_t n = u->queue.n - u->queue.at + u->held.n - u->held.at + u->arrived.n -
 	    u->arrived.at + u->settling;
 
+	for (size_t i = u->refused.at; i < u->refused.n; i++)
+		n += !u->refused.v[i].del;
+
 	for (int i = 0; i < UPLOAD_SLOTS; i++)
-		n += u->slot[i].state != SLOT_FREE && u->slot[i].call.kind != BLOCK_DEL;
+		n += u->slot[i].state != SLOT_FREE && !u->slot[i].item.del;
+	return n;
+}
+
+/* Of those that were to be put over; many are not expected. */
+static uint64_t
+refused_count_locked(const struct upload *u)
+{
+	uint64_t n = 0;
+
+	for (size_t i = u->refused.at; i < u->refused.n; i++)
+		n += !u->refused.v[i].del && u->refused.v[i].refusals >= REFUSED_TIMES;
 	return n;
 }
 
@@ -474,6 +590,10 @@ upload_look(struct upload *u, struct sync_remote *out)
 	out->has = true;
 	out->pending = pending_locked(u);
 	out->pending_bytes = u->pending_bytes;
+	out->refused = refused_count_locked(u);
+	if (out->refused > 0 && out->text[0] == '\0')
+		snprintf(out->text, sizeof out->text, "%llu objects that are damaged there may not "
+		    "be replaced", (unsigned long long)out->refused);
 	out->running = u->running;
 	out->at_once = u->at_once;
 	out->away = u->failures > 0;

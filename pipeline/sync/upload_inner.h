@@ -7,7 +7,7 @@
 #include "pipeline/sync/items.h"
 #include "pipeline/sync/upload.h"
 
-enum { UPLOAD_SLOTS = 16 };
+enum { UPLOAD_SLOTS = 16, REFUSED_TIMES = 2 };	/* refused so often it is believed */
 
 enum slot_state { SLOT_FREE, SLOT_RUNS, SLOT_ENDED };
 
@@ -17,6 +17,8 @@ struct slot {
 	enum slot_state state;
 	struct item item;
 	uint8_t *bytes;			/* PUT: the container */
+	bool refused;	/* its call was: the HEAD tells whether by the object or by the store */
+	char why[160];			/* of that */
 };
 
 struct upload {
@@ -28,6 +30,8 @@ struct upload {
 	struct slot slot[UPLOAD_SLOTS];
 	unsigned running, at_once, good;	/* good: since at_once changed */
 	struct items queue, arrived, unwanted, gone;
+	struct items refused;		/* what lies there under their names may not be changed */
+	bool refused_new;		/* since the data errand has asked */
 	struct items held;		/* another key has the place of the one that wraps theirs */
 	struct items made;		/* carved, their rows not yet seen */
 	uint64_t known;			/* rows up to that container have been seen */

@@ -83,7 +83,8 @@ on_its_way_locked(const struct upload *u, uint64_t number)
 	for (int i = 0; i < UPLOAD_SLOTS; i++)
 		if (u->slot[i].state != SLOT_FREE && u->slot[i].item.number == number)
 			return true;
-	return items_has(&u->unwanted, number) || items_has(&u->arrived, number);
+	return items_has(&u->unwanted, number) || items_has(&u->arrived, number) ||
+	    items_has(&u->refused, number);
 }
 
 static void
@@ -95,11 +96,23 @@ forget_of_locked(struct upload *u, struct items *q, uint64_t number)
 	items_take(q, number);
 }
 
+/* It is to go from there, and may not. */
+static bool
+kept_there_locked(const struct upload *u, uint64_t number)
+{
+	for (size_t i = u->refused.at; i < u->refused.n; i++)
+		if (u->refused.v[i].number == number && u->refused.v[i].del)
+			return true;
+	return false;
+}
+
 static void
 forget_locked(struct upload *u, uint64_t number)
 {
 	forget_of_locked(u, &u->queue, number);
 	forget_of_locked(u, &u->held, number);
+	if (!kept_there_locked(u, number))
+		forget_of_locked(u, &u->refused, number);
 }
 
 void
@@ -121,8 +134,9 @@ upload_gone(struct upload *u, uint64_t number, uint64_t fence)
 	mutex_lock(&u->mutex);
 	upload_made_no_more_locked(u, number);
 	gone = items_take(&u->gone, number);
-	if (!gone && !on_its_way_locked(u, number)) {
+	if (!gone && !kept_there_locked(u, number))
 		forget_locked(u, number);
+	if (!gone && !on_its_way_locked(u, number)) {
 		items_push(&u->unwanted, &it);
 		work_post(&u->sync->up);
 	}
@@ -131,11 +145,47 @@ upload_gone(struct upload *u, uint64_t number, uint64_t fence)
 	return gone;
 }
 
+bool
+upload_kept_there(struct upload *u, uint64_t number)
+{
+	bool kept;
+
+	mutex_lock(&u->mutex);
+	kept = kept_there_locked(u, number);
+	mutex_unlock(&u->mutex);
+	return kept;
+}
+
+bool
+upload_refused_new(struct upload *u)
+{
+	bool any;
+
+	mutex_lock(&u->mutex);
+	any = u->refused_new;
+	u->refused_new = false;
+	mutex_unlock(&u->mutex);
+	return any;
+}
+
+bool
+upload_refused(struct upload *u, uint64_t number)
+{
+	bool is = false;
+
+	mutex_lock(&u->mutex);
+	for (size_t i = u->refused.at; i < u->refused.n && !is; i++)
+		is = u->refused.v[i].number == number && !u->refused.v[i].del &&
+		    u->refused.v[i].refusals >= REFUSED_TIMES;
+	mutex_unlock(&u->mutex);
+	return is;
+}
+
 static bool
 any_below(const struct items *q, uint64_t below)
 {
 	for (size_t i = q->at; i < q->n; i++)
-		if (q->v[i].number < below)
+		if (q->v[i].number < below && !q->v[i].del)
 			return true;
 	return false;
 }
@@ -148,9 +198,10 @@ upload_arrived(struct upload *u, lsn_t lsn, uint64_t below)
 	mutex_lock(&u->mutex);
 	all = u->looked && u->learned >= lsn && u->settling == 0 &&
 	    !any_below(&u->queue, below) && !any_below(&u->held, below) &&
+	    !any_below(&u->refused, below) &&
 	    !any_below(&u->arrived, below);
 	for (int i = 0; i < UPLOAD_SLOTS && all; i++)
-		all = u->slot[i].state == SLOT_FREE || u->slot[i].call.kind == BLOCK_DEL ||
+		all = u->slot[i].state == SLOT_FREE || u->slot[i].item.del ||
 		    u->slot[i].item.number >= below;
 	mutex_unlock(&u->mutex);
 	return all;

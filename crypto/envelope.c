@@ -21,6 +21,7 @@ static const char labels[][crypto_generichash_blake2b_PERSONALBYTES + 1] = {
 	[ENVELOPE_FOR_INCARNATION] = "dfs incarnatn. 1",
 	[ENVELOPE_FOR_CLEAR_TAG] =   "dfs clear tag  1",
 	[ENVELOPE_FOR_VALUE] =       "dfs value key  1",
+	[ENVELOPE_FOR_IDENTITY] =    "dfs key ident. 1",
 };
 
 static void

@@ -50,6 +50,7 @@ enum envelope_label {
 	ENVELOPE_FOR_INCARNATION = 2,	/* context: share, journal, incarnation */
 	ENVELOPE_FOR_CLEAR_TAG = 3,	/* tags of units stored in the clear */
 	ENVELOPE_FOR_VALUE = 4,		/* inline contents and xattr values in records */
+	ENVELOPE_FOR_IDENTITY = 5,	/* no key: tells which share key it is; may be seen */
 };
 
 /* Derive a key from another by label and context (≤ ENVELOPE_AAD_MAX).  −1: out of range. */

@@ -115,6 +115,7 @@ look(const char *name, struct rest_share_state *state)
 {
 	struct share *s = registry_by_name(name, strlen(name));
 	struct block_usage usage;
+	struct sync_remote remote;
 
 	*state = (struct rest_share_state){ .open = false };
 	if (s == NULL || atomic_load(&s->state) != SHARE_OPEN) {
@@ -125,6 +126,9 @@ look(const char *name, struct rest_share_state *state)
 	*state = (struct rest_share_state){ .open = true, .well = block_state(s) == OK,
 		.used_bytes = atomic_load(&s->used_bytes), .files = atomic_load(&s->used_inodes),
 		.dirty_bytes = usage.dirty_bytes, .disk_free = usage.disk_free };
+	sync_remote_look(s, &remote);
+	if (remote.keys_other != 0)
+		snprintf(state->wants, sizeof state->wants, "%s", remote.text);
 	share_put(&s);
 }
 

@@ -26,6 +26,7 @@ struct rest_share_state {
 	bool open, well;		/* well: its journal takes entries */
 	uint64_t used_bytes, files, dirty_bytes, disk_free;
 	uint64_t look_ns;		/* how long looking took: rest_live_look */
+	char wants[160];		/* it serves, but somebody must act: why; "": nobody */
 };
 
 enum { REST_ADDRESS_TEXT = 46, REST_PATH_TEXT = 256 };

@@ -96,6 +96,9 @@ rest_live_status(const struct db_row *share, const struct rest_share_state *s)
 		word = "unhealthy";
 		snprintf(message, sizeof message, "its journal takes no more entries; "
 		    "see the log, then disable and enable it");
+	} else if (s->wants[0] != '\0') {
+		word = "degraded";
+		snprintf(message, sizeof message, "%s", s->wants);
 	}
 	db_now(now);
 	rest_json_put_str(out, "status", word);

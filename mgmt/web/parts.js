@@ -60,7 +60,7 @@ export function ago(text) {
 	return el("time", { datetime: text, title: new Date(at).toLocaleString() }, age((Date.now() - at) / 1000) + " ago");
 }
 
-const words = { healthy: "good", yes: "good", drained: "good", unhealthy: "poor", unreachable: "poor", "damage found": "poor" };
+const words = { healthy: "good", yes: "good", drained: "good", unhealthy: "poor", degraded: "poor", unreachable: "poor", "damage found": "poor" };
 export const state = (word) => el("span", { class: "state " + (words[word] || "") }, word);
 export const yes = (fact) => state(fact ? "yes" : "no");
 

@@ -17,7 +17,8 @@
 _Static_assert(CONTAINER_WRAPPED == ENVELOPE_WRAPPED_BYTES, "one form of wrapped keys");
 _Static_assert(SHARE_KEY_BYTES == ENVELOPE_KEY_BYTES, "one size of keys");
 
-enum { INCARNATION_BOUND = 16 + 16 + 4, CONTAINER_AAD = CONTAINER_BOUND + 4 };
+enum { INCARNATION_BOUND = 16 + 16 + 4, CONTAINER_AAD = CONTAINER_BOUND + 4,
+	IDENTITY_BOUND = 16 + 4 };
 
 struct wrapped {
 	struct wrapped *older;
@@ -117,6 +118,21 @@ key_of(const struct share_keys *k, uint32_t version, const uint8_t **key)
 		return ST_NOKEY;
 	*key = k->v[version - 1];
 	return OK;
+}
+
+void
+keys_identity(const struct share_keys *k, uint32_t version, uint8_t out[KEYS_IDENTITY])
+{
+	uint8_t context[IDENTITY_BOUND], whole[ENVELOPE_KEY_BYTES];
+	const uint8_t *key = NULL;
+
+	memcpy(context, k->share_id, 16);
+	put_le32(context + 16, version);
+	if (key_of(k, version, &key) != OK || envelope_derive(key, ENVELOPE_FOR_IDENTITY, context,
+	    sizeof context, whole) != 0)
+		panic("a key cannot be told from others");
+	memcpy(out, whole, KEYS_IDENTITY);
+	secret_wipe(whole, sizeof whole);
 }
 
 void

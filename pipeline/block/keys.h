@@ -39,6 +39,11 @@ void keys_wrapped_set(struct share_keys *k, uint32_t version, struct slice bytes
 /* The same, as of now.  Empty: that version is kept nowhere. */
 struct slice keys_wrapped(const struct share_keys *k, uint32_t version);
 
+/* Tells which key a version is: the same however it is wrapped, another for any other key.  It
+ * tells nothing of the key and may be seen by anybody. */
+enum { KEYS_IDENTITY = 16 };
+void keys_identity(const struct share_keys *k, uint32_t version, uint8_t out[KEYS_IDENTITY]);
+
 /* The key of the share's digests. */
 void keys_digest(const struct share_keys *k, uint8_t out[32]);
 

@@ -159,6 +159,19 @@ mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
 	return OK;
 }
 
+enum status
+mirror_key(struct mirror *m, uint64_t number, uint32_t *key)
+{
+	struct vessel *v;
+	enum status st = vessel_get(m, number, &v);
+
+	if (st != OK)
+		return st;
+	*key = v->keys.aead == 0 ? 0 : v->keys.version;
+	vessel_put(&v);
+	return OK;
+}
+
 bool
 mirror_whole(struct mirror *m, uint64_t number)
 {

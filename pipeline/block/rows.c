@@ -5,7 +5,6 @@
 
 #include "pipeline/base/arena.h"
 #include "pipeline/base/text.h"
-#include "pipeline/record/catalog.h"
 #include "pipeline/record/key.h"
 
 #include <assert.h>
@@ -41,6 +40,47 @@ rows_container_put(struct txn *t, uint64_t number, const struct container_row *r
 	rec_container_encode(&w, row);
 	assert(writer_ok(&w));
 	txn_put(t, key_slice(&key), slice_of(room, w.len), NULL);
+}
+
+enum status
+rows_container_seen(struct slice key, const struct version *v, struct container_seen *out)
+{
+	struct container_row row;
+	enum status st = key.len != 1 + sizeof out->number ? ST_CORRUPT :
+	    rec_container_decode(v->body, &row);
+
+	if (st == OK)
+		*out = (struct container_seen){ get_be64(key.at + 1), v->lsn, row };
+	return st;
+}
+
+struct containers {
+	bool (*each)(void *arg, const struct container_seen *c);
+	void *arg;
+	enum status st;
+};
+
+static bool
+see_container(void *arg, struct slice key, const struct version *v)
+{
+	struct containers *all = arg;
+	struct container_seen seen;
+
+	all->st = rows_container_seen(key, v, &seen);
+	return all->st == OK && all->each(all->arg, &seen);
+}
+
+enum status
+rows_containers(struct share *s, uint64_t from, bool (*each)(void *arg,
+    const struct container_seen *c), void *arg)
+{
+	static const uint8_t tag = TAG_CONTAINER;
+	struct containers all = { each, arg, OK };
+	struct key key = key_container(from);
+	enum status st = catalog_scan(s->catalog, slice_of(&tag, 1), key_slice(&key), true,
+	    see_container, &all);
+
+	return st == OK ? all.st : st;
 }
 
 enum status

@@ -5,6 +5,7 @@
 #ifndef BLOCK_ROWS_H
 #define BLOCK_ROWS_H
 
+#include "pipeline/record/catalog.h"
 #include "pipeline/record/rec.h"
 #include "pipeline/record/txn.h"
 #include "pipeline/share/share.h"
@@ -18,6 +19,21 @@ must_check enum status rows_container(struct share *s, uint64_t number, struct c
 
 /* Into a change set. */
 void rows_container_put(struct txn *t, uint64_t number, const struct container_row *row);
+
+struct container_seen {			/* a row as a scan meets it */
+	uint64_t number;
+	lsn_t lsn;			/* of its last change */
+	struct container_row row;
+};
+
+/* CORRUPT: the key or the row is none of a container. */
+must_check enum status rows_container_seen(struct slice key, const struct version *v,
+    struct container_seen *out);
+
+/* Call each(arg, seen) for the rows from that number on, in order, until it says false; the first
+ * that cannot be read ends it.  Laws and outcomes are catalog_scan's. */
+must_check enum status rows_containers(struct share *s, uint64_t from,
+    bool (*each)(void *arg, const struct container_seen *c), void *arg);
 
 /* How many chunks are counted to lie in it; 0 where nothing is. */
 must_check enum status rows_container_count(struct share *s, uint64_t number, int64_t *count);

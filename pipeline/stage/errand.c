@@ -104,7 +104,7 @@ running_locked(struct errand_pool *pool, const struct errand *e)
 	return NULL;
 }
 
-/* A thread sleeps: wake it.  Fewer do than errands wait, since one that was woken a moment ago still
+/* A thread sleeps: wake it.  Fewer do than errands wait, for one that was woken a moment ago still
  * counts, and more are allowed: make one. */
 static void
 call_runner_locked(struct errand_pool *pool, enum floor floor)

@@ -22,6 +22,7 @@
 #include "pipeline/sync/batch.h"
 #include "pipeline/sync/live.h"
 #include "pipeline/sync/pressure.h"
+#include "pipeline/sync/upload.h"
 
 #include <stdlib.h>
 
@@ -130,13 +131,16 @@ old_key(const struct compact *c, const struct container_row *row)
 }
 
 static bool
-chosen(struct compact *c, const struct container_row *row, int64_t count)
+chosen(struct compact *c, const struct victim *v, int64_t count)
 {
+	const struct container_row *row = &v->row;
 	uint64_t live = (uint64_t)count * 100, bound = (uint64_t)row->chunks * percent_of(c);
 
 	if (row->state != CONTAINER_LIVE || count <= 0)
 		return false;
 	if (old_key(c, row))
+		return true;
+	if (row->again && c->sync->upload != NULL && upload_refused(c->sync->upload, v->number))
 		return true;
 	if (!row->local)
 		return live * 2 < bound;
@@ -307,26 +311,18 @@ struct slice_of_rows {
 	uint32_t n;
 	uint64_t end;
 	bool more;
-	enum status st;
 };
 
 static bool
-see_row(void *arg, struct slice key, const struct version *v)
+see_row(void *arg, const struct container_seen *c)
 {
 	struct slice_of_rows *r = arg;
 
-	if (r->n == ROWS_A_SLICE) {
-		r->more = true;
+	if (c->number >= r->end)
 		return false;
-	}
-	r->st = key.len != 9 ? ST_CORRUPT : rec_container_decode(v->body, &r->v[r->n].row);
-	if (r->st != OK)
-		return false;
-	r->v[r->n].number = get_be64(key.at + 1);
-	if (r->v[r->n].number >= r->end)
-		return false;
-	r->n++;
-	return true;
+	r->v[r->n++] = (struct victim){ c->number, c->row };
+	r->more = r->n == ROWS_A_SLICE;
+	return !r->more;
 }
 
 static bool
@@ -339,24 +335,19 @@ stops(const struct run *r)
 static enum status
 go_on(struct run *r, bool *over)
 {
-	static const uint8_t tag = TAG_CONTAINER;
 	struct compact *c = r->c;
-	struct key from = key_container(atomic_load(&c->at));
 	struct slice_of_rows *rows = xcalloc(1, sizeof *rows);
 	enum status st;
 	uint32_t i;
 
 	rows->end = atomic_load(&c->end);
-	st = catalog_scan(c->sync->share->catalog, slice_of(&tag, 1), key_slice(&from), true,
-	    see_row, rows);
-	if (st == OK)
-		st = rows->st;
+	st = rows_containers(c->sync->share, atomic_load(&c->at), see_row, rows);
 	for (i = 0; i < rows->n && st == OK && !stops(r); i++) {
 		const struct victim *v = &rows->v[i];
 		int64_t count;
 
 		st = rows_container_count(c->sync->share, v->number, &count);
-		if (st == OK && chosen(c, &v->row, count))
+		if (st == OK && chosen(c, v, count))
 			st = empty(r, v);
 		if (atomic_load(&c->from) == 0)
 			atomic_store(&c->from, v->number);
@@ -485,6 +476,7 @@ sync_compact(struct sync *y, struct work *by, bool *more)
 	uint64_t at;
 
 	*more = false;
+	y->freed |= y->upload != NULL && upload_refused_new(y->upload);
 	if (!due(c))
 		return OK;
 	atomic_store(&c->waits, held_up(c));

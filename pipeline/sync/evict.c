@@ -48,7 +48,6 @@ struct evict {
 	size_t n, at;
 	bool more, soon;		/* not all fitted; rows of some are not durable yet */
 	uint64_t ttl_minute;		/* when that was looked at */
-	enum status st;			/* of a look at rows */
 	uint32_t least;			/* idle for less is not chosen */
 };
 
@@ -118,42 +117,31 @@ cut(struct evict *e)
 }
 
 static bool
-see_row(void *arg, struct slice key, const struct version *v)
+see_row(void *arg, const struct container_seen *c)
 {
 	struct evict *e = arg;
 	struct share *s = e->sync->share;
-	struct container_row row;
-	uint64_t number;
-	uint32_t idle;
+	uint32_t idle = mirror_idle_minutes(block_mirror(s), c->number);
 
-	e->st = key.len != 9 ? ST_CORRUPT : rec_container_decode(v->body, &row);
-	if (e->st != OK)
-		return false;
-	number = get_be64(key.at + 1);
-	idle = mirror_idle_minutes(block_mirror(s), number);
-	if (row.state != CONTAINER_LIVE || !row.remote || !row.local || idle < e->least)
+	if (c->row.state != CONTAINER_LIVE || !c->row.remote || !c->row.local || idle < e->least)
 		return true;
-	if (!block_durable(s, v->lsn)) {
+	if (!block_durable(s, c->lsn)) {
 		e->soon = true;
 		return true;
 	}
 	if (e->n == CHOSEN_ROOM)
 		cut(e);
-	e->v[e->n++] = (struct victim){ number, idle };
+	e->v[e->n++] = (struct victim){ c->number, idle };
 	return true;
 }
 
 static enum status
 choose_from_rows(struct evict *e, uint32_t least)
 {
-	static const uint8_t tag = TAG_CONTAINER;
 	enum status st;
 
 	e->least = least;
-	st = catalog_scan(e->sync->share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true,
-	    see_row, e);
-	if (st == OK)
-		st = e->st;
+	st = rows_containers(e->sync->share, 0, see_row, e);
 	if (st != OK)
 		return st;
 	cut(e);
@@ -185,7 +173,6 @@ choose(struct evict *e)
 {
 	e->n = e->at = 0;
 	e->more = false;
-	e->st = OK;
 	if (e->goal == GOAL_HAND && !e->now.whole) {
 		choose_from_list(e);
 		return OK;

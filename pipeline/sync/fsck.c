@@ -177,9 +177,15 @@ fsck_row(struct fsck *f, const struct key *key, struct version *v)
 	if (f->st != OK)
 		return false;
 	st = catalog_get(f->share->catalog, key_slice(key), true, &f->arena, v);
-	if (st != OK)
+	return fsck_found(f, st == OK && !v->exists ? ST_NOENT : st);
+}
+
+bool
+fsck_found(struct fsck *f, enum status st)
+{
+	if (st != ST_NOENT && f->st == OK)
 		f->st = st;
-	return st == OK && v->exists;
+	return st == OK && f->st == OK;
 }
 
 struct fact

@@ -4,6 +4,8 @@
  */
 #include "pipeline/sync/fsck_inner.h"
 
+#include "pipeline/block/rows.h"
+
 enum { LEAF_ARENA = 1 << 20 };
 
 /* Of facts about contents. */
@@ -235,12 +237,11 @@ static void
 chunk_goes(struct fsck *f, const struct fact *x, const struct key *count)
 {
 	struct key key = key_chunk(x->id), holds;
-	struct version v;
 	struct chunk chunk;
 	uint8_t id[8];
 	struct txn *t;
 
-	if (!fsck_row(f, &key, &v) || (f->st = rec_chunk_decode(v.body, &chunk)) != OK ||
+	if (f->st != OK || !fsck_found(f, rows_chunk(f->share, x->id, false, &chunk)) ||
 	    (t = fsck_txn(f)) == NULL)
 		return;
 	put_be64(id, chunk.container);

@@ -48,6 +48,10 @@ void fsck_count(struct fsck *f, const struct key *key, int64_t by);
 /* A row as it is now; false: there is none, or f->st.  Lies in f->arena. */
 bool fsck_row(struct fsck *f, const struct key *key, struct version *v);
 
+/* What looking for a row came to: true where it is there; NOENT is no error, what else is ends the
+ * run. */
+bool fsck_found(struct fsck *f, enum status st);
+
 /* A fact about a number. */
 struct fact fsck_about(enum fact_subject subject, uint64_t number);
 

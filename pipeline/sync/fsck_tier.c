@@ -35,17 +35,18 @@ about_object(uint64_t number, uint64_t fence, uint32_t is)
 static bool
 see_container(struct fsck *f, struct slice key, const struct version *v)
 {
-	struct container_row c;
+	struct container_seen c;
+	const struct container_row *row = &c.row;
 	struct fact x;
 
-	if (key.len != 9 || rec_container_decode(v->body, &c) != OK)
+	if (rows_container_seen(key, v, &c) != OK)
 		return false;
-	x = fsck_about(ABOUT_CONTAINER, get_be64(key.at + 1));
-	x.is = IS_ROW | (c.state == CONTAINER_DYING ? IS_DYING : 0) | (c.local ? IS_LOCAL : 0) |
-	    (c.remote ? IS_REMOTE : 0);
+	x = fsck_about(ABOUT_CONTAINER, c.number);
+	x.is = IS_ROW | (row->state == CONTAINER_DYING ? IS_DYING : 0) |
+	    (row->local ? IS_LOCAL : 0) | (row->remote ? IS_REMOTE : 0);
 	facts_add(f->facts, &x);
-	x = about_object(get_be64(key.at + 1), c.fence != 0 ? c.fence : block_fence(f->share),
-	    OBJECT_NAMED | (c.remote && c.state == CONTAINER_LIVE ? OBJECT_SAID : 0));
+	x = about_object(c.number, row->fence != 0 ? row->fence : block_fence(f->share),
+	    OBJECT_NAMED | (row->remote && row->state == CONTAINER_LIVE ? OBJECT_SAID : 0));
 	if (f->conf->remote)
 		facts_add(f->facts, &x);
 	f->seen->containers++;
@@ -239,25 +240,17 @@ fsck_tier_gather(struct fsck *f)
 static bool
 row_of(struct fsck *f, uint64_t number, struct container_row *c)
 {
-	struct key key = key_container(number);
-	struct version v;
-
-	if (!fsck_row(f, &key, &v))
-		return false;
-	f->st = rec_container_decode(v.body, c);
-	return f->st == OK;
+	return f->st == OK && fsck_found(f, rows_container(f->share, number, c, NULL));
 }
 
 static void
 row_put(struct fsck *f, uint64_t number, const struct container_row *c)
 {
-	struct key key = key_container(number);
-	uint8_t room[64];
-	struct writer w = writer_of(room, sizeof room);
+	struct txn *t = fsck_txn(f);
 
-	rec_container_encode(&w, c);
-	assert(writer_ok(&w));
-	fsck_put(f, &key, slice_of(room, w.len));
+	if (t != NULL)
+		rows_container_put(t, number, c);
+	fsck_commit(f, t);
 }
 
 /* No row: a file that is nobody's, or worse. */

@@ -20,10 +20,18 @@ void keyship_free(struct keyship **kp);
 /* The up errand's: begin what may begin; never waits. */
 void keyship_run(struct keyship *k);
 
-/* Has the remote all versions, as they are wrapped now? */
+/* An operator waits: a version whose place another key had is looked at again soon. */
+void keyship_push(struct keyship *k);
+
+/* Has the remote all versions, as they are wrapped now, but for those whose place another key has?
+ * Of the first, which the share's digests come of, not even then. */
 bool keyship_there(struct keyship *k);
 
-/* How many it has; text, of text_cap bytes: the last failure, unchanged where there was none. */
-uint32_t keyship_look(struct keyship *k, char *text, size_t text_cap);
+/* Has another key that version's place there?  No container that it wraps goes there then. */
+bool keyship_holds(struct keyship *k, uint32_t version);
+
+/* How many it has.  other: the first version whose place another key has, or 0; text, of text_cap
+ * bytes: that, or the last failure, unchanged where there was none. */
+uint32_t keyship_look(struct keyship *k, uint32_t *other, char *text, size_t text_cap);
 
 #endif

@@ -6,11 +6,12 @@
 
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/record/key.h"
 
 #include <stdlib.h>
 
-enum { CHAINS = 1024, ROW_BYTES_MAX = 1 << 20, ID_MAX = 32 };
+enum { CHAINS = 1024, LEAF_BYTES_MAX = 2 << 20, ID_MAX = 32 };
 
 struct count {
 	uint32_t next;			/* in its chain, + 1; 0: none */
@@ -145,12 +146,6 @@ sum_of(struct ledger *l, const struct count *c, int64_t *sum)
 }
 
 static enum status
-row_of(struct ledger *l, const struct key *key, struct arena *arena, struct version *row)
-{
-	return catalog_get(l->share->catalog, key_slice(key), true, arena, row);
-}
-
-static enum status
 damaged(const struct ledger *l, const char *what, uint64_t number)
 {
 	log_error("ledger.damaged", F_STR("share", l->share->conf.name), F_STR("what", what),
@@ -169,7 +164,7 @@ leaf_gone(struct ledger *l, struct txn *t, uint64_t leaf, struct arena *arena)
 	enum status st;
 	uint32_t n;
 
-	if ((st = row_of(l, &key, arena, &row)) != OK)
+	if ((st = catalog_get(l->share->catalog, key_slice(&key), true, arena, &row)) != OK)
 		return st;
 	if (!row.exists)
 		return damaged(l, "leaf", leaf);
@@ -205,7 +200,7 @@ ledger_drop_leaf(struct ledger *l, struct txn *t, uint64_t leaf)
 	if (sum < 0)
 		return damaged(l, "leaf count", leaf);
 	c->over = true;
-	arena_init(&arena, NULL, 0, 2 * ROW_BYTES_MAX);
+	arena_init(&arena, NULL, 0, LEAF_BYTES_MAX);
 	st = leaf_gone(l, t, leaf, &arena);
 	arena_rewind(&arena);
 	return st;
@@ -215,20 +210,15 @@ ledger_drop_leaf(struct ledger *l, struct txn *t, uint64_t leaf)
 
 /* The chunk's row goes, and its container holds one less. */
 static enum status
-chunk_gone(struct ledger *l, struct txn *t, const uint8_t digest[32], struct arena *arena)
+chunk_gone(struct ledger *l, struct txn *t, const uint8_t digest[32])
 {
 	struct key key = key_chunk(digest);
 	struct chunk chunk;
-	struct version row;
 	struct count *c;
-	enum status st;
+	enum status st = rows_chunk(l->share, digest, false, &chunk);
 
-	if ((st = row_of(l, &key, arena, &row)) != OK)
-		return st;
-	if (!row.exists)
-		return damaged(l, "chunk", get_be64(digest));
-	if ((st = rec_chunk_decode(row.body, &chunk)) != OK)
-		return st;
+	if (st != OK)
+		return st == ST_NOENT ? damaged(l, "chunk", get_be64(digest)) : st;
 	c = count_of_number(l, COUNT_CONTAINER, chunk.container);
 	c->delta--;
 	c->drops = true;
@@ -237,25 +227,15 @@ chunk_gone(struct ledger *l, struct txn *t, const uint8_t digest[32], struct are
 }
 
 static enum status
-container_gone(struct ledger *l, struct txn *t, uint64_t number, struct arena *arena)
+container_gone(struct ledger *l, struct txn *t, uint64_t number)
 {
-	struct key key = key_container(number);
 	struct container_row c;
-	struct version row;
-	uint8_t room[64];
-	struct writer w = writer_of(room, sizeof room);
-	enum status st;
+	enum status st = rows_container(l->share, number, &c, NULL);
 
-	if ((st = row_of(l, &key, arena, &row)) != OK)
-		return st;
-	if (!row.exists)
-		return damaged(l, "container", number);
-	if ((st = rec_container_decode(row.body, &c)) != OK)
-		return st;
+	if (st != OK)
+		return st == ST_NOENT ? damaged(l, "container", number) : st;
 	c.state = CONTAINER_DYING;
-	rec_container_encode(&w, &c);
-	assert(writer_ok(&w));
-	txn_put(t, key_slice(&key), slice_of(room, w.len), NULL);
+	rows_container_put(t, number, &c);
 	if (l->ndying == l->dying_cap) {
 		l->dying_cap = MAX(16u, l->dying_cap * 2);
 		l->dying = xrealloc(l->dying, l->dying_cap * sizeof *l->dying);
@@ -267,16 +247,9 @@ container_gone(struct ledger *l, struct txn *t, uint64_t number, struct arena *a
 static enum status
 gone(struct ledger *l, struct txn *t, uint8_t what, const uint8_t *id)
 {
-	enum status st = OK;
-	struct arena arena;
-
-	arena_init(&arena, NULL, 0, ROW_BYTES_MAX);
 	if (what == COUNT_CHUNK)
-		st = chunk_gone(l, t, id, &arena);
-	else if (what == COUNT_CONTAINER)
-		st = container_gone(l, t, get_be64(id), &arena);
-	arena_rewind(&arena);
-	return st;
+		return chunk_gone(l, t, id);
+	return what == COUNT_CONTAINER ? container_gone(l, t, get_be64(id)) : OK;
 }
 
 static enum status

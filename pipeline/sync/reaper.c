@@ -10,6 +10,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/record/key.h"
 #include "pipeline/sync/ledger.h"
 #include "pipeline/sync/upload.h"
@@ -242,7 +243,8 @@ sync_dying_rest(const struct sync *y, bool there)
 	uint64_t now = clock_mono_ns();
 
 	for (uint32_t i = 0; i < y->ndying; i++)
-		if (!y->dying[i].no_file || (there && now >= y->dying[i].due_ns))
+		if (!y->dying[i].no_file || (there && now >= y->dying[i].due_ns &&
+		    !(y->upload != NULL && upload_kept_there(y->upload, y->dying[i].number))))
 			return false;
 	return true;
 }
@@ -336,7 +338,6 @@ struct sweep {
 	size_t n, cap;
 	uint64_t *orphan;
 	size_t norphan, orphan_cap;
-	enum status st;
 };
 
 static void
@@ -350,22 +351,14 @@ add_number(uint64_t **v, size_t *n, size_t *cap, uint64_t number)
 }
 
 static bool
-know_container(void *arg, struct slice key, const struct version *v)
+know_container(void *arg, const struct container_seen *c)
 {
 	struct sweep *sw = arg;
-	struct container_row c;
 
-	if (key.len != 9) {
-		sw->st = ST_CORRUPT;
-		return false;
-	}
-	sw->st = rec_container_decode(v->body, &c);
-	if (sw->st != OK)
-		return false;
-	add_number(&sw->known, &sw->n, &sw->cap, get_be64(key.at + 1));
-	if (c.state == CONTAINER_DYING)
-		add_dying(sw->sync, (struct dying){ .number = get_be64(key.at + 1),
-			.lsn = v->lsn, .after = atomic_load(&sw->sync->share->next_container) });
+	add_number(&sw->known, &sw->n, &sw->cap, c->number);
+	if (c->row.state == CONTAINER_DYING)
+		add_dying(sw->sync, (struct dying){ .number = c->number, .lsn = c->lsn,
+			.after = atomic_load(&sw->sync->share->next_container) });
 	return true;
 }
 
@@ -392,16 +385,12 @@ know_file(void *arg, uint64_t number, uint64_t bytes)
 enum status
 sync_sweep(struct sync *y)
 {
-	static const uint8_t tag = TAG_CONTAINER;
 	struct sweep sw = { .sync = y };
 	struct mirror *m = block_mirror(y->share);
 	enum status st;
 
 	y->ndying = 0;
-	st = catalog_scan(y->share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true,
-	    know_container, &sw);
-	if (st == OK)
-		st = sw.st;
+	st = rows_containers(y->share, 0, know_container, &sw);
 	if (st == OK)
 		st = mirror_walk(m, know_file, &sw);
 	if (st == OK)

@@ -32,35 +32,26 @@ container_row(struct sync *y, uint64_t number, struct container_row *row)
 struct pick {
 	struct scrub *scrub;
 	bool found;
-	enum status st;
 };
 
 static bool
-see_row(void *arg, struct slice key, const struct version *v)
+see_row(void *arg, const struct container_seen *c)
 {
 	struct pick *p = arg;
-	struct scrub_one *one = &p->scrub->one;
 
-	p->st = key.len != 9 ? ST_CORRUPT : rec_container_decode(v->body, &one->row);
-	if (p->st != OK)
-		return false;
-	one->number = get_be64(key.at + 1);
-	p->found = one->row.state == CONTAINER_LIVE;
+	p->scrub->one.number = c->number;
+	p->scrub->one.row = c->row;
+	p->found = c->row.state == CONTAINER_LIVE;
 	return !p->found;
 }
 
 bool
 scrub_pick(struct scrub *s, enum status *st)
 {
-	static const uint8_t tag = TAG_CONTAINER;
-	struct key from = key_container(s->after + 1);
 	struct pick p = { .scrub = s };
 
 	s->one = (struct scrub_one){ .step = STEP_NONE };
-	*st = catalog_scan(s->sync->share->catalog, slice_of(&tag, 1), key_slice(&from), true,
-	    see_row, &p);
-	if (*st == OK)
-		*st = p.st;
+	*st = rows_containers(s->sync->share, s->after + 1, see_row, &p);
 	if (*st != OK || !p.found)
 		return false;
 	s->one.step = STEP_GET;

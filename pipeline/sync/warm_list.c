@@ -6,8 +6,8 @@
 
 #include "pipeline/block/block.h"
 #include "pipeline/block/leaf.h"
+#include "pipeline/block/rows.h"
 #include "pipeline/record/key.h"
-#include "pipeline/record/rec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,15 +46,6 @@ scan(struct walk *w, struct slice prefix, bool (*each)(void *arg, struct slice k
 	enum status st = catalog_scan(w->share->catalog, prefix, slice_of(NULL, 0), true, each, w);
 
 	return st == OK ? w->st : st;
-}
-
-/* A row's body, in arena; NOENT: there is none. */
-static enum status
-row(struct walk *w, const struct key *key, struct arena *arena, struct version *v)
-{
-	enum status st = catalog_get(w->share->catalog, key_slice(key), true, arena, v);
-
-	return st == OK && !v->exists ? ST_NOENT : st;
 }
 
 /* --- names --- */
@@ -102,7 +93,9 @@ file_of(struct walk *w, uint64_t ino, uint8_t *type, uint64_t *content)
 	enum status st;
 
 	arena_init(&arena, NULL, 0, ROW_BYTES_MAX);
-	st = row(w, &key, &arena, &v);
+	st = catalog_get(w->share->catalog, key_slice(&key), true, &arena, &v);
+	if (st == OK && !v.exists)
+		st = ST_NOENT;
 	if (st == OK && (st = rec_file_decode(v.body, &f)) == OK) {
 		*type = f.type;
 		*content = f.content;
@@ -148,17 +141,11 @@ see_map(void *arg, struct slice key, const struct version *v)
 static enum status
 see_chunk(struct walk *w, const struct leaf_piece *p)
 {
-	struct key key = key_chunk(p->digest);
 	struct chunk chunk;
-	struct arena arena;
-	struct version v;
-	enum status st;
+	enum status st = rows_chunk(w->share, p->digest, false, &chunk);
 
-	arena_init(&arena, NULL, 0, ROW_BYTES_MAX);
-	st = row(w, &key, &arena, &v);
-	if (st == OK && (st = rec_chunk_decode(v.body, &chunk)) == OK)
+	if (st == OK)
 		add(&w->containers, chunk.container);
-	arena_rewind(&arena);
 	return st == ST_NOENT ? OK : st;
 }
 
@@ -244,21 +231,11 @@ list_add(struct warm_list *l, uint64_t number, const struct container_row *c)
 	l->v[l->n++] = (struct warm_item){ number, c->bytes };
 }
 
-struct all {
-	struct warm_list *list;
-	enum status st;
-};
-
 static bool
-see_container(void *arg, struct slice key, const struct version *v)
+see_container(void *arg, const struct container_seen *c)
 {
-	struct all *a = arg;
-	struct container_row c;
-
-	a->st = key.len != 9 ? ST_CORRUPT : rec_container_decode(v->body, &c);
-	if (a->st == OK)
-		list_add(a->list, get_be64(key.at + 1), &c);
-	return a->st == OK;
+	list_add(arg, c->number, &c->row);
+	return true;
 }
 
 static int
@@ -279,18 +256,13 @@ list_from(struct warm_list *l, struct walk *w)
 	if (s->n > 0)
 		qsort(s->v, s->n, sizeof *s->v, by_number);
 	for (size_t i = 0; i < s->n && st == OK; i++) {
-		struct key key = key_container(s->v[i]);
 		struct container_row c;
-		struct arena arena;
-		struct version v;
 
 		if (i > 0 && s->v[i] == s->v[i - 1])
 			continue;
-		arena_init(&arena, NULL, 0, ROW_BYTES_MAX);
-		st = row(w, &key, &arena, &v);
-		if (st == OK && (st = rec_container_decode(v.body, &c)) == OK)
+		st = rows_container(w->share, s->v[i], &c, NULL);
+		if (st == OK)
 			list_add(l, s->v[i], &c);
-		arena_rewind(&arena);
 		if (st == ST_NOENT)
 			st = OK;
 	}
@@ -300,17 +272,12 @@ list_from(struct warm_list *l, struct walk *w)
 enum status
 warm_list_fill(struct warm_list *l, struct share *s, const char *path)
 {
-	static const uint8_t tag = TAG_CONTAINER;
 	struct walk w = { .share = s };
-	struct all all = { .list = l };
 	enum status st;
 
 	l->n = 0;
-	if (path[strspn(path, "/")] == '\0') {
-		st = catalog_scan(s->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true,
-		    see_container, &all);
-		return st == OK ? all.st : st;
-	}
+	if (path[strspn(path, "/")] == '\0')
+		return rows_containers(s, 0, see_container, l);
 	st = below(&w, path);
 	if (st == OK)
 		st = list_from(l, &w);

@@ -86,9 +86,9 @@ enum begin act_fail(struct job *job, enum status st);
 /* Pin an inode as the next pin; *at its place.  Copies its record to pin.was (a first view). */
 must_check enum status act_pin(struct job *job, struct act *a, uint64_t ino, uint8_t *at);
 
-/* Pin op->file (or file2), checking generation: STALE. */
+/* Pin op->file (or file2), checking generation: STALE.  pair: filled where it is pinned. */
 must_check enum status act_pin_file(struct job *job, struct act *a, const struct file_id *id,
-    uint8_t *at);
+    struct op_pair *pair, uint8_t *at);
 
 /* A place for an inode that this effect creates. */
 uint8_t act_pin_new(struct act *a);

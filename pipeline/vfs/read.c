@@ -48,12 +48,11 @@ read_begin(struct job *job, struct act *a)
 	struct io *io = &job->io;
 	const struct file *f;
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
 	f = &a->pin[at].was;
-	act_pair(job, a, at, &op->on);
 	st = check(job, f);
 	if (st != OK)
 		return act_fail(job, st);

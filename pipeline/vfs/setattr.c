@@ -121,11 +121,10 @@ enum begin
 setattr_begin(struct job *job, struct act *a)
 {
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &job->op.file, &at);
+	enum status st = act_pin_file(job, a, &job->op.file, &job->op.on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &job->op.on);
 	st = check(job, &a->pin[at].was);
 	if (st != OK || job->op.set.mask == 0)
 		return act_fail(job, st);

@@ -24,11 +24,10 @@ write_begin(struct job *job, struct act *a)
 	struct io *io = &job->io;
 	uint64_t end;
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &op->on);
 	st = check(job, &a->pin[at].was);
 	if (st == OK && (!add_ok(io->offset, io->data.len, &end) || end > INT64_MAX))
 		st = ST_FBIG;
@@ -104,11 +103,10 @@ commit_begin(struct job *job, struct act *a)
 	struct op *op = &job->op;
 	uint8_t at;
 	uint64_t end;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &op->on);
 	if (a->pin[at].was.type != TYPE_REG)
 		return act_fail(job, a->pin[at].was.type == TYPE_DIR ? ST_ISDIR : ST_INVAL);
 	if (!add_ok(op->arg.commit.offset, op->arg.commit.count, &end))

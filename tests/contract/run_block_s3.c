@@ -1,6 +1,7 @@
 /*
  * The suite over a bucket, where the environment names one: S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY,
- * S3_SECRET_KEY, S3_BUCKET, which must be there.  tests/s3/with_server.sh makes one.
+ * S3_SECRET_KEY, S3_BUCKET, which must be there, and S3_CA where TLS needs it.  with_server.sh and
+ * with_radosgw.sh of tests/s3 make one.
  */
 #include "backends/backends.h"
 #include "pipeline/base/rand.h"
@@ -36,8 +37,10 @@ open_s3(const char *place)
 		{ "bucket", setting("S3_BUCKET") }, { "prefix", prefix }, { "server", "ceph" },
 		{ "access_key_id", setting("S3_ACCESS_KEY") },
 		{ "secret_access_key", setting("S3_SECRET_KEY") },
+		{ "ca_file", getenv("S3_CA") },
 	};
-	const struct block_store_conf conf = { option, ARRAY_LEN(option) };
+	const struct block_store_conf conf = { option,
+	    ARRAY_LEN(option) - (getenv("S3_CA") == NULL) };
 
 	if (block_store_open("s3", &conf, &s, why, sizeof why) != OK)
 		check_fail(__FILE__, __LINE__, "%s", why);

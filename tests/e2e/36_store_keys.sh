@@ -114,6 +114,29 @@ dfsctl share disable /sealed >/dev/null
 dfsctl share enable /sealed >/dev/null
 echo "ok      a new key-encrypting key is taken without an interruption, and the old one may go"
 
+# Another key in the second's place, as after a restore from an old backup: said, and not put over.
+drained
+cp "${keys[0]}/2=" "$work/second"
+cp "${keys[0]}/1=" "${keys[0]}/2="
+dfsctl share disable /sealed >/dev/null
+dfsctl share enable /sealed >/dev/null
+for ((i = 0; i < 100; i++)); do
+	dfsctl share show /sealed -o json | grep -q '"degraded"' && break
+	sleep 0.2
+done
+dfsctl share show /sealed -o json | grep -q "keys/2 there is another key" || e2e_die "another key is not told of"
+cmp -s "${keys[0]}/1=" "${keys[0]}/2=" || e2e_die "another key was put over"
+rm "${keys[0]}/2="
+drained
+for ((i = 0; i < 100; i++)); do
+	[ -s "${keys[0]}/2=" ] && break
+	dfsctl system drain-uploads >/dev/null
+	sleep 0.2
+done
+cmp -s "$work/second" "${keys[0]}/2=" || e2e_die "the share's own key did not take its place"
+dfsctl share show /sealed -o json | grep -q '"healthy"' || e2e_die "it is not well again"
+echo "ok      another key in its place is kept and told of"
+
 dfsctl store block remote doctor sealed | grep -q "can be read.*good" || e2e_die "the doctor does not see the key"
 mv "$work/key" "$work/key.away"
 refused "cannot open $work/key" dfsctl store block remote doctor sealed

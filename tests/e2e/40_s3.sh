@@ -51,7 +51,8 @@ dfsctl store block local add --name l --type fs --config '{}' >/dev/null
 dfsctl store block remote add --name folder --type fs --folder "$work/far" >/dev/null
 dfsctl store block remote add --name bucket --type s3 --endpoint "$S3_ENDPOINT" --region "$S3_REGION" \
 	--bucket "$S3_BUCKET" --prefix "e2e-$RANDOM$RANDOM" --access-key "$S3_ACCESS_KEY" \
-	--secret-key "$S3_SECRET_KEY" --config '{"server":"ceph"}' >/dev/null
+	--secret-key "$S3_SECRET_KEY" --config "{\"server\":\"ceph\"${S3_CA:+,\"ca_file\":\"$S3_CA\"}}" \
+	>/dev/null
 if grep -raq -- "$S3_SECRET_KEY" "$work/state"; then
 	e2e_die "the secret lies on the disk"
 fi

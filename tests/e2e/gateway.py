@@ -188,23 +188,37 @@ class Share:
                 return time.monotonic() - start
             assert time.monotonic() - start < limit_s, ("not drained", s)
 
+    def here(self):
+        return set(glob.glob(self.containers + "/*.dfc"))
+
     def evict(self, limit_s=60):
-        self.gateway.ctl("store", "block", "evict", "--share", "/" + self.name)
-        end = time.monotonic() + limit_s
-        while glob.glob(self.containers + "/*.dfc"):
-            assert time.monotonic() < end, ("local containers stay", self.stats())
+        """Until no container is here.  Asked again only where compaction made one since."""
+        end, asked = time.monotonic() + limit_s, set()
+        while left := self.here():
+            if left - asked:
+                asked |= left
+                self.drain(limit_s)
+                self.gateway.ctl("store", "block", "evict", "--share", "/" + self.name)
+            assert time.monotonic() < end, ("local containers stay", left, self.stats())
             time.sleep(0.1)
 
     def bucket_is_right(self):
-        """Each container that is here lies in the bucket, byte for byte; how many."""
-        bucket, n = Bucket(), 0
+        """Each container that is here lies in the bucket, byte for byte; how many.  Compaction goes on:
+        not those that it makes after this began, nor those that it empties."""
+        paths, n = self.here(), 0
+        self.drain(120)
+        bucket = Bucket()
         there = {name.rpartition("-")[2]: name for name in
                  bucket.sizes(f"{self.gateway.prefix}{self.name}/") if "/c/" in name}
-        for path in glob.glob(self.containers + "/*.dfc"):
+        for path in paths:
+            try:
+                with open(path, "rb") as f:
+                    bytes_ = f.read()
+            except FileNotFoundError:
+                continue
             number = f"{int(os.path.basename(path).split('.')[0], 16):016x}"
             assert number in there, (path, "is not in the bucket")
-            with open(path, "rb") as f:
-                assert bucket.get(there[number]) == f.read(), (path, "differs in the bucket")
+            assert bucket.get(there[number]) == bytes_, (path, "differs in the bucket")
             n += 1
         return n
 

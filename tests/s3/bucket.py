@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""bucket.py [PREFIX]: what lies in a bucket, asked of the server itself, past every proxy and gateway.
+"""bucket.py [PREFIX | --make]: what lies in a bucket, asked of the server itself, past every proxy and
+gateway.
 
-As a program a line an object: its bytes and its name.
+As a program a line an object: its bytes and its name.  --make: the bucket is there from now on.
 Of S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY; path style, signed (version 4).
 """
 import datetime, hashlib, hmac, http.client, os, re, sys, urllib.parse
@@ -67,5 +68,7 @@ class Bucket:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--make"]:
+        sys.exit(Bucket().make())
     for name, bytes_ in Bucket().sizes(sys.argv[1] if len(sys.argv) > 1 else "").items():
         print(bytes_, name)

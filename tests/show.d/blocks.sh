@@ -1,23 +1,35 @@
 # Blocks: the items of tests/show that are about containers and the remote store; read by it, and
-# uses its line, command_item, scale, $build and $logs.  A bar that nothing measures yet is an item
-# all the same: it says not-run, and what is missing.
+# uses its line, command_item, scale, $build and $logs.
 # shellcheck shell=bash disable=SC2154
 
-# kept NAME COMMAND...: its output is kept; verdict starts from how it ended.
+# kept NAME COMMAND...: its output is kept; verdict starts from how it ended, 77 is not-run.
 kept() {
-	local name=$1
+	local name=$1 rc=0
 	shift
-	verdict=met
-	"$@" >"$logs/$name" 2>&1 || verdict=missed
+	"$@" >"$logs/$name" 2>&1 || rc=$?
+	case $rc in 0) verdict=met ;; 77) verdict=not-run ;; *) verdict=missed ;; esac
 }
 # judged NAME FIGURE BAR: no figure is a miss; what was said is shown where it was missed.
 judged() {
-	[ -n "$2" ] || verdict=missed
-	line "$1" "${2:-no figure}" "$3" "$verdict"
+	local figure=${2:-no figure}
+	if [ "$verdict" = not-run ]; then
+		figure=$(tail -n 1 "$logs/$1" | cut -c1-58)
+	elif [ -z "$2" ]; then
+		verdict=missed
+	fi
+	line "$1" "$figure" "$3" "$verdict"
 	[ "$verdict" = met ] || tail -n 12 "$logs/$1" | sed 's/^/    | /'
 }
 # holds EXPRESSION: in awk's terms, else the item is missed.
 holds() { awk "BEGIN { exit !($1) }" || verdict=missed; }
+
+# near_radosgw NAME COMMAND...: kept, beside the server that S3_ENDPOINT and its like name, or a
+# radosgw of its own; what a full run sends there is too much for memory.
+near_radosgw() {
+	local name=$1
+	shift
+	kept "$name" env CEPH_STORE="$(scale memstore bluestore)" tests/s3/with_radosgw.sh "$@"
+}
 
 # remote NAME PART: that part of the run with remote stores, beside our small S3 server.
 remote() {
@@ -34,15 +46,10 @@ item_s3() {
 	remote s3 cold
 	judged s3 "$(cold_figure s3)" "drained, dropped, all read back cold"
 }
-item_radosgw() { # of S3_ENDPOINT, S3_REGION, S3_BUCKET (it is there), S3_ACCESS_KEY, S3_SECRET_KEY
-	local bar="as s3, at a server not ours"
-	if [ -z "${S3_ENDPOINT:-}" ]; then
-		lacks radosgw "S3_ENDPOINT and its like name no server" "$bar"
-		return
-	fi
+item_radosgw() {
 	# shellcheck disable=SC2046
-	kept radosgw tests/e2e/40_s3.sh $(scale --quick "") --only cold "$build"
-	judged radosgw "$(cold_figure radosgw)" "$bar"
+	near_radosgw radosgw tests/e2e/40_s3.sh $(scale --quick "") --only cold "$build"
+	judged radosgw "$(cold_figure radosgw)" "as s3, at a server not ours"
 }
 item_puts() {
 	local figure
@@ -123,39 +130,37 @@ item_background() { # judged by the operation that suffers most; all are shown
 	judged background "${worst:+${worst% *} x without, ${worst#* }}" "p99 <= 2 x without"
 	[ "$verdict" = missed ] || sed -n 's/^background/    |/p' "$logs/background"
 }
-item_contract() {
-	local store ran figure='' all=met beside
+item_contract() { # s3 is the store beside our small server, radosgw the same beside a Ceph
+	local store ran figure='' all=met
 	: >"$logs/contract"
-	for store in memory fs flaky s3; do
-		beside=''
-		[ $store != s3 ] || beside="env -u S3_ENDPOINT tests/s3/with_server.sh"
-		# shellcheck disable=SC2086
-		kept "contract-$store" $beside "$build/tests/bin/block_$store"
+	for store in memory fs flaky s3 radosgw; do
+		case $store in
+		s3) kept contract-s3 env -u S3_ENDPOINT tests/s3/with_server.sh "$build/tests/bin/block_s3" ;;
+		radosgw) near_radosgw contract-radosgw "$build/tests/bin/block_s3" ;;
+		*) kept "contract-$store" "$build/tests/bin/block_$store" ;;
+		esac
 		# A suite of which nothing ran says "ok" too.
 		ran=$(grep '^ok ' "$logs/contract-$store" | grep -vc '# SKIP$')
-		holds "$ran > $(grep -c '# SKIP$' "$logs/contract-$store")"
+		[ $verdict = not-run ] || holds "$ran > $(grep -c '# SKIP$' "$logs/contract-$store")"
 		figure+="${figure:+, }$store $ran"
 		[ $verdict = met ] && continue
-		all=missed
+		[ $all = missed ] || all=$verdict
 		grep -v '^ok ' "$logs/contract-$store" >>"$logs/contract"
 	done
 	verdict=$all
 	judged contract "laws kept: $figure" "every law, each store"
 }
 
-# beside NAME SCRIPT: that campaign, beside the server that S3_ENDPOINT names, or our small one.
-beside() {
-	# shellcheck disable=SC2046
-	kept "$1" "tests/e2e/$2" $(scale --quick "") "$build"
-}
 item_kernel-s3() {
-	beside kernel-s3 44_kernel_s3.sh
+	# shellcheck disable=SC2046
+	near_radosgw kernel-s3 tests/e2e/44_kernel_s3.sh $(scale --quick "") "$build"
 	judged kernel-s3 "$(sed -nE 's/^ok +kernel: (.*), compared anew.*/\1/p' "$logs/kernel-s3")" \
 		"all of it compared from the bucket alone"
 }
 item_tree-gib() {
 	local mib tree copy edited
-	beside tree-gib 45_tree.sh
+	# shellcheck disable=SC2046
+	near_radosgw tree-gib tests/e2e/45_tree.sh $(scale --quick "") "$build"
 	read -r mib tree copy edited < <(sed -nE \
 		's/^ok +a tree of ([0-9]+) MiB took ([0-9]+) .* copy ([0-9]+), edited ([0-9]+)$/\1 \2 \3 \4/p' \
 		"$logs/tree-gib")
@@ -164,18 +169,26 @@ item_tree-gib() {
 	judged tree-gib "$(awk "BEGIN { printf \"copy %.2f %%, edited %.1f %% of %d MiB in the bucket\", \
 		$copy * 100 / $tree, $edited * 100 / $tree, $mib }")" "copy < 1 %, edited < 75 %"
 }
-item_storms() { # a line a storm: what it was like
+storms_line() { # a line a storm too: what it was like
 	local n
-	beside storms 42_storms.sh
-	n=$(grep -c '^ok .* faults, ' "$logs/storms")
-	[ "$n" = 0 ] || set -- "$n storms, the longest back after $(sed -nE \
-		's/.*; back in ([0-9.]+) s,.*/\1/p' "$logs/storms" | sort -n | tail -n 1) s"
-	judged storms "${1:-}" "no wedge, no false success, recovers"
-	grep '^ok .* faults, ' "$logs/storms" | sed 's/^ok */    | /'
+	n=$(grep -c '^ok .* faults, ' "$logs/$1")
+	[ "$n" = 0 ] || set -- "$1" "$n storms, the longest back after $(sed -nE \
+		's/.*; back in ([0-9.]+) s,.*/\1/p' "$logs/$1" | sort -n | tail -n 1) s"
+	judged "$1" "${2:-}" "no wedge, no false success, recovers"
+	grep '^ok .* faults, ' "$logs/$1" | sed 's/^ok */    | /'
+}
+item_storms() { # before our small server, then before radosgw
+	# shellcheck disable=SC2046
+	kept storms env -u S3_ENDPOINT tests/e2e/42_storms.sh $(scale --quick "") "$build"
+	storms_line storms
+	# shellcheck disable=SC2046
+	near_radosgw storms-radosgw tests/e2e/42_storms.sh $(scale --quick "") "$build"
+	storms_line storms-radosgw
 }
 item_cap() {
 	local figure
-	beside cap 43_cap.sh
+	# shellcheck disable=SC2046
+	kept cap tests/e2e/43_cap.sh $(scale --quick "") "$build"
 	figure=$(sed -nE 's/^ok +bucket gone (.* s), bound (.* MiB): .*, (.* MiB) at most, (.*)/\1: \3 of \2, \4/p' \
 		"$logs/cap")
 	judged cap "$figure" "slower, then DELAY, never EIO"
@@ -207,6 +220,3 @@ item_crash-s3() { # kill -9 and power loss, a bucket with bad days behind the sh
 	judged crash-s3 "${rounds:+${power:+$rounds, $power, each counted anew}}" "nothing lost, counts exact"
 	[ "$verdict" = missed ] || grep -E ' wrong$|^bucket:|emptied|^run' "$logs/crash-s3" | sed 's/^/    | /'
 }
-
-# What nothing measures yet.
-lacks() { line "$1" "$2" "$3" not-run; }

@@ -100,17 +100,19 @@ CASE(derived_keys_are_the_known_ones)
 		    "a2c0f28a55965b69afe7e54241e4fa0a002023cc3fec5720d66e708fc835c0bb",
 		[ENVELOPE_FOR_VALUE] =
 		    "22c98ade846314cf114ee5260c85234c12d5b5459b9bab64346fabb09621887b",
+		[ENVELOPE_FOR_IDENTITY] =
+		    "65159bf22feff659667f4fd951ab350ffc07913d81f8251f2c2573ca28362083",
 	};
 	uint8_t from[32], got[32], bytes[32];
 
 	count_up(from, sizeof from, 0);
-	for (unsigned label = ENVELOPE_FOR_DIGEST; label <= ENVELOPE_FOR_VALUE; label++) {
+	for (unsigned label = ENVELOPE_FOR_DIGEST; label <= ENVELOPE_FOR_IDENTITY; label++) {
 		EQ(envelope_derive(from, label, "context", 7, got), 0);
 		unhex(want[label], bytes, sizeof bytes);
 		EQ_MEM(got, bytes, 32);
 	}
 	EQ(envelope_derive(from, 0, "context", 7, got), -1);
-	EQ(envelope_derive(from, ENVELOPE_FOR_VALUE + 1, "context", 7, got), -1);
+	EQ(envelope_derive(from, ENVELOPE_FOR_IDENTITY + 1, "context", 7, got), -1);
 }
 
 static struct envelope_unit

@@ -25,16 +25,6 @@ static const struct {
 	uint8_t aead, level;
 } kinds[] = { { "memory", 0, 0 }, { "leveldb", 0, 1 }, { "leveldb", AEAD_AES_256_GCM, 1 } };
 
-static void
-noise(uint8_t *to, uint32_t len)
-{
-	for (uint32_t i = 0; i < len; i += 8) {
-		uint64_t r = rand_u64();
-
-		memcpy(to + i, &r, MIN(8u, len - i));
-	}
-}
-
 static uint64_t
 below(uint64_t n)
 {
@@ -46,7 +36,7 @@ write_noise(struct yard *y, uint64_t content, uint64_t offset, uint32_t len)
 {
 	uint8_t *bytes = xmalloc(len);
 
-	noise(bytes, len);
+	rand_bytes(bytes, len);
 	yard_write(y, content, offset, bytes, len);
 	free(bytes);
 }

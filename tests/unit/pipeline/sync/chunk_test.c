@@ -25,11 +25,7 @@ noise(uint32_t len)
 {
 	uint8_t *p = xmalloc(len);
 
-	for (uint32_t i = 0; i < len; i += 8) {
-		uint64_t r = rand_u64();
-
-		memcpy(p + i, &r, MIN(8u, len - i));
-	}
+	rand_bytes(p, len);
 	return p;
 }
 

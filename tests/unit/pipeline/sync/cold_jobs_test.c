@@ -79,7 +79,7 @@ CASE(cold_reads_wait_without_a_thread_and_local_ones_pass_them)
 	}
 	free(bytes);
 	free_jobs();
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(many_wait_for_one_fetch)
@@ -102,7 +102,7 @@ CASE(many_wait_for_one_fetch)
 	block_flaky_look(y.remote, &second);
 	EQ(second.calls - first.calls, 1);	/* the index has stayed when the rest was dropped */
 	free_jobs();
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(the_remote_hears_for_which_request_it_is_asked)
@@ -119,7 +119,7 @@ CASE(the_remote_hears_for_which_request_it_is_asked)
 	block_flaky_look(y.remote, &seen);
 	EQ(seen.request, 0x7000000000000001);
 	free_jobs();
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(who_has_waited_long_enough_is_told_to_come_again_and_finds_it_then)
@@ -143,7 +143,7 @@ CASE(who_has_waited_long_enough_is_told_to_come_again_and_finds_it_then)
 	block_flaky_look(y.remote, &second);
 	EQ(second.calls - first.calls, 1);	/* the fetch went on meanwhile */
 	free_jobs();
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(while_the_remote_is_away_a_job_hears_so_at_once)
@@ -174,7 +174,7 @@ CASE(while_the_remote_is_away_a_job_hears_so_at_once)
 	}
 	is_right(&y, 0);
 	free_jobs();
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(a_share_closes_while_fetches_are_on_their_way)
@@ -230,7 +230,7 @@ storm(uint8_t aead, uint8_t level)
 	}
 	TRUE(good > STORM_ROUNDS);
 	free_jobs();
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(a_failing_remote_and_evictions_under_readers_never_give_wrong_data)

@@ -44,7 +44,7 @@ CASE(what_was_read_back_is_here_after_a_restart)
 	yard_compare(&y, 1);
 	block_flaky_look(y.remote, &second);
 	EQ(second.calls, first.calls);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 /* As a crash may leave them: any block is zero, older, or another's. */
@@ -83,7 +83,7 @@ CASE(what_was_damaged_meanwhile_is_fetched_again)
 	yard_compare(&y, 1);
 	block_flaky_look(y.remote, &second);
 	TRUE(second.calls > first.calls);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(a_part_that_no_row_names_is_swept)
@@ -105,7 +105,7 @@ CASE(a_part_that_no_row_names_is_swept)
 	}
 	TRUE(access(path, F_OK) != 0);
 	yard_compare(&y, 1);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(parts_are_let_go_of_where_they_are_more_than_may_be_kept)
@@ -133,5 +133,5 @@ CASE(parts_are_let_go_of_where_they_are_more_than_may_be_kept)
 	EQ_MEM(to, y.oracle[0] + 100000, sizeof to);
 	block_flaky_look(y.remote, &second);
 	TRUE(second.calls - first.calls <= 1);	/* a page may have it */
-	cold_end(&y);
+	remote_end(&y);
 }

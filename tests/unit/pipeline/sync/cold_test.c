@@ -26,7 +26,7 @@ CASE(all_is_read_back_from_the_remote_and_the_second_time_from_here)
 	block_flaky_look(y.remote, &second);
 	EQ(second.calls, first.calls);
 	EQ(yard_recount(&y).wrong, 0);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(reading_on_asks_for_more_at_once)
@@ -39,7 +39,7 @@ CASE(reading_on_asks_for_more_at_once)
 	yard_compare(&y, 1);
 	block_flaky_look(y.remote, &after);
 	TRUE(after.calls - before.calls < 40);	/* of some 270 units */
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(a_small_read_fetches_little)
@@ -53,7 +53,7 @@ CASE(a_small_read_fetches_little)
 	EQ(yard_read(&y, 1, 9 << 20, sizeof to, to), OK);
 	EQ_MEM(to, y.oracle[0] + (9 << 20), sizeof to);
 	TRUE(meter_value(METER_COLD_BYTES) - before < 400 << 10);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(flipped_and_cut_bytes_are_never_data)
@@ -76,7 +76,7 @@ CASE(flipped_and_cut_bytes_are_never_data)
 	block_flaky_look(y.remote, &seen);
 	TRUE(seen.flipped > 0 && seen.cut > 0);
 	free(to);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(what_is_garbled_on_its_way_each_time_is_no_error_but_to_be_asked_again)
@@ -87,14 +87,14 @@ CASE(what_is_garbled_on_its_way_each_time_is_no_error_but_to_be_asked_again)
 	cold_make(&y, &(struct block_flaky_conf){ .seed = 3, .flip = 100 });
 	for (int i = 0; i < 8; i++)
 		EQ(yard_read(&y, 1, (uint64_t)i << 21, sizeof to, to), ST_DELAY);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 /* Each object of the remote has wrong bytes in it from now on, but where its index lies. */
 static void
 rot(struct block_store *s)
 {
-	struct waiter names, one;
+	struct waiter names;
 	char *at, *save = NULL;
 
 	waiter_init(&names, BLOCK_WALK, "0101010101010101");
@@ -104,20 +104,14 @@ rot(struct block_store *s)
 		char *size = strchr(at, '=');
 		size_t len = (size_t)strtoull(size + 1, NULL, 10);
 		uint8_t *bytes = xmalloc(len);
+		uint64_t got;
 
 		*size = '\0';
-		waiter_init(&one, BLOCK_GET, at);
-		one.call.into = bytes;
-		one.call.into_cap = len;
-		EQ(waiter_run(s, &one), OK);
-		EQ(one.call.got, len);
-		waiter_drop(&one);
+		EQ(remote_get(s, at, bytes, len, &got), OK);
+		EQ(got, len);
 		for (size_t i = 8192; i + (64 << 10) < len; i += 10000)
 			bytes[i] ^= 4;
-		waiter_init(&one, BLOCK_PUT, at);
-		waiter_body(&one, (const char *)bytes, len);
-		EQ(waiter_run(s, &one), OK);
-		waiter_drop(&one);
+		EQ(remote_put(s, at, bytes, len), OK);
 		free(bytes);
 	}
 	waiter_drop(&names);
@@ -136,7 +130,7 @@ CASE(what_lies_damaged_in_the_remote_is_an_error_once_it_came_twice_alike)
 	EQ(yard_read(&y, 1, 3 << 20, sizeof to, to), ST_CORRUPT);
 	block_flaky_look(y.remote, &after);
 	TRUE(after.calls - before.calls < 8);	/* an index; a unit or two, each twice */
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(while_the_remote_is_away_cold_reads_are_told_to_come_again)
@@ -153,7 +147,7 @@ CASE(while_the_remote_is_away_cold_reads_are_told_to_come_again)
 		usleep(20000);
 	EQ(yard_read(&y, 1, 5 << 20, sizeof to, to), OK);
 	EQ_MEM(to, y.oracle[0] + (5 << 20), sizeof to);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(what_is_written_over_cold_data_is_carved_with_what_it_leaves_of_it)
@@ -164,10 +158,10 @@ CASE(what_is_written_over_cold_data_is_carved_with_what_it_leaves_of_it)
 	memset(bytes, 'w', sizeof bytes);
 	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
 	yard_write(&y, 1, (7 << 20) + 77, bytes, sizeof bytes);
-	cold_drain(&y);
+	(void)remote_push(&y);
 	yard_compare(&y, 1);
 	EQ(yard_recount(&y).wrong, 0);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 /* A bit turned over in every local container. */
@@ -193,32 +187,19 @@ spoil(struct yard *y)
 
 CASE(a_damaged_unit_is_healed_from_the_remote)
 {
-	uint8_t *bytes = xmalloc(PIECE);
 	struct block_flaky_seen before, after;
 	struct yard y;
 
-	yard_start();
-	yard_make(&y, "memory");
-	yard_close(&y);
-	y.remote = cold_flaky(&(struct block_flaky_conf){ .seed = 3 });
-	yard_open(&y, false);
-	for (int n = 0; n < PIECES; n++) {
-		for (int i = 0; i < PIECE; i += 8) {
-			uint64_t v = rand_u64();
-
-			memcpy(bytes + i, &v, 8);
-		}
-		yard_write(&y, 1, (uint64_t)n * PIECE, bytes, PIECE);
-	}
-	cold_drain(&y);
+	remote_make(&y, "memory", 0, cold_flaky(&(struct block_flaky_conf){ .seed = 3 }));
+	remote_noise(&y, 1, PIECES);
+	(void)remote_push(&y);
 	spoil(&y);
 	yard_compare(&y, 1);
 	block_flaky_look(y.remote, &before);
 	yard_compare(&y, 1);		/* it is good again */
 	block_flaky_look(y.remote, &after);
 	EQ(after.calls, before.calls);
-	free(bytes);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
@@ -234,14 +215,10 @@ CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
 	y.local_bytes = 4 << 20;
 	yard_open(&y, false);
 	for (int n = 0; n < PIECES; n++) {
-		for (int i = 0; i < PIECE; i += 8) {
-			uint64_t v = rand_u64();
-
-			memcpy(bytes + i, &v, 8);
-		}
+		rand_bytes(bytes, PIECE);
 		yard_write(&y, 1, (uint64_t)n * PIECE, bytes, PIECE);
 		if (n % 6 == 5)
-			cold_drain(&y);
+			(void)remote_push(&y);
 	}
 	for (int i = 0; i < PATIENCE && r.local_bytes > 4 << 20; i++) {
 		usleep(10000);
@@ -250,13 +227,12 @@ CASE(the_oldest_go_by_themselves_where_more_is_kept_than_may_be)
 	TRUE(r.local_bytes <= 4 << 20);
 	yard_compare(&y, 1);
 	free(bytes);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(nothing_is_dropped_here_that_the_remote_may_lose)
 {
 	struct sync_remote before, after;
-	uint8_t *bytes = xcalloc(1, PIECE);
 	struct yard y;
 
 	yard_start();
@@ -266,10 +242,8 @@ CASE(nothing_is_dropped_here_that_the_remote_may_lose)
 	y.remote_volatile = true;
 	y.local_bytes = 1;		/* all of it is too much */
 	yard_open(&y, false);
-	for (int i = 0; i < PIECE; i++)
-		bytes[i] = (uint8_t)rand_u64();
-	yard_write(&y, 1, 0, bytes, PIECE);
-	cold_drain(&y);
+	remote_noise(&y, 1, 1);
+	(void)remote_push(&y);
 	sync_remote_look(y.share, &before);
 	TRUE(before.local_bytes > 0);
 	EQ(sync_evict_share(y.share, "", 0), ST_NOTSUPP);
@@ -279,6 +253,5 @@ CASE(nothing_is_dropped_here_that_the_remote_may_lose)
 	}
 	sync_remote_look(y.share, &after);
 	EQ(after.local_bytes, before.local_bytes);
-	free(bytes);
-	cold_end(&y);
+	remote_end(&y);
 }

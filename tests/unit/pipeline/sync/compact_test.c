@@ -1,6 +1,5 @@
 /* What is live of containers that are mostly dead moves, and they go: here, there, and under
  * readers. */
-#include "backends/backends.h"
 #include "backends/block/flaky/flaky.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/base/rand.h"
@@ -9,9 +8,8 @@
 #include "pipeline/cache/page.h"
 #include "pipeline/record/key.h"
 #include "tests/lib/check.h"
-#include "tests/unit/backends/block/s3/store.h"
 #include "tests/unit/pipeline/sync/gate.h"
-#include "tests/unit/pipeline/sync/yard.h"
+#include "tests/unit/pipeline/sync/remote_yard.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -31,16 +29,6 @@ static const struct sync_conf when_told = { .apply_ms = 100,
 	.carve_age_ms = 3600000,
 	.carve_at_percent = 25 };
 
-static void
-noise(uint8_t *bytes, uint32_t len)
-{
-	for (uint32_t i = 0; i < len; i += 8) {
-		uint64_t r = rand_u64();
-
-		memcpy(bytes + i, &r, 8);
-	}
-}
-
 /* Two contents by turns, so that each container holds as much of both. */
 static void
 write_both(struct yard *y, uint32_t mib)
@@ -49,7 +37,7 @@ write_both(struct yard *y, uint32_t mib)
 
 	for (uint64_t at = 0; at < (uint64_t)mib << 20; at += PIECE)
 		for (uint64_t content = 1; content <= 2; content++) {
-			noise(bytes, PIECE);
+			rand_bytes(bytes, PIECE);
 			yard_write(y, content, at, bytes, PIECE);
 			if (at % (4 << 20) == 0)
 				yard_drain(y);	/* so it is carved in that order */
@@ -79,15 +67,6 @@ compact(struct yard *y, bool old_keys)
 {
 	sync_compact_share(y->share, old_keys);
 	return compacted(y);
-}
-
-static void
-end(struct yard *y)
-{
-	yard_close(y);
-	yard_end(y);
-	if (y->remote != NULL)
-		y->remote->ops->close(y->remote);
 }
 
 CASE(half_of_each_container_is_deleted_and_its_space_comes_back)
@@ -125,7 +104,7 @@ CASE(half_of_each_container_is_deleted_and_its_space_comes_back)
 		yard_drain(&y);
 		EQ(yard_recount(&y).wrong, 0);
 		EQ(yard_recount(&y).chunks, t.chunks);
-		end(&y);
+		remote_end(&y);
 		sync_start(&usual);
 	}
 }
@@ -148,7 +127,7 @@ CASE(what_is_mostly_live_stays_where_it_is)
 	u = yard_recount(&y);
 	EQ(u.containers, t.containers);
 	EQ(u.wrong, 0);
-	end(&y);
+	remote_end(&y);
 	sync_start(&usual);
 }
 
@@ -174,7 +153,7 @@ CASE(it_begins_by_itself_when_much_was_freed)
 	yard_drain(&y);
 	yard_compare(&y, 2);
 	EQ(yard_recount(&y).wrong, 0);
-	end(&y);
+	remote_end(&y);
 	sync_start(&usual);
 }
 
@@ -204,7 +183,7 @@ CASE(unasked_it_keeps_to_its_bytes_an_hour)
 	EQ(c.left, 0);
 	yard_compare(&y, 2);
 	EQ(yard_recount(&y).wrong, 0);
-	end(&y);
+	remote_end(&y);
 	sync_start(&usual);
 }
 
@@ -217,7 +196,7 @@ CASE(many_small_containers_become_one)
 	yard_start();
 	yard_make(&y, "memory");
 	for (uint64_t i = 0; i < 24; i++) {
-		noise(bytes, 8192);
+		rand_bytes(bytes, 8192);
 		yard_write(&y, 1, i * PIECE, bytes, 8192);
 		yard_drain(&y);
 	}
@@ -228,7 +207,7 @@ CASE(many_small_containers_become_one)
 	EQ(t.containers, 1);
 	EQ(t.wrong, 0);
 	yard_compare(&y, 1);
-	end(&y);
+	remote_end(&y);
 }
 
 /* --- readers --- */
@@ -314,88 +293,23 @@ CASE(readers_never_see_that_chunks_move)
 	readers_end(&r, t, 2);
 	yard_compare(&y, 2);
 	EQ(yard_recount(&y).wrong, 0);
-	end(&y);
+	remote_end(&y);
 }
 
 /* --- beside a remote store --- */
-
-static struct block_store *
-flaky(const struct block_flaky_conf *f)
-{
-	struct block_store_conf conf = { 0 };
-	struct block_store *s = NULL;
-	char why[200];
-
-	yard_start();			/* before any thread */
-	EQ(block_store_open("memory", &conf, &s, why, sizeof why), OK);
-	return f == NULL ? s : block_flaky_wrap(s, f);
-}
-
-static void
-make_beside(struct yard *y, struct block_store *remote, const char *kind)
-{
-	yard_make_as(y, kind, 1, 0);
-	yard_close(y);
-	y->remote = remote;
-	yard_open(y, false);
-}
-
-static int
-objects(struct block_store *s)
-{
-	enum status st = ST_DELAY;
-	struct waiter w;
-	int n = 0;
-
-	for (int i = 0; st != OK && i < 100; i++) {	/* it may be refused */
-		waiter_init(&w, BLOCK_WALK, "0101010101010101");
-		st = waiter_run(s, &w);
-		n = w.count;
-		waiter_drop(&w);
-	}
-	EQ(st, OK);
-	return n;
-}
-
-static void
-push_until_drained(struct yard *y)
-{
-	struct sync_remote r = { .has = false };
-
-	for (int i = 0; i < PATIENCE && !r.drained; i++) {
-		sync_push_share(y->share);
-		usleep(10000);
-		sync_remote_look(y->share, &r);
-	}
-	TRUE(r.drained);
-}
-
-static void
-evict_all(struct yard *y)
-{
-	struct sync_remote r = { .local_bytes = 1 };
-
-	push_until_drained(y);
-	EQ(sync_evict_share(y->share, "", 0), OK);
-	for (int i = 0; i < PATIENCE && r.local_bytes > 0; i++) {
-		usleep(10000);
-		sync_remote_look(y->share, &r);
-	}
-	EQ(r.local_bytes, 0);
-}
 
 /* Rows and objects are the same in number: nothing is left behind there, nothing is missing. */
 static void
 none_left_behind(struct yard *y)
 {
-	push_until_drained(y);
+	(void)remote_push(y);
 	for (int i = 0; i < PATIENCE; i++) {
-		if (objects(y->remote) == (int)yard_recount(y).containers)
+		if (remote_objects(y->remote) == (int)yard_recount(y).containers)
 			break;
 		sync_push_share(y->share);
 		usleep(10000);
 	}
-	EQ(objects(y->remote), yard_recount(y).containers);
+	EQ(remote_objects(y->remote), yard_recount(y).containers);
 	EQ(yard_recount(y).wrong, 0);
 }
 
@@ -405,12 +319,12 @@ CASE(what_is_live_of_containers_that_only_the_remote_has_is_brought_by_range)
 	uint64_t before;
 	struct yard y;
 
-	make_beside(&y, flaky(NULL), "leveldb");
+	remote_make(&y, "leveldb", 1, remote_memory());
 	write_both(&y, 16);
 	before = mirror_bytes(block_mirror(y.share));
 	yard_truncate(&y, 2, 2 << 20);
 	yard_remove(&y, 1);		/* a sixteenth of all is live */
-	evict_all(&y);
+	remote_evict(&y);
 	another_key(&y);		/* all of it, however it fell into containers */
 	c = compact(&y, true);
 	TRUE(c.emptied > 0);
@@ -418,7 +332,7 @@ CASE(what_is_live_of_containers_that_only_the_remote_has_is_brought_by_range)
 	TRUE(c.read_bytes < before / 8);
 	none_left_behind(&y);
 	yard_compare(&y, 2);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(half_dead_ones_that_only_the_remote_has_are_not_worth_it)
@@ -426,14 +340,14 @@ CASE(half_dead_ones_that_only_the_remote_has_are_not_worth_it)
 	struct sync_compaction c;
 	struct yard y;
 
-	make_beside(&y, flaky(NULL), "memory");
+	remote_make(&y, "memory", 1, remote_memory());
 	write_both(&y, 8);
 	yard_remove(&y, 1);
-	evict_all(&y);
+	remote_evict(&y);
 	c = compact(&y, false);
 	EQ(c.emptied + c.read_bytes + c.left, 0);
 	yard_compare(&y, 2);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_remote_that_fails_now_and_then_keeps_nobody_from_the_end)
@@ -444,21 +358,21 @@ CASE(a_remote_that_fails_now_and_then_keeps_nobody_from_the_end)
 	struct thread t[1];
 	struct yard y;
 
-	make_beside(&y, flaky(&f), "leveldb");
+	remote_make(&y, "leveldb", 1, block_flaky_wrap(remote_memory(), &f));
 	write_both(&y, 8);
 	yard_remove(&y, 1);
-	push_until_drained(&y);
+	(void)remote_push(&y);
 	readers_begin(&r, t, 1, &y);
 	for (int round = 0; round < 2; round++) {
 		another_key(&y);
 		c = compact(&y, true);
 		EQ(c.left, 0);
-		evict_all(&y);
+		remote_evict(&y);
 	}
 	readers_end(&r, t, 1);
 	none_left_behind(&y);
 	yard_compare(&y, 2);
-	end(&y);
+	remote_end(&y);
 }
 
 /* --- the end of an object --- */
@@ -469,10 +383,10 @@ CASE(no_object_goes_before_what_replaces_it_has_arrived)
 	struct yard y;
 	int before;
 
-	make_beside(&y, gate_before(flaky(NULL)), "memory");
+	remote_make(&y, "memory", 1, gate_before(remote_memory()));
 	write_both(&y, 8);
-	push_until_drained(&y);
-	before = objects(y.remote);
+	(void)remote_push(&y);
+	before = remote_objects(y.remote);
 	another_key(&y);
 	gate_close(y.remote, BLOCK_PUT);
 	sync_compact_share(y.share, true);
@@ -484,13 +398,13 @@ CASE(no_object_goes_before_what_replaces_it_has_arrived)
 	}
 	sync_remote_look(y.share, &r);
 	EQ(r.deleted, 0);
-	EQ(objects(y.remote), before);
+	EQ(remote_objects(y.remote), before);
 	gate_open(y.remote);
 	none_left_behind(&y);
 	sync_remote_look(y.share, &r);
 	EQ(r.deleted, before);
 	yard_compare(&y, 2);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(an_object_stays_for_its_grace_also_over_a_restart)
@@ -503,24 +417,24 @@ CASE(an_object_stays_for_its_grace_also_over_a_restart)
 	yard_start();
 	grace.grace_ms = 3600000;
 	sync_start(&grace);
-	make_beside(&y, flaky(NULL), "leveldb");
+	remote_make(&y, "leveldb", 1, remote_memory());
 	write_both(&y, 4);
-	push_until_drained(&y);
-	before = objects(y.remote);
+	(void)remote_push(&y);
+	before = remote_objects(y.remote);
 	yard_remove(&y, 1);
 	yard_remove(&y, 2);
 	yard_drain(&y);			/* which does not wait for the grace */
-	push_until_drained(&y);
+	(void)remote_push(&y);
 	sync_remote_look(y.share, &r);
 	EQ(r.deleted, 0);
-	EQ(objects(y.remote), before);
+	EQ(remote_objects(y.remote), before);
 	EQ(mirror_bytes(block_mirror(y.share)), 0);	/* room is made at once */
 	yard_close(&y);
 	sync_start(&usual);		/* from now on there is none */
 	yard_open(&y, false);
 	none_left_behind(&y);
-	EQ(objects(y.remote), 0);
-	end(&y);
+	EQ(remote_objects(y.remote), 0);
+	remote_end(&y);
 }
 
 /* --- late readers --- */
@@ -588,11 +502,11 @@ CASE(who_was_sent_to_a_place_that_is_gone_looks_it_up_once_more)
 	struct yard y;
 	int64_t damaged;
 
-	make_beside(&y, gate_before(flaky(NULL)), "memory");
-	noise(bytes, sizeof bytes);
+	remote_make(&y, "memory", 1, gate_before(remote_memory()));
+	rand_bytes(bytes, sizeof bytes);
 	yard_write(&y, 1, 0, bytes, sizeof bytes);
 	yard_drain(&y);
-	push_until_drained(&y);
+	(void)remote_push(&y);
 	EQ(catalog_scan(y.share->catalog, slice_of(&tag, 1), slice_of(NULL, 0), true, take_chunk,
 	       &f),
 	    OK);
@@ -611,5 +525,5 @@ CASE(who_was_sent_to_a_place_that_is_gone_looks_it_up_once_more)
 	EQ(atomic_load(&r.wrong), 0);
 	EQ(meter_value(METER_CHUNKS_DAMAGED), damaged);
 	EQ(yard_recount(&y).wrong, 0);
-	end(&y);
+	remote_end(&y);
 }

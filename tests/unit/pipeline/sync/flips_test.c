@@ -8,7 +8,7 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/cache/page.h"
 #include "tests/lib/check.h"
-#include "tests/unit/pipeline/sync/yard.h"
+#include "tests/unit/pipeline/sync/remote_yard.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 20, BLOCK = 1 << 16, PATIENCE = 3000, LOOKS = 4000, PAGES = 8 << 20 };
+enum { PIECE = REMOTE_PIECE, BLOCK = 1 << 16, PATIENCE = REMOTE_PATIENCE, LOOKS = 4000,
+	PAGES = 8 << 20 };
 
 struct outcome {
 	unsigned flips, refused, clean, healed, eio, wrong;
@@ -82,28 +83,11 @@ push(struct yard *y)
 	}
 }
 
-static void
-write_noise(struct yard *y, uint64_t content, int pieces)
-{
-	uint8_t *bytes = xmalloc(PIECE);
-
-	for (int n = 0; n < pieces; n++) {
-		for (int i = 0; i < PIECE; i += 8) {
-			uint64_t v = rand_u64();
-
-			memcpy(bytes + i, &v, 8);
-		}
-		yard_write(y, content, (uint64_t)n * PIECE, bytes, PIECE);
-	}
-	free(bytes);
-}
-
 /* Contents in all places: 1 in the bucket and in parts, 2 in the bucket and whole here, 3 in the
  * journal alone. */
 static void
 make(struct yard *y)
 {
-	struct sync_remote r = { .local_bytes = 1 };
 	uint8_t *to = xmalloc(BLOCK);
 	char path[600];
 
@@ -116,24 +100,18 @@ make(struct yard *y)
 	shell("rm -rf '%s' && mkdir -p '%s/kept/far'", base, base);
 	y->remote = folder(path);
 	yard_open(y, false);
-	write_noise(y, 1, 2);
+	remote_noise(y, 1, 2);
 	yard_drain(y);
-	push(y);
-	EQ(sync_evict_share(y->share, "", 0), OK);
-	for (int i = 0; i < PATIENCE && r.local_bytes > 0; i++) {
-		usleep(5000);
-		sync_remote_look(y->share, &r);
-	}
-	EQ(r.local_bytes, 0);
+	remote_evict(y);
 	for (uint64_t at = 0; at < 2 * PIECE / BLOCK; at++)
 		EQ(yard_read(y, 1, at * BLOCK, BLOCK, to), OK);
-	write_noise(y, 2, 2);
+	remote_noise(y, 2, 2);
 	yard_drain(y);
-	push(y);
+	(void)remote_push(y);
 	yard_close(y);
 	sync_as(false);
 	yard_open(y, false);		/* what LevelDB has in its log becomes a table */
-	write_noise(y, 3, 1);
+	remote_noise(y, 3, 1);
 	yard_close(y);
 	y->remote->ops->close(TAKE(&y->remote));
 	shell("mv '%s' '%s/kept/share'", y->dir, base);

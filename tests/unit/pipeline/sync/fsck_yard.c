@@ -7,12 +7,12 @@
 #include "pipeline/base/rand.h"
 #include "pipeline/base/text.h"
 #include "tests/lib/check.h"
+#include "tests/unit/pipeline/sync/remote_yard.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { BODY_MAX = 4096, GEN = 5, PATIENCE = 3000 };
+enum { BODY_MAX = 4096, GEN = 5 };
 
 static struct undo {
 	struct key key;
@@ -304,32 +304,17 @@ void
 fy_make(struct yard *y, struct block_store *remote)
 {
 	uint8_t *bytes = xmalloc(FY_PIECE);
-	struct sync_remote r = { .has = false };
 
-	yard_start();
-	yard_make(y, "leveldb");
-	if (remote != NULL) {
-		yard_close(y);
-		y->remote = remote;
-		yard_open(y, false);
-	}
-	for (int i = 0; i < FY_PIECE; i += 8) {
-		uint64_t v = rand_u64();
-
-		memcpy(bytes + i, &v, 8);
-	}
+	remote_make(y, "leveldb", 0, remote);
+	rand_bytes(bytes, FY_PIECE);
 	yard_write(y, 1, 0, bytes, FY_PIECE);
 	yard_write(y, 3, 0, bytes, FY_PIECE);
 	yard_drain(y);
 	yard_hole(y, 3, 100000, 400000);
 	yard_write(y, 4, 0, bytes + 5000, FY_PIECE / 2);
 	yard_drain(y);
-	for (int i = 0; remote != NULL && i < PATIENCE && !r.drained; i++) {
-		sync_push_share(y->share);
-		usleep(5000);
-		sync_remote_look(y->share, &r);
-	}
-	TRUE(remote == NULL || r.drained);
+	if (remote != NULL)
+		(void)remote_push(y);
 	yard_close(y);
 	y->alone = true;
 	yard_open(y, false);

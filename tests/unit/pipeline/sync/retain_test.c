@@ -2,7 +2,6 @@
 #include "tests/unit/pipeline/sync/cold_yard.h"
 
 #include "pipeline/base/clock.h"
-#include "pipeline/base/rand.h"
 #include "pipeline/block/mirror.h"
 #include "tests/lib/check.h"
 
@@ -154,42 +153,6 @@ tune(struct yard *y, uint8_t retention, uint64_t ttl_s, uint64_t local_bytes)
 	block_retuned(y->share);
 }
 
-static void
-write_file(struct yard *y, uint64_t content, int mib)
-{
-	uint8_t *bytes = xmalloc(PIECE);
-
-	for (int n = 0; n < mib; n++) {
-		for (int i = 0; i < PIECE; i += 8) {
-			uint64_t v = rand_u64();
-
-			memcpy(bytes + i, &v, 8);
-		}
-		yard_write(y, content, (uint64_t)n * PIECE, bytes, PIECE);
-	}
-	free(bytes);
-}
-
-/* Nothing is written. */
-static enum status
-room_for_piece(struct yard *y)
-{
-	struct buf *b = buf_new(PIECE);
-	struct txn *t = txn_new();
-	struct chain c;
-	enum status st;
-
-	chain_init(&c);
-	EQ(chain_push(&c, NULL, (struct slice){ b, b->bytes, PIECE }), OK);
-	buf_put(&b);
-	txn_data(t, 1, 0, &c);
-	chain_clear(&c);
-	st = block_reserve(y->share, t);
-	block_unreserve(y->share, t);
-	txn_free(&t);
-	return st;
-}
-
 /* Three contents, each in containers of its own, here and in the remote. */
 static struct made
 make(struct yard *y)
@@ -205,8 +168,8 @@ make(struct yard *y)
 	y->remote = cold_flaky(&(struct block_flaky_conf){ .seed = 3 });
 	yard_open(y, false);
 	for (uint64_t c = 0; c < FILES; c++) {
-		write_file(y, c + 1, FILE_MIB);
-		cold_drain(y);
+		remote_noise(y, c + 1, FILE_MIB);
+		(void)remote_push(y);
 		all = here(y);
 		TRUE(all.n > seen);
 		for (; seen < all.n; seen++)
@@ -232,7 +195,7 @@ CASE(what_was_used_longest_ago_goes_first)
 	TRUE(mirror_bytes(block_mirror(y.share)) <= 9 << 20);
 	for (uint64_t c = 1; c <= FILES; c++)
 		yard_compare(&y, c);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(what_is_not_used_for_long_goes_though_there_is_room)
@@ -254,7 +217,7 @@ CASE(what_is_not_used_for_long_goes_though_there_is_room)
 	EQ(yard_recount(&y).wrong, 0);	/* rows say so */
 	for (uint64_t c = 1; c <= FILES; c++)
 		yard_compare(&y, c);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(of_a_pinned_share_nothing_goes_and_a_full_tier_keeps_writers_out)
@@ -272,25 +235,25 @@ CASE(of_a_pinned_share_nothing_goes_and_a_full_tier_keeps_writers_out)
 	EQ(sync_evict_share(y.share, "", 0), ST_PERM);
 	tune(&y, RETENTION_PIN, 60, 0);
 	for (uint64_t c = 1; c <= YARD_CONTENTS; c++) {	/* 72 MiB in containers */
-		write_file(&y, c, 18);
-		cold_drain(&y);
+		remote_noise(&y, c, 18);
+		(void)remote_push(&y);
 	}
 	tune(&y, RETENTION_PIN, 60, (uint64_t)CAP_MIB << 20);
 	t = txn_new();
 	t->record_bytes = 100;
 	EQ(block_reserve(y.share, t), OK);	/* names go on: files may be removed */
 	block_unreserve(y.share, t);
-	EQ(room_for_piece(&y), ST_DELAY);
+	EQ(yard_room(&y, PIECE, NULL), ST_DELAY);
 	txn_free(&t);
 	tune(&y, RETENTION_LRU, 60, (uint64_t)CAP_MIB << 20);
-	for (int i = 0; i < PATIENCE && (st = room_for_piece(&y)) == ST_DELAY; i++)
+	for (int i = 0; i < PATIENCE && (st = yard_room(&y, PIECE, NULL)) == ST_DELAY; i++)
 		usleep(10000);
 	EQ(st, OK);
 	for (int i = 0; i < PATIENCE &&
 	    mirror_bytes(block_mirror(y.share)) > (uint64_t)CAP_MIB << 20; i++)
 		usleep(10000);
 	TRUE(mirror_bytes(block_mirror(y.share)) <= (uint64_t)CAP_MIB << 20);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(by_hand_all_go_or_those_that_nobody_used_for_that_long)
@@ -310,8 +273,8 @@ CASE(by_hand_all_go_or_those_that_nobody_used_for_that_long)
 	until_left(&y, &m.of[2], 0);
 	rest(&y);
 	EQ(left(&y, &m.of[1]), m.of[1].n);
-	cold_evict(&y);
-	cold_end(&y);
+	remote_evict(&y);
+	remote_end(&y);
 }
 
 CASE(an_orderly_end_keeps_when_containers_were_used)
@@ -325,5 +288,5 @@ CASE(an_orderly_end_keeps_when_containers_were_used)
 	yard_open(&y, false);
 	TRUE(idle(&y, m.first) <= 1);
 	TRUE(idle(&y, m.of[1].number[0]) >= 39 && idle(&y, m.of[2].number[0]) >= 39);
-	cold_end(&y);
+	remote_end(&y);
 }

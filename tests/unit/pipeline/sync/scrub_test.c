@@ -1,13 +1,12 @@
 /* Scrub: what is damaged is found, healed where there is a second copy, and never given as data. */
-#include "backends/backends.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/block/suspect.h"
 #include "pipeline/record/key.h"
 #include "tests/lib/check.h"
-#include "tests/unit/backends/block/s3/store.h"
-#include "tests/unit/pipeline/sync/yard.h"
+#include "tests/unit/pipeline/sync/keeper.h"
+#include "tests/unit/pipeline/sync/remote_yard.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,66 +17,22 @@
 
 enum { PIECE = 1 << 20, PIECES = 3, PATIENCE = 3000, OBJECT_MAX = 4 << 20 };
 
-static struct block_store *
-memory(void)
-{
-	struct block_store_conf conf = { 0 };
-	struct block_store *s = NULL;
-	char why[200];
-
-	yard_start();			/* before any thread */
-	EQ(block_store_open("memory", &conf, &s, why, sizeof why), OK);
-	return s;
-}
-
-static void
-push(struct yard *y)
-{
-	struct sync_remote r = { .has = false };
-
-	for (int i = 0; i < PATIENCE && !r.drained; i++) {
-		sync_push_share(y->share);
-		usleep(10000);
-		sync_remote_look(y->share, &r);
-	}
-	TRUE(r.drained);
-}
-
 /* A container a piece: 1, 2, 3; each also in the remote, where there is one. */
 static void
 make(struct yard *y, struct block_store *remote, uint8_t aead)
 {
 	uint8_t *bytes = xmalloc(PIECE);
 
-	yard_start();
-	yard_make_as(y, "leveldb", aead, 0);
-	if (remote != NULL) {
-		yard_close(y);
-		y->remote = remote;
-		yard_open(y, false);
-	}
+	remote_make(y, "leveldb", aead, remote);
 	for (uint64_t n = 0; n < PIECES; n++) {
-		for (int i = 0; i < PIECE; i += 8) {
-			uint64_t v = rand_u64();
-
-			memcpy(bytes + i, &v, 8);
-		}
+		rand_bytes(bytes, PIECE);
 		yard_write(y, 1, n * PIECE, bytes, PIECE);
 		yard_drain(y);
 		if (remote != NULL)
-			push(y);
+			(void)remote_push(y);
 	}
 	free(bytes);
 	EQ(yard_recount(y).containers, PIECES);
-}
-
-static void
-end(struct yard *y)
-{
-	yard_close(y);
-	yard_end(y);
-	if (y->remote != NULL)
-		y->remote->ops->close(y->remote);
 }
 
 /* So that no file is open whose index was read before. */
@@ -150,13 +105,6 @@ flip(const struct yard *y, uint64_t number, int64_t at)
 
 /* --- and there --- */
 
-static void
-object_name(uint64_t fence, uint64_t number, char name[BLOCK_NAME_MAX])
-{
-	snprintf(name, BLOCK_NAME_MAX, "01010101010101010101010101010101/c/%016llx-%016llx",
-	    (unsigned long long)fence, (unsigned long long)number);
-}
-
 /* Under the fence that its file's header says. */
 static uint64_t
 fence_of(const struct yard *y, uint64_t number)
@@ -171,16 +119,10 @@ static uint64_t
 get(const struct yard *y, uint64_t number, uint8_t *to)
 {
 	char name[BLOCK_NAME_MAX];
-	struct waiter w;
 	uint64_t got;
 
-	object_name(fence_of(y, number), number, name);
-	waiter_init(&w, BLOCK_GET, name);
-	w.call.into = to;
-	w.call.into_cap = OBJECT_MAX;
-	EQ(waiter_run(y->remote, &w), OK);
-	got = w.call.got;
-	waiter_drop(&w);
+	remote_object(name, fence_of(y, number), number);
+	EQ(remote_get(y->remote, name, to, OBJECT_MAX, &got), OK);
 	return got;
 }
 
@@ -188,14 +130,10 @@ static void
 put(const struct yard *y, uint64_t number, const uint8_t *bytes, uint64_t len)
 {
 	char name[BLOCK_NAME_MAX];
-	struct waiter w;
 
-	object_name(fence_of(y, number), number, name);
-	waiter_init(&w, len == 0 ? BLOCK_DEL : BLOCK_PUT, name);
-	if (len > 0)
-		waiter_body(&w, (const char *)bytes, len);
-	EQ(waiter_run(y->remote, &w), OK);
-	waiter_drop(&w);
+	remote_object(name, fence_of(y, number), number);
+	EQ(len == 0 ? remote_ask(y->remote, BLOCK_DEL, name) :
+	    remote_put(y->remote, name, bytes, len), OK);
 }
 
 static void
@@ -236,7 +174,7 @@ CASE(a_sound_share_is_found_sound)
 	struct sync_scrub r;
 	struct yard y;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	sync_scrub_look(y.share, &r);
 	EQ(r.state, SCRUB_NEVER);
 	r = scrub(&y, true);
@@ -247,7 +185,7 @@ CASE(a_sound_share_is_found_sound)
 	EQ(r.local_damaged + r.remote_damaged + r.parts_damaged + r.chunks_lost, 0);
 	EQ(r.rows_damaged + r.rows_differ, 0);
 	TRUE(r.started_ns != 0 && r.ended_ns >= r.started_ns);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(without_a_second_copy_damage_is_said_and_no_data)
@@ -264,7 +202,7 @@ CASE(without_a_second_copy_damage_is_said_and_no_data)
 	EQ(r.chunks_lost, 1);
 	EQ(suspects_count(block_suspects(y.share)), 1);
 	TRUE(unreadable(&y) > 0);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_file_without_its_index_loses_all_its_chunks_and_says_how_many)
@@ -277,7 +215,7 @@ CASE(a_file_without_its_index_loses_all_its_chunks_and_says_how_many)
 	r = scrub(&y, false);
 	EQ(r.local_damaged, 1);
 	TRUE(r.chunks_lost >= PIECE / CHUNK_MAX);
-	end(&y);
+	remote_end(&y);
 }
 
 static void
@@ -288,7 +226,7 @@ heals_here(int64_t at, uint8_t aead)
 	struct yard y;
 	uint64_t len;
 
-	make(&y, memory(), aead);
+	make(&y, remote_memory(), aead);
 	len = file(&y, 2, &before);
 	flip(&y, 2, at);
 	r = scrub(&y, false);
@@ -301,7 +239,7 @@ heals_here(int64_t at, uint8_t aead)
 	free(before);
 	yard_compare(&y, 1);
 	EQ(yard_recount(&y).wrong, 0);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_damaged_unit_here_is_healed_from_the_remote) { heals_here(1000, 0); }
@@ -317,13 +255,13 @@ CASE(a_file_cut_short_is_healed_from_the_remote)
 	char path[600];
 	struct yard y;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	path_of(&y, 3, path);
 	EQ(truncate(path, 500000), 0);
 	r = scrub(&y, false);
 	EQ(r.local_healed, 1);
 	yard_compare(&y, 1);
-	end(&y);
+	remote_end(&y);
 }
 
 /* The object is put anew under its name, from the copy that is here. */
@@ -335,7 +273,7 @@ heals_there(int64_t at)
 	struct yard y;
 	uint64_t len;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	len = get(&y, 2, before);
 	if (at == 0)
 		put(&y, 2, NULL, 0);
@@ -345,7 +283,7 @@ heals_there(int64_t at)
 	EQ(r.remote_damaged, 1);
 	EQ(r.remote_put, 1);
 	EQ(r.local_damaged + r.chunks_lost, 0);
-	push(&y);
+	(void)remote_push(&y);
 	EQ(get(&y, 2, after), len);
 	EQ_MEM(after, before, len);
 	r = scrub(&y, true);
@@ -353,7 +291,7 @@ heals_there(int64_t at)
 	EQ(yard_recount(&y).wrong, 0);
 	free(before);
 	free(after);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_damaged_object_is_put_anew) { heals_there(70000); }
@@ -371,7 +309,7 @@ CASE(an_object_that_is_not_to_be_believed_is_put_over_after_a_restart_too)
 	struct yard y;
 	lsn_t lsn;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	t = txn_new();
 	row.bytes = get(&y, 2, before);
 	row.fence = fence_of(&y, 2);
@@ -382,12 +320,109 @@ CASE(an_object_that_is_not_to_be_believed_is_put_over_after_a_restart_too)
 	block_commit(y.share, t, &lsn);
 	yard_close(&y);
 	yard_open(&y, false);
-	push(&y);
+	(void)remote_push(&y);
 	EQ(get(&y, 2, after), row.bytes);
 	EQ_MEM(after, before, row.bytes);
 	free(before);
 	free(after);
-	end(&y);
+	remote_end(&y);
+}
+
+/* --- a store that lets nobody replace or delete what it has --- */
+
+static void
+write_behind(struct yard *y)
+{
+	uint8_t *bytes = xmalloc(PIECE);
+
+	rand_bytes(bytes, PIECE);
+	yard_write(y, 1, PIECES * PIECE, bytes, PIECE);
+	yard_drain(y);
+	free(bytes);
+}
+
+/* Until so many are refused, and no more than that wait. */
+static void
+settled(struct yard *y, uint64_t refused)
+{
+	struct sync_remote r = { .has = false };
+
+	for (int i = 0; i < PATIENCE; i++) {
+		sync_push_share(y->share);
+		sync_remote_look(y->share, &r);
+		if (r.refused == refused && r.pending == refused)
+			return;
+		usleep(10000);
+	}
+	check_fail(__FILE__, __LINE__, "%llu refused, %llu pending, %s",
+	    (unsigned long long)r.refused, (unsigned long long)r.pending, r.text);
+}
+
+CASE(a_damaged_object_that_may_not_be_replaced_holds_up_no_other)
+{
+	uint8_t *after = xmalloc(OBJECT_MAX), *damaged = xmalloc(OBJECT_MAX);
+	struct sync_scrub r;
+	uint64_t fence, len;
+	struct yard y;
+
+	make(&y, keeper_before(remote_memory()), 0);
+	flip_there(&y, 2, 70000);
+	len = get(&y, 2, damaged);
+	fence = fence_of(&y, 2);
+	keeper_set(true, false);
+	r = scrub(&y, true);
+	EQ(r.remote_damaged, 1);
+	write_behind(&y);
+	settled(&y, 1);			/* what was made since is there */
+	sync_scrub_look(y.share, &r);
+	EQ(r.remote_refused, 1);
+	EQ(get(&y, 2, after), len);
+	EQ_MEM(after, damaged, len);
+	yard_compare(&y, 1);
+	reopen(&y);			/* its row says that it is to be put over */
+	settled(&y, 1);
+
+	/* Written anew under another name, it needs that object no more. */
+	sync_compact_share(y.share, false);
+	(void)remote_push(&y);
+	sync_scrub_look(y.share, &r);
+	EQ(r.remote_refused, 0);
+	EQ(mirror_fence(block_mirror(y.share), 2, &fence), ST_NOENT);
+	yard_compare(&y, 1);
+	free(after);
+	free(damaged);
+	remote_end(&y);
+}
+
+/* Where nobody is let in, that says nothing of one object. */
+CASE(it_is_replaced_once_that_is_allowed_and_a_store_that_refuses_all_is_away)
+{
+	uint8_t *before = xmalloc(OBJECT_MAX), *after = xmalloc(OBJECT_MAX);
+	struct sync_remote r = { .has = false };
+	struct yard y;
+	uint64_t len;
+
+	make(&y, keeper_before(remote_memory()), 0);
+	len = get(&y, 2, before);
+	flip_there(&y, 2, 70000);
+	keeper_set(true, false);
+	EQ(scrub(&y, true).remote_damaged, 1);
+	keeper_set(true, true);
+	for (int i = 0; i < PATIENCE && (r.retries < 4 || !r.away); i++) {
+		sync_push_share(y.share);
+		usleep(10000);
+		sync_remote_look(y.share, &r);
+	}
+	TRUE(r.away);
+	keeper_set(true, false);
+	settled(&y, 1);
+	keeper_set(false, false);
+	(void)remote_push(&y);
+	EQ(get(&y, 2, after), len);
+	EQ_MEM(after, before, len);
+	free(before);
+	free(after);
+	remote_end(&y);
 }
 
 CASE(two_damaged_copies_make_a_good_one)
@@ -395,7 +430,7 @@ CASE(two_damaged_copies_make_a_good_one)
 	struct sync_scrub r;
 	struct yard y;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	flip(&y, 2, 1000);
 	flip(&y, 2, -10);
 	flip_there(&y, 2, 900000);
@@ -405,11 +440,11 @@ CASE(two_damaged_copies_make_a_good_one)
 	EQ(r.remote_damaged, 1);
 	EQ(r.remote_put, 1);
 	EQ(r.chunks_lost, 0);
-	push(&y);
+	(void)remote_push(&y);
 	r = scrub(&y, true);
 	EQ(r.local_damaged + r.remote_damaged, 0);
 	yard_compare(&y, 1);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(what_is_damaged_in_both_is_lost_and_the_rest_is_healed)
@@ -417,7 +452,7 @@ CASE(what_is_damaged_in_both_is_lost_and_the_rest_is_healed)
 	struct sync_scrub r;
 	struct yard y;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	flip(&y, 2, 1000);
 	flip(&y, 2, 900000);
 	flip_there(&y, 2, 1000);
@@ -427,21 +462,21 @@ CASE(what_is_damaged_in_both_is_lost_and_the_rest_is_healed)
 	EQ(r.remote_put, 0);
 	EQ(r.chunks_lost, 1);
 	TRUE(unreadable(&y) > 0);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_damaged_index_costs_no_good_unit_where_the_remote_has_damaged_ones)
 {
 	struct yard y;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	flip(&y, 2, -200);		/* the index here, units there: reads need both */
 	flip_there(&y, 2, 1000);
 	flip_there(&y, 2, 900000);
 	reopen(&y);
 	yard_compare(&y, 1);
 	EQ(yard_recount(&y).files, PIECES);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_file_stays_where_the_remote_has_nothing_to_mend_it_with)
@@ -450,7 +485,7 @@ CASE(a_file_stays_where_the_remote_has_nothing_to_mend_it_with)
 	struct yard y;
 	uint64_t len;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	flip(&y, 2, -200);
 	flip_there(&y, 2, 10);		/* its header */
 	len = file(&y, 2, &before);
@@ -461,7 +496,7 @@ CASE(a_file_stays_where_the_remote_has_nothing_to_mend_it_with)
 	free(before);
 	free(after);
 	free(to);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(parts_that_are_damaged_are_fetched_again)
@@ -473,7 +508,7 @@ CASE(parts_that_are_damaged_are_fetched_again)
 	struct yard y;
 	int fd;
 
-	make(&y, memory(), 0);
+	make(&y, remote_memory(), 0);
 	EQ(sync_evict_share(y.share, "", 0), OK);
 	for (int i = 0; i < PATIENCE && r.local_bytes > 0; i++) {
 		usleep(10000);
@@ -494,7 +529,7 @@ CASE(parts_that_are_damaged_are_fetched_again)
 	yard_compare(&y, 1);
 	EQ(scrub(&y, false).parts_damaged, 0);
 	free(to);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(rows_that_are_not_what_the_index_says_are_told)
@@ -519,7 +554,7 @@ CASE(rows_that_are_not_what_the_index_says_are_told)
 	EQ(block_reserve(y.share, t), OK);
 	block_commit(y.share, t, &lsn);
 	EQ(scrub(&y, false).rows_differ, 1);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_row_whose_checksum_does_not_fit_is_told)
@@ -535,7 +570,7 @@ CASE(a_row_whose_checksum_does_not_fit_is_told)
 	EQ(scrub(&y, false).rows_damaged, 1);
 	op.del = true;
 	EQ(y.share->store->ops->apply(y.share->store, &op, 1, ident.applied_lsn, ident.fence), OK);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_scrub_goes_on_after_a_restart_and_can_be_stopped)
@@ -592,5 +627,5 @@ CASE(a_scrub_goes_on_after_a_restart_and_can_be_stopped)
 		sync_scrub_look(y.share, &r);
 	}
 	EQ(r.started_ns, began);
-	end(&y);
+	remote_end(&y);
 }

@@ -1,73 +1,16 @@
 /* Containers go to the remote store, through whatever it does; and leave it again. */
-#include "backends/backends.h"
 #include "backends/block/flaky/flaky.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/record/key.h"
 #include "tests/lib/check.h"
-#include "tests/unit/backends/block/s3/store.h"
-#include "tests/unit/pipeline/sync/yard.h"
+#include "tests/unit/pipeline/sync/remote_yard.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 20, PIECES = 6, PATIENCE = 3000 };
-
-static struct block_store *
-memory(void)
-{
-	struct block_store_conf conf = { 0 };
-	struct block_store *s = NULL;
-	char why[200];
-
-	yard_start();			/* before any thread */
-	EQ(block_store_open("memory", &conf, &s, why, sizeof why), OK);
-	return s;
-}
-
-static void
-make(struct yard *y, struct block_store *remote)
-{
-	yard_start();
-	yard_make(y, "memory");
-	yard_close(y);
-	y->remote = remote;
-	yard_open(y, false);
-}
-
-static void
-write_noise(struct yard *y, uint64_t content)
-{
-	uint8_t *bytes = xmalloc(PIECE);
-
-	for (int n = 0; n < PIECES; n++) {
-		for (int i = 0; i < PIECE; i += 8) {
-			uint64_t r = rand_u64();
-
-			memcpy(bytes + i, &r, 8);
-		}
-		yard_write(y, content, (uint64_t)n * PIECE, bytes, PIECE);
-	}
-	free(bytes);
-}
-
-static struct sync_remote
-drained(struct yard *y)
-{
-	struct sync_remote r;
-
-	for (int i = 0; i < PATIENCE; i++) {
-		sync_push_share(y->share);
-		sync_remote_look(y->share, &r);
-		if (r.drained)
-			return r;
-		usleep(10000);
-	}
-	check_fail(__FILE__, __LINE__, "not drained: %llu pending, %s",
-	    (unsigned long long)r.pending, r.text);
-}
+enum { PIECE = REMOTE_PIECE, PIECES = 6, PATIENCE = REMOTE_PATIENCE };
 
 struct rows {
 	uint32_t n, remote;
@@ -100,75 +43,54 @@ rows_of(struct yard *y)
 	return r;
 }
 
-static int
-objects(struct block_store *s)
-{
-	struct waiter w;
-	int n;
-
-	waiter_init(&w, BLOCK_WALK, "0101010101010101");
-	EQ(waiter_run(s, &w), OK);
-	n = w.count;
-	waiter_drop(&w);
-	return n;
-}
-
-static void
-end(struct yard *y)
-{
-	yard_close(y);
-	yard_end(y);
-	y->remote->ops->close(y->remote);
-}
-
 CASE(what_was_written_is_in_the_remote_and_its_rows_say_so)
 {
 	struct sync_remote r;
 	struct rows rows;
 	struct yard y;
 
-	make(&y, memory());
-	write_noise(&y, 1);
-	r = drained(&y);
+	remote_make(&y, "memory", 0, remote_memory());
+	remote_noise(&y, 1, PIECES);
+	r = remote_push(&y);
 	rows = rows_of(&y);
 	TRUE(rows.n > 0);
 	EQ(rows.remote, rows.n);
-	EQ(objects(y.remote), rows.n);
+	EQ(remote_objects(y.remote), rows.n);
 	EQ(r.uploaded, rows.n);
 	EQ(r.uploaded_bytes, rows.bytes);
 	EQ(r.pending + r.pending_bytes + r.running + r.retries, 0);
 	yard_compare(&y, 1);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(faults_and_lost_replies_end_in_the_same)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(),
+	struct block_store *flaky = block_flaky_wrap(remote_memory(),
 	    &(struct block_flaky_conf){ .seed = 5, .fail = 30, .lost = 30, .delay_ms = 5 });
 	struct rows rows;
 	struct yard y;
 
-	make(&y, flaky);
+	remote_make(&y, "memory", 0, flaky);
 	for (int i = 0; i < 3; i++) {
-		write_noise(&y, 1);
-		(void)drained(&y);
+		remote_noise(&y, 1, PIECES);
+		(void)remote_push(&y);
 	}
 	rows = rows_of(&y);
 	EQ(rows.remote, rows.n);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(while_the_remote_is_away_data_is_carved_and_then_brought_over)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(),
+	struct block_store *flaky = block_flaky_wrap(remote_memory(),
 	    &(struct block_flaky_conf){ .seed = 5 });
 	struct sync_remote r = { .has = false };
 	struct rows rows;
 	struct yard y;
 
-	make(&y, flaky);
+	remote_make(&y, "memory", 0, flaky);
 	block_flaky_down(flaky, true);
-	write_noise(&y, 1);
+	remote_noise(&y, 1, PIECES);
 	for (int i = 0; i < PATIENCE && (r.dirty_bytes > 0 || !r.away); i++) {
 		sync_push_share(y.share);
 		sync_remote_look(y.share, &r);
@@ -180,35 +102,12 @@ CASE(while_the_remote_is_away_data_is_carved_and_then_brought_over)
 	rows = rows_of(&y);
 	EQ(rows.remote, 0);
 	block_flaky_down(flaky, false);
-	r = drained(&y);
+	r = remote_push(&y);
 	FALSE(r.away);
 	EQ_STR(r.text, "");
 	rows = rows_of(&y);
 	EQ(rows.remote, rows.n);
-	end(&y);
-}
-
-/* Is there room for a piece of data?  Nothing is written. */
-static enum status
-room_for_piece(struct yard *y, uint64_t *slow_ns)
-{
-	struct buf *b = buf_new(PIECE);
-	struct txn *t = txn_new();
-	struct chain c;
-	enum status st;
-
-	chain_init(&c);
-	EQ(chain_push(&c, NULL, (struct slice){ b, b->bytes, PIECE }), OK);
-	buf_put(&b);
-	txn_data(t, 1, 0, &c);
-	chain_clear(&c);
-	*slow_ns = 0;
-	st = block_reserve_slowly(y->share, t, slow_ns);
-	if (*slow_ns != 0)
-		st = block_reserve(y->share, t);
-	block_unreserve(y->share, t);
-	txn_free(&t);
-	return st;
+	remote_end(&y);
 }
 
 /* Until the journal has none of it any more, and those pieces are known to be on their way. */
@@ -228,7 +127,7 @@ carved(struct yard *y, int pieces)
 
 CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(),
+	struct block_store *flaky = block_flaky_wrap(remote_memory(),
 	    &(struct block_flaky_conf){ .seed = 5 });
 	enum { MOST_MIB = 64 - 64 / 8 };
 	uint8_t *bytes = xmalloc(PIECE);
@@ -246,10 +145,10 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 	y.local_bytes = MOST_MIB;	/* bytes: the least that is taken is 64 MiB */
 	yard_open(&y, false);
 	block_flaky_down(flaky, true);
-	EQ(room_for_piece(&y, &slow_ns), OK);
+	EQ(yard_room(&y, PIECE, &slow_ns), OK);
 	EQ(slow_ns, 0);
 	for (int i = 0; i < PATIENCE && n < MOST_MIB - 4; i++) {
-		if (room_for_piece(&y, &slow_ns) != OK) { /* the log's own caps: it is emptied */
+		if (yard_room(&y, PIECE, &slow_ns) != OK) { /* the log's own caps: it is emptied */
 			usleep(10000);
 			continue;
 		}
@@ -261,12 +160,12 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 			TRUE(slow_ns > 0);	/* three quarters are passed */
 	}
 	EQ(n, MOST_MIB - 4);
-	while (n < MOST_MIB && room_for_piece(&y, &slow_ns) == OK) {
+	while (n < MOST_MIB && yard_room(&y, PIECE, &slow_ns) == OK) {
 		yard_write(&y, 4, (uint64_t)n % 20 * PIECE, bytes, PIECE);
 		n++;
 	}
 	/* Containers are a little larger than what they hold, small ones most. */
-	EQ(room_for_piece(&y, &slow_ns), ST_DELAY);
+	EQ(yard_room(&y, PIECE, &slow_ns), ST_DELAY);
 	t = txn_new();			/* names and attributes go on */
 	t->record_bytes = 100;
 	for (int i = 0; i < PATIENCE && (st = block_reserve(y.share, t)) == ST_DELAY; i++)
@@ -275,10 +174,10 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 	block_unreserve(y.share, t);
 	txn_free(&t);
 	block_flaky_down(flaky, false);
-	r = drained(&y);
+	r = remote_push(&y);
 	EQ(r.pending_bytes, 0);
 	for (int i = 0; i < PATIENCE; i++)
-		if ((st = room_for_piece(&y, &slow_ns)) == OK && slow_ns == 0)
+		if ((st = yard_room(&y, PIECE, &slow_ns)) == OK && slow_ns == 0)
 			break;
 		else
 			usleep(10000);
@@ -287,12 +186,12 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 	for (uint64_t content = 1; content <= 4; content++)
 		yard_compare(&y, content);
 	free(bytes);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(what_was_not_over_at_a_close_is_brought_over_after_it)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(),
+	struct block_store *flaky = block_flaky_wrap(remote_memory(),
 	    &(struct block_flaky_conf){ .seed = 5 });
 	struct rows rows;
 	struct yard y;
@@ -303,28 +202,28 @@ CASE(what_was_not_over_at_a_close_is_brought_over_after_it)
 	y.remote = flaky;
 	yard_open(&y, false);
 	block_flaky_down(flaky, true);
-	write_noise(&y, 1);
+	remote_noise(&y, 1, PIECES);
 	yard_drain(&y);
 	yard_close(&y);
 	block_flaky_down(flaky, false);
 	yard_open(&y, false);
-	(void)drained(&y);
+	(void)remote_push(&y);
 	rows = rows_of(&y);
 	TRUE(rows.n > 0);
 	EQ(rows.remote, rows.n);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(closing_ends_while_calls_hang)
 {
-	struct block_store *slow = block_flaky_wrap(memory(), &(struct block_flaky_conf){ .seed = 5,
-		.delay_ms = 600000 });
+	struct block_store *slow = block_flaky_wrap(remote_memory(),
+	    &(struct block_flaky_conf){ .seed = 5, .delay_ms = 600000 });
 	struct sync_remote r = { .has = false };
 	struct yard y;
 	uint64_t begun;
 
-	make(&y, slow);
-	write_noise(&y, 1);
+	remote_make(&y, "memory", 0, slow);
+	remote_noise(&y, 1, PIECES);
 	for (int i = 0; i < PATIENCE && r.running == 0; i++) {
 		sync_push_share(y.share);
 		sync_remote_look(y.share, &r);
@@ -340,16 +239,16 @@ CASE(closing_ends_while_calls_hang)
 
 CASE(a_container_that_dies_leaves_the_remote_before_its_row_goes)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(),
+	struct block_store *flaky = block_flaky_wrap(remote_memory(),
 	    &(struct block_flaky_conf){ .seed = 5 });
 	struct sync_remote r;
 	struct rows rows;
 	struct yard y;
 
-	make(&y, flaky);
-	write_noise(&y, 1);
-	(void)drained(&y);
-	TRUE(objects(flaky) > 0);
+	remote_make(&y, "memory", 0, flaky);
+	remote_noise(&y, 1, PIECES);
+	(void)remote_push(&y);
+	TRUE(remote_objects(flaky) > 0);
 	block_flaky_down(flaky, true);
 	yard_truncate(&y, 1, 0);
 	sync_remote_look(y.share, &r);
@@ -368,9 +267,9 @@ CASE(a_container_that_dies_leaves_the_remote_before_its_row_goes)
 		rows = rows_of(&y);
 	}
 	EQ(rows.n, 0);
-	EQ(objects(flaky), 0);
-	r = drained(&y);
+	EQ(remote_objects(flaky), 0);
+	r = remote_push(&y);
 	TRUE(r.deleted > 0);
 	EQ(yard_recount(&y).wrong, 0);
-	end(&y);
+	remote_end(&y);
 }

@@ -59,7 +59,7 @@ CASE(all_is_brought_here_and_read_without_the_remote)
 	block_flaky_look(y.remote, &second);
 	EQ(second.calls, first.calls);
 	block_flaky_down(y.remote, false);
-	cold_evict(&y);			/* like any other: their rows say that they are here */
+	remote_evict(&y);	/* like any other: their rows say that they are here */
 	EQ(yard_recount(&y).files, 0);
 	EQ(sync_warm_start(y.share, ""), OK);
 	EQ(until_over(&y).id, 2);
@@ -69,7 +69,7 @@ CASE(all_is_brought_here_and_read_without_the_remote)
 	w = until_over(&y);
 	EQ(w.bytes, 0);			/* all was here */
 	EQ(settled(&y).wrong, 0);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(what_is_sealed_and_compressed_is_brought_as_well)
@@ -85,7 +85,7 @@ CASE(what_is_sealed_and_compressed_is_brought_as_well)
 	EQ(w.damaged, 0);
 	block_flaky_down(y.remote, true);
 	yard_compare(&y, 1);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(what_comes_damaged_is_not_kept_and_counted)
@@ -107,7 +107,7 @@ CASE(what_comes_damaged_is_not_kept_and_counted)
 	EQ(settled(&y).wrong, 0);
 	block_flaky_down(y.remote, true);
 	yard_compare(&y, 1);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(it_stops_where_the_share_may_keep_no_more)
@@ -125,7 +125,7 @@ CASE(it_stops_where_the_share_may_keep_no_more)
 	TRUE(w.done < w.containers && strstr(w.text, "full") != NULL);
 	TRUE(mirror_bytes(block_mirror(y.share)) <= 17 << 20);
 	yard_compare(&y, 1);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(it_waits_while_the_remote_is_away_and_can_be_given_up)
@@ -149,7 +149,7 @@ CASE(it_waits_while_the_remote_is_away_and_can_be_given_up)
 	w = until_over(&y);
 	EQ(w.state, WARM_DONE);
 	EQ(w.done, w.containers);
-	cold_end(&y);
+	remote_end(&y);
 }
 
 CASE(a_share_closes_while_it_is_warmed)
@@ -167,5 +167,5 @@ CASE(a_share_closes_while_it_is_warmed)
 	block_flaky_down(y.remote, false);
 	yard_open(&y, false);
 	yard_compare(&y, 1);
-	cold_end(&y);
+	remote_end(&y);
 }

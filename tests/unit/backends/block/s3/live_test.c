@@ -1,7 +1,8 @@
 /*
  * The store against a real server, where the environment names one: S3_ENDPOINT, S3_REGION,
- * S3_ACCESS_KEY, S3_SECRET_KEY, S3_BUCKET, and for TLS S3_TLS_ENDPOINT with S3_CA.  The bucket is
- * made if it is not there; each run works below a prefix of its own and removes what it put.
+ * S3_ACCESS_KEY, S3_SECRET_KEY, S3_BUCKET, and for TLS S3_TLS_ENDPOINT with S3_CA, which an
+ * S3_ENDPOINT that is https needs too.  The bucket is made if it is not there; each run works below
+ * a prefix of its own and removes what it put.
  */
 #include "backends/block/s3/curl_loop.h"
 #include "backends/block/s3/s3.h"
@@ -70,7 +71,7 @@ plain_done(struct s3_request *r)
 static long
 plain_run(const char *method, const char *url)
 {
-	const struct s3_loop_conf conf = { NULL, 1, 5000, 10, 1 };
+	const struct s3_loop_conf conf = { getenv("S3_CA"), 1, 5000, 10, 1 };
 	struct plain p = { .method = method };
 	char text[160];
 	struct s3_loop *loop = s3_loop_new(&conf, text, sizeof text);
@@ -120,6 +121,7 @@ conf_live(void)
 	c.bucket = setting("S3_BUCKET");
 	c.access_key = setting("S3_ACCESS_KEY");
 	c.secret_key = setting("S3_SECRET_KEY");
+	c.ca_file = getenv("S3_CA");
 	c.prefix = prefix;
 	c.path_style = true;
 	return c;
@@ -251,11 +253,13 @@ CASE(objects_live_and_die_by_virtual_host_style)
 {
 	struct s3_conf c = conf_live();
 	struct block_store *s;
+	const char *host = strstr(c.url, "://127.0.0.1:");
 	char url[128];
 
-	if (strncmp(c.url, "http://127.0.0.1:", 17) != 0)
+	if (host == NULL)
 		check_skip("only where the server is known as localhost");
-	snprintf(url, sizeof url, "http://localhost:%s", c.url + 17);
+	snprintf(url, sizeof url, "%.*s://localhost%s", (int)(host - c.url), c.url,
+	    strrchr(host, ':'));
 	c.url = url;
 	c.path_style = false;
 	s = opened(&c);

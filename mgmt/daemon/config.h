@@ -37,12 +37,6 @@ enum {
 #define SIZE(path, field, dflt, least, most, help) CONFIG_AT_##field,
 #define FLAG(path, field, dflt, help) CONFIG_AT_##field,
 #include "mgmt/daemon/config.def"
-#undef STR
-#undef SECRET
-#undef WORD
-#undef NUM
-#undef SIZE
-#undef FLAG
 	CONFIG_SETTINGS
 };
 
@@ -73,12 +67,6 @@ struct config {
 #define SIZE(path, field, dflt, least, most, help) uint64_t field;
 #define FLAG(path, field, dflt, help) bool field;
 #include "mgmt/daemon/config.def"
-#undef STR
-#undef SECRET
-#undef WORD
-#undef NUM
-#undef SIZE
-#undef FLAG
 	struct share_conf *shares;	/* the file's `shares:` list */
 	uint32_t nshares;
 	struct config_share_lines *share_lines;	/* of each */

@@ -26,12 +26,6 @@ const struct setting settings[] = {
 	{ p, SET_SIZE, HOLDS(field), NULL, dflt, least, most, NULL, help },
 #define FLAG(p, field, dflt, help) { p, SET_FLAG, HOLDS(field), NULL, dflt, 0, 1, NULL, help },
 #include "mgmt/daemon/config.def"
-#undef STR
-#undef SECRET
-#undef WORD
-#undef NUM
-#undef SIZE
-#undef FLAG
 };
 const int settings_count = ARRAY_LEN(settings);
 #undef HOLDS
@@ -40,39 +34,24 @@ const struct setting share_settings[] = {
 #define SHARE(kind, key, field, dflt, num, least, most, words, help) \
 	{ key, SET_##kind, offsetof(struct share_conf, field), \
 	  sizeof ((struct share_conf *)NULL)->field, dflt, num, least, most, words, help },
-#define RULE(kind, key, field, dflt, num, least, most, words, help)
-#define REMOTE(kind, key, field, dflt, num, least, most, words, help)
 #include "mgmt/daemon/share.def"
-#undef SHARE
-#undef RULE
-#undef REMOTE
 };
 const int share_settings_count = ARRAY_LEN(share_settings);
 _Static_assert(ARRAY_LEN(share_settings) == CONFIG_SHARE_SETTINGS, "a line is kept for each");
 
 const struct setting rule_settings[] = {
-#define SHARE(kind, key, field, dflt, num, least, most, words, help)
 #define RULE(kind, key, field, dflt, num, least, most, words, help) \
 	{ key, SET_##kind, offsetof(struct export_rule, field), \
 	  sizeof ((struct export_rule *)NULL)->field, dflt, num, least, most, words, help },
-#define REMOTE(kind, key, field, dflt, num, least, most, words, help)
 #include "mgmt/daemon/share.def"
-#undef SHARE
-#undef RULE
-#undef REMOTE
 };
 const int rule_settings_count = ARRAY_LEN(rule_settings);
 
 const struct setting remote_settings[] = {
-#define SHARE(kind, key, field, dflt, num, least, most, words, help)
-#define RULE(kind, key, field, dflt, num, least, most, words, help)
 #define REMOTE(kind, key, field, dflt, num, least, most, words, help) \
 	{ key, SET_##kind, offsetof(struct config_remote, field), \
 	  sizeof ((struct config_remote *)NULL)->field, dflt, num, least, most, words, help },
 #include "mgmt/daemon/share.def"
-#undef SHARE
-#undef RULE
-#undef REMOTE
 };
 const int remote_settings_count = ARRAY_LEN(remote_settings);
 _Static_assert(ARRAY_LEN(remote_settings) == CONFIG_REMOTE_SETTINGS, "a line is kept for each");

@@ -43,6 +43,7 @@ blocks_json(const char *name, const struct sync_remote *r)
 	rest_json_put_int(j, "local_part_bytes", (int64_t)r->part_bytes);
 	rest_json_put_int(j, "pending_uploads", (int64_t)r->pending);
 	rest_json_put_int(j, "pending_bytes", (int64_t)r->pending_bytes);
+	rest_json_put_int(j, "refused", (int64_t)r->refused);
 	rest_json_put_int(j, "running_uploads", (int64_t)r->running);
 	rest_json_put_int(j, "uploads_at_once", (int64_t)r->at_once);
 	rest_json_put_int(j, "puts", (int64_t)r->puts);

@@ -36,7 +36,7 @@ function rows(t, s, b, scrub, compact, warm) {
 			[compact.state === "idle" && begin("Compact", "POST", at + "/compact")]],
 		scrub && ["Scrub", scrub.local_damaged + scrub.remote_damaged + scrub.rows_damaged + scrub.chunks_lost > 0 ? state("damage found") : scrub.state,
 			list(scrub.state !== "never" && of(scrub.containers, scrub.containers_total) + " containers" + (scrub.remote ? ", the remote store's too" : ""),
-				some(scrub.local_damaged, "damaged here"), some(scrub.local_healed, "healed"), some(scrub.remote_damaged, "damaged there"), some(scrub.remote_put, "put anew"),
+				some(scrub.local_damaged, "damaged here"), some(scrub.local_healed, "healed"), some(scrub.remote_damaged, "damaged there"), some(scrub.remote_put, "put anew"), some(scrub.remote_refused, "not to be replaced there"),
 				some(scrub.rows_damaged, "rows damaged"), some(scrub.chunks_lost, "chunks lost"), since(scrub.ended_at), scrub.error),
 			[scrub.state === "running" || scrub.state === "waiting" ? begin("Stop", "DELETE", at + "/scrub") : begin("Scrub", "POST", at + "/scrub", {})]],
 	].filter(Boolean);

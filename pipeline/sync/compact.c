@@ -22,6 +22,7 @@
 #include "pipeline/sync/batch.h"
 #include "pipeline/sync/live.h"
 #include "pipeline/sync/pressure.h"
+#include "pipeline/sync/upload.h"
 
 #include <stdlib.h>
 
@@ -130,13 +131,16 @@ old_key(const struct compact *c, const struct container_row *row)
 }
 
 static bool
-chosen(struct compact *c, const struct container_row *row, int64_t count)
+chosen(struct compact *c, const struct victim *v, int64_t count)
 {
+	const struct container_row *row = &v->row;
 	uint64_t live = (uint64_t)count * 100, bound = (uint64_t)row->chunks * percent_of(c);
 
 	if (row->state != CONTAINER_LIVE || count <= 0)
 		return false;
 	if (old_key(c, row))
+		return true;
+	if (row->again && c->sync->upload != NULL && upload_refused(c->sync->upload, v->number))
 		return true;
 	if (!row->local)
 		return live * 2 < bound;
@@ -343,7 +347,7 @@ go_on(struct run *r, bool *over)
 		int64_t count;
 
 		st = rows_container_count(c->sync->share, v->number, &count);
-		if (st == OK && chosen(c, &v->row, count))
+		if (st == OK && chosen(c, v, count))
 			st = empty(r, v);
 		if (atomic_load(&c->from) == 0)
 			atomic_store(&c->from, v->number);
@@ -472,6 +476,7 @@ sync_compact(struct sync *y, struct work *by, bool *more)
 	uint64_t at;
 
 	*more = false;
+	y->freed |= y->upload != NULL && upload_refused_new(y->upload);
 	if (!due(c))
 		return OK;
 	atomic_store(&c->waits, held_up(c));

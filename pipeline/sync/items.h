@@ -13,6 +13,9 @@ struct item {
 	uint64_t number, bytes, fence;
 	bool over;			/* put over what has its name there */
 	uint32_t key;			/* held: the version of the share key that it waits for */
+	bool del;			/* it is to go from there */
+	unsigned refusals;		/* so often what lies there was not to be changed */
+	uint64_t due_ns;		/* refused: not before that again */
 };
 
 struct items {				/* zeroes: an empty one; v is freed by its owner */

@@ -243,7 +243,8 @@ sync_dying_rest(const struct sync *y, bool there)
 	uint64_t now = clock_mono_ns();
 
 	for (uint32_t i = 0; i < y->ndying; i++)
-		if (!y->dying[i].no_file || (there && now >= y->dying[i].due_ns))
+		if (!y->dying[i].no_file || (there && now >= y->dying[i].due_ns &&
+		    !(y->upload != NULL && upload_kept_there(y->upload, y->dying[i].number))))
 			return false;
 	return true;
 }

@@ -10,6 +10,7 @@
 #include "pipeline/base/meter.h"
 #include "pipeline/base/text.h"
 #include "pipeline/record/stored.h"
+#include "pipeline/sync/upload.h"
 
 #include <stdlib.h>
 
@@ -72,11 +73,16 @@ scrub_count(struct scrub *s, uint64_t *of, uint64_t by)
 void
 scrub_look(struct scrub *s, struct sync_scrub *out)
 {
+	struct sync_remote r = { .refused = 0 };
+
+	if (s->sync->upload != NULL)
+		upload_look(s->sync->upload, &r);
 	mutex_lock(&s->mutex);
 	*out = s->seen;
 	if (s->begin)			/* it will have begun when it is asked next */
 		*out = (struct sync_scrub){ .state = SCRUB_RUNS, .remote = s->begin_remote };
 	mutex_unlock(&s->mutex);
+	out->remote_refused = r.refused;
 }
 
 void

@@ -36,6 +36,7 @@ struct sync_remote {			/* of one share; counters since it was opened */
 	uint64_t local_bytes, part_bytes;	/* containers here, whole and in part */
 	uint64_t pending, pending_bytes;	/* containers that are not there yet */
 	uint64_t running, at_once;
+	uint64_t refused;	/* of these: damaged there, and nobody may replace them */
 	uint64_t puts, uploaded, uploaded_bytes, retries, deleted, damaged;
 	uint64_t packed_bytes, stored_bytes; /* chunks put into containers, and what those take */
 	uint64_t known_bytes;		/* chunks that were there already, and are cited */

@@ -6,8 +6,12 @@
  *
  * Each object is verified on its way out.  PUT asks for a free name; where it is taken, by a
  * reply that was lost before a restart, a HEAD must show our size, or it is put over.
+ *
+ * A store that keeps objects for a time refuses that, and refuses to delete.  Where a HEAD shows
+ * the object all the same, it is no failure of the store's: that one alone is tried again, less
+ * and less often, and the others go on.
  */
-#include "pipeline/sync/upload.h"
+#include "pipeline/sync/upload_inner.h"
 
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
@@ -17,47 +21,16 @@
 #include "pipeline/block/keys.h"
 #include "pipeline/block/mirror.h"
 #include "pipeline/block/rows.h"
-#include "pipeline/sync/items.h"
 #include "pipeline/sync/keyship.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { SLOTS = 16, AT_ONCE_FIRST = 2, AT_ONCE_MOST = 6, PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 60000,
-	DOUBLINGS = 7, CALL_S = 600, SCAN_ROWS = 1024, SETTLE_ROWS = 64 };
+enum { AT_ONCE_FIRST = 2, AT_ONCE_MOST = 6, PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 60000,
+	DOUBLINGS = 7, CALL_S = 600, SCAN_ROWS = 1024, REFUSED_FIRST_S = 5, REFUSED_MOST_S = 3600,
+	REFUSED_TIMES_EIGHT = 3 };
 
 #define PUSH_PAUSE_NS NS_PER_S		/* where an operator waits */
-
-enum slot_state { SLOT_FREE, SLOT_RUNS, SLOT_ENDED };
-
-struct slot {
-	struct block_call call;
-	struct upload *upload;
-	enum slot_state state;
-	struct item item;
-	uint8_t *bytes;			/* PUT: the container */
-};
-
-struct upload {
-	struct sync *sync;
-	struct block_store *store;
-	struct mutex mutex;		/* rank LEDGER: all below */
-	struct cond ended;
-	bool closing;
-	struct slot slot[SLOTS];
-	unsigned running, at_once, good;	/* good: since at_once changed */
-	struct items queue, arrived, unwanted, gone;
-	struct items held;		/* another key has the place of the one that wraps theirs */
-	struct items made;		/* carved, their rows not yet seen */
-	uint64_t known;			/* rows up to that container have been seen */
-	lsn_t learned;			/* all rows as of then, where they are durable */
-	bool looked;			/* at all, since the opening */
-	unsigned failures;		/* since the last success */
-	uint64_t pause_until_ns, away_since_ns, failed_ns;
-	uint64_t pending_bytes, made_bytes;	/* of queue, slots and arrived; of made */
-	uint32_t settling;		/* taken from arrived, their rows not yet committed */
-	struct sync_remote seen;	/* counters, and the last failure's text */
-};
-
 
 /* --- opening and closing --- */
 
@@ -69,10 +42,10 @@ upload_new(struct sync *y)
 	u->sync = y;
 	u->store = y->share->remote;
 	u->at_once = y->share->remote_uploads != 0 ?
-	    MIN(y->share->remote_uploads, (uint32_t)SLOTS) : AT_ONCE_FIRST;
+	    MIN(y->share->remote_uploads, (uint32_t)UPLOAD_SLOTS) : AT_ONCE_FIRST;
 	mutex_init(&u->mutex, RANK_LEDGER, y->share->row.share);
 	cond_init(&u->ended);
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < UPLOAD_SLOTS; i++)
 		u->slot[i].upload = u;
 	return u;
 }
@@ -87,17 +60,18 @@ upload_free(struct upload **up)
 		return;
 	mutex_lock(&u->mutex);
 	u->closing = true;
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < UPLOAD_SLOTS; i++)
 		if (u->slot[i].state == SLOT_RUNS)
 			u->store->ops->cancel(u->store, &u->slot[i].call);
 	while (u->running > 0)
 		cond_wait(&u->ended, &u->mutex);
 	mutex_unlock(&u->mutex);
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < UPLOAD_SLOTS; i++)
 		free(u->slot[i].bytes);
 	meter_add(METER_UPLOAD_PENDING, -(int64_t)u->pending_bytes);
 	free(u->queue.v);
 	free(u->held.v);
+	free(u->refused.v);
 	free(u->arrived.v);
 	free(u->unwanted.v);
 	free(u->gone.v);
@@ -133,8 +107,8 @@ see_row(void *arg, const struct container_seen *c)
 	return !sc->more;
 }
 
-static void
-pending_add(struct upload *u, int64_t bytes)
+void
+upload_pending_add(struct upload *u, int64_t bytes)
 {
 	u->pending_bytes += (uint64_t)bytes;
 	block_unsent(u->sync->share, u->pending_bytes + u->made_bytes);
@@ -147,25 +121,25 @@ upload_made(struct upload *u, uint64_t number, uint64_t bytes)
 	mutex_lock(&u->mutex);
 	items_push(&u->made, &(struct item){ .number = number, .bytes = bytes });
 	u->made_bytes += bytes;
-	pending_add(u, 0);
+	upload_pending_add(u, 0);
 	mutex_unlock(&u->mutex);
 }
 
-static void
-made_no_more_locked(struct upload *u, uint64_t number)
+void
+upload_made_no_more_locked(struct upload *u, uint64_t number)
 {
 	for (size_t i = u->made.at; i < u->made.n; i++)
 		if (u->made.v[i].number == number)
 			u->made_bytes -= u->made.v[i].bytes;
 	items_take(&u->made, number);
-	pending_add(u, 0);
+	upload_pending_add(u, 0);
 }
 
 void
 upload_unmade(struct upload *u, uint64_t number)
 {
 	mutex_lock(&u->mutex);
-	made_no_more_locked(u, number);
+	upload_made_no_more_locked(u, number);
 	mutex_unlock(&u->mutex);
 	block_sent(u->sync->share);
 }
@@ -207,9 +181,9 @@ learn(struct upload *u)
 		made_seen_locked(u);
 		for (uint32_t i = 0; i < sc->n; i++) {
 			items_push(&u->queue, &sc->v[i]);
-			pending_add(u, (int64_t)sc->v[i].bytes);
+			upload_pending_add(u, (int64_t)sc->v[i].bytes);
 		}
-		pending_add(u, 0);
+		upload_pending_add(u, 0);
 		mutex_unlock(&u->mutex);
 	} while (sc->more);
 	mutex_lock(&u->mutex);
@@ -250,6 +224,7 @@ call_begin_locked(struct upload *u, struct slot *s, enum block_call_kind kind, b
 	    slice_of(s->bytes, (uint32_t)s->item.bytes)) != OK)
 		panic("one slice does not fit into a chain");
 	s->state = SLOT_RUNS;
+	s->refused &= kind == BLOCK_HEAD;
 	u->running++;
 	u->seen.puts += kind == BLOCK_PUT;
 	u->store->ops->start(u->store, &s->call);	/* never ends inside */
@@ -273,7 +248,7 @@ well_locked(struct upload *u)
 	u->failures = 0;
 	u->pause_until_ns = u->away_since_ns = 0;
 	u->seen.text[0] = '\0';
-	most = most != 0 ? MIN(most, (uint32_t)SLOTS) : (uint32_t)AT_ONCE_MOST;
+	most = most != 0 ? MIN(most, (uint32_t)UPLOAD_SLOTS) : (uint32_t)AT_ONCE_MOST;
 	if (++u->good >= 2 * u->at_once && u->at_once < most) {
 		u->at_once++;
 		u->good = 0;
@@ -286,7 +261,8 @@ unwell_locked(struct upload *u, const struct slot *s)
 	uint64_t now = clock_mono_ns(), whole;
 	struct text t = text_of(u->seen.text, sizeof u->seen.text);
 
-	text_add(&t, s->call.text[0] != '\0' ? s->call.text : status_text(s->call.status));
+	text_add(&t, s->refused ? s->why : s->call.text[0] != '\0' ? s->call.text :
+	    status_text(s->call.status));
 	u->failed_ns = now;
 	if (u->failures++ == 0) {
 		u->away_since_ns = now;
@@ -315,12 +291,92 @@ arrived_locked(struct upload *u, struct slot *s)
 }
 
 static void
+deleted_locked(struct upload *u, struct slot *s)
+{
+	u->seen.deleted++;
+	items_push(&u->gone, &s->item);
+	slot_free(s);
+	work_post(&u->sync->data);
+}
+
+static void
+unwell_again_locked(struct upload *u, struct slot *s)
+{
+	unwell_locked(u, s);
+	items_unpop(s->item.del ? &u->unwanted : &u->queue, &s->item);
+	slot_free(s);
+}
+
+/* May it be that what has the name there may not be changed? */
+static bool
+may_be_refused(const struct block_call *call)
+{
+	return (call->kind == BLOCK_DEL || (call->kind == BLOCK_PUT && !call->if_absent)) &&
+	    (call->status == ST_ACCES || call->status == ST_PERM || call->status == ST_BUSY ||
+	    call->status == ST_EXIST || call->status == ST_NOTSUPP);
+}
+
+static void
+ask_whether_refused_locked(struct upload *u, struct slot *s)
+{
+	struct text t = text_of(s->why, sizeof s->why);
+
+	text_add(&t, s->call.text[0] != '\0' ? s->call.text : status_text(s->call.status));
+	call_begin_locked(u, s, BLOCK_HEAD, false);
+	s->refused = true;
+}
+
+/* The store answers, and has it: it is that object which may not be changed. */
+static void
+refused_locked(struct upload *u, struct slot *s)
+{
+	struct item *it = &s->item;
+	uint64_t wait_s = (uint64_t)REFUSED_FIRST_S <<
+	    MIN(REFUSED_TIMES_EIGHT * it->refusals, 30u);
+
+	well_locked(u);
+	it->over = true;
+	it->due_ns = clock_mono_ns() + MIN(wait_s, (uint64_t)REFUSED_MOST_S) * NS_PER_S;
+	if (++it->refusals == REFUSED_TIMES)
+		log_error(it->del ? "upload.kept_there" : "upload.refused",
+		    F_STR("share", u->sync->share->conf.name), F_HEX("container", it->number),
+		    F_STR("why", s->why));
+	if (it->refusals >= REFUSED_TIMES && !it->del) {
+		u->refused_new = true;
+		work_post(&u->sync->data);
+	}
+	items_push(&u->refused, it);
+	slot_free(s);
+}
+
+static void
+head_after_refusal_locked(struct upload *u, struct slot *s)
+{
+	if (s->call.status == OK) {
+		refused_locked(u, s);
+	} else if (s->call.status == ST_NOENT && s->item.del) {
+		well_locked(u);
+		deleted_locked(u, s);
+	} else {
+		unwell_again_locked(u, s);
+	}
+}
+
+static void
 slot_ended_locked(struct upload *u, struct slot *s)
 {
 	enum block_call_kind kind = s->call.kind;
 	enum status st = s->call.status;
 
 	chain_clear(&s->call.body);
+	if (kind == BLOCK_HEAD && s->refused) {
+		head_after_refusal_locked(u, s);
+		return;
+	}
+	if (may_be_refused(&s->call)) {
+		ask_whether_refused_locked(u, s);
+		return;
+	}
 	if (kind == BLOCK_PUT && st == ST_EXIST) {
 		call_begin_locked(u, s, BLOCK_HEAD, false);
 		return;
@@ -330,9 +386,7 @@ slot_ended_locked(struct upload *u, struct slot *s)
 		return;
 	}
 	if (st != OK) {
-		unwell_locked(u, s);
-		items_unpop(kind == BLOCK_DEL ? &u->unwanted : &u->queue, &s->item);
-		slot_free(s);
+		unwell_again_locked(u, s);
 		return;
 	}
 	well_locked(u);
@@ -340,20 +394,30 @@ slot_ended_locked(struct upload *u, struct slot *s)
 		arrived_locked(u, s);
 		return;
 	}
-	u->seen.deleted++;
-	items_push(&u->gone, &s->item);
-	slot_free(s);
-	work_post(&u->sync->data);
+	deleted_locked(u, s);
 }
 
 /* --- the errand --- */
+
+/* Those whose time has come are tried again. */
+static void
+look_at_refused(struct upload *u)
+{
+	uint64_t now = clock_mono_ns();
+	struct item it;
+
+	mutex_lock(&u->mutex);
+	for (size_t n = u->refused.n - u->refused.at; n > 0 && items_pop(&u->refused, &it); n--)
+		items_push(now < it.due_ns ? &u->refused : it.del ? &u->unwanted : &u->queue, &it);
+	mutex_unlock(&u->mutex);
+}
 
 static struct slot *
 slot_find_locked(struct upload *u)
 {
 	if (u->running >= u->at_once || clock_mono_ns() < u->pause_until_ns)
 		return NULL;
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < UPLOAD_SLOTS; i++)
 		if (u->slot[i].state == SLOT_FREE)
 			return &u->slot[i];
 	return NULL;
@@ -421,6 +485,7 @@ begin_one(struct upload *u)
 	if (any) {
 		s->state = SLOT_ENDED;	/* ours: the errand is the only one that takes any */
 		s->item = it;
+		s->item.del = it.del = del;
 		s->call.kind = del ? BLOCK_DEL : BLOCK_PUT;
 	}
 	mutex_unlock(&u->mutex);
@@ -433,7 +498,7 @@ begin_one(struct upload *u)
 	if (held)
 		items_push(&u->held, &it);
 	else if (!del)
-		pending_add(u, (int64_t)(good ? it.bytes : 0) - (int64_t)bytes_said);
+		upload_pending_add(u, (int64_t)(good ? it.bytes : 0) - (int64_t)bytes_said);
 	s->item = it;
 	s->bytes = bytes;
 	if (good)
@@ -452,174 +517,16 @@ upload_run(struct upload *u)
 	enum status st;
 
 	mutex_lock(&u->mutex);
-	for (int i = 0; i < SLOTS; i++)
+	for (int i = 0; i < UPLOAD_SLOTS; i++)
 		if (u->slot[i].state == SLOT_ENDED)
 			slot_ended_locked(u, &u->slot[i]);
 	mutex_unlock(&u->mutex);
 	st = learn(u);
 	look_at_held(u);
+	look_at_refused(u);
 	while (!atomic_load(&u->sync->closing) && keyship_there(u->sync->keyship) && begin_one(u))
 		;
 	return st;
-}
-
-/* --- the data errand's part --- */
-
-/* The row of what has arrived; one that is dying stays as it is, and will be deleted there too. */
-static enum status
-note_row(struct upload *u, struct txn *t, const struct item *it)
-{
-	struct container_row row;
-	enum status st = rows_container(u->sync->share, it->number, &row, NULL);
-
-	if (st == OK && row.state == CONTAINER_LIVE) {
-		row.remote = true;
-		row.again = false;
-		row.fence = it->fence;
-		rows_container_put(t, it->number, &row);
-	}
-	return st == ST_NOENT ? OK : st;
-}
-
-enum status
-upload_settle(struct upload *u, struct work *by, bool *more)
-{
-	struct item it[SETTLE_ROWS];
-	enum status st = OK;
-	uint32_t n = 0;
-	struct txn *t;
-	lsn_t lsn;
-
-	mutex_lock(&u->mutex);
-	while (n < SETTLE_ROWS && items_pop(&u->arrived, &it[n]))
-		n++;
-	u->settling = n;
-	mutex_unlock(&u->mutex);
-	*more = n == SETTLE_ROWS;
-	if (n == 0)
-		return OK;
-	t = sync_txn(u->sync);
-	st = t == NULL ? ST_RESOURCE : OK;
-	for (uint32_t i = 0; i < n && st == OK; i++)
-		st = note_row(u, t, &it[i]);
-	if (st == OK)
-		st = sync_commit(u->sync, by, TAKE(&t), &lsn);
-	if (t != NULL)
-		txn_free(&t);
-	mutex_lock(&u->mutex);
-	for (uint32_t i = 0; i < n; i++) {
-		if (st == OK)
-			pending_add(u, -(int64_t)it[i].bytes);
-		else
-			items_push(&u->arrived, &it[i]);
-	}
-	u->settling = 0;
-	mutex_unlock(&u->mutex);
-	block_sent(u->sync->share);
-	return st;
-}
-
-/* Its file's own, since that is what was put; the row's where there is no file. */
-uint64_t
-upload_fence(struct upload *u, uint64_t number)
-{
-	struct share *s = u->sync->share;
-	struct container_row row;
-	uint64_t said;
-
-	if (mirror_fence(block_mirror(s), number, &said) == OK)
-		return said;
-	return rows_container(s, number, &row, NULL) == OK && row.fence != 0 ? row.fence :
-	    u->sync->fence;
-}
-
-static bool
-on_its_way_locked(const struct upload *u, uint64_t number)
-{
-	for (int i = 0; i < SLOTS; i++)
-		if (u->slot[i].state != SLOT_FREE && u->slot[i].item.number == number)
-			return true;
-	return items_has(&u->unwanted, number) || items_has(&u->arrived, number);
-}
-
-static void
-forget_of_locked(struct upload *u, struct items *q, uint64_t number)
-{
-	for (size_t i = q->at; i < q->n; i++)
-		if (q->v[i].number == number)
-			pending_add(u, -(int64_t)q->v[i].bytes);
-	items_take(q, number);
-}
-
-static void
-forget_locked(struct upload *u, uint64_t number)
-{
-	forget_of_locked(u, &u->queue, number);
-	forget_of_locked(u, &u->held, number);
-}
-
-void
-upload_forget(struct upload *u, uint64_t number)
-{
-	mutex_lock(&u->mutex);
-	forget_locked(u, number);
-	mutex_unlock(&u->mutex);
-}
-
-/* Where it was never begun, there is nothing to delete but what a lost reply has left: asked all
- * the same, since only the store knows. */
-bool
-upload_gone(struct upload *u, uint64_t number, uint64_t fence)
-{
-	struct item it = { .number = number, .fence = fence };
-	bool gone;
-
-	mutex_lock(&u->mutex);
-	made_no_more_locked(u, number);
-	gone = items_take(&u->gone, number);
-	if (!gone && !on_its_way_locked(u, number)) {
-		forget_locked(u, number);
-		items_push(&u->unwanted, &it);
-		work_post(&u->sync->up);
-	}
-	mutex_unlock(&u->mutex);
-	block_sent(u->sync->share);
-	return gone;
-}
-
-static bool
-any_below(const struct items *q, uint64_t below)
-{
-	for (size_t i = q->at; i < q->n; i++)
-		if (q->v[i].number < below)
-			return true;
-	return false;
-}
-
-bool
-upload_arrived(struct upload *u, lsn_t lsn, uint64_t below)
-{
-	bool all;
-
-	mutex_lock(&u->mutex);
-	all = u->looked && u->learned >= lsn && u->settling == 0 &&
-	    !any_below(&u->queue, below) && !any_below(&u->held, below) &&
-	    !any_below(&u->arrived, below);
-	for (int i = 0; i < SLOTS && all; i++)
-		all = u->slot[i].state == SLOT_FREE || u->slot[i].call.kind == BLOCK_DEL ||
-		    u->slot[i].item.number >= below;
-	mutex_unlock(&u->mutex);
-	return all;
-}
-
-void
-upload_again(struct upload *u, uint64_t number, uint64_t bytes)
-{
-	mutex_lock(&u->mutex);
-	items_push(&u->queue, &(struct item){ .number = number, .bytes = bytes, .over = true });
-	pending_add(u, (int64_t)bytes);
-	mutex_unlock(&u->mutex);
-	work_post(&u->sync->up);
 }
 
 /* --- for those who ask --- */
@@ -629,6 +536,9 @@ upload_push(struct upload *u)
 {
 	mutex_lock(&u->mutex);
 	u->pause_until_ns = MIN(u->pause_until_ns, u->failed_ns + PUSH_PAUSE_NS);
+	for (size_t i = u->refused.at; i < u->refused.n; i++)
+		u->refused.v[i].due_ns = MIN(u->refused.v[i].due_ns,
+		    clock_mono_ns() + PUSH_PAUSE_NS);
 	mutex_unlock(&u->mutex);
 	keyship_push(u->sync->keyship);
 }
@@ -639,8 +549,22 @@ pending_locked(const struct upload *u)
 	uint64_t n = u->queue.n - u->queue.at + u->held.n - u->held.at + u->arrived.n -
 	    u->arrived.at + u->settling;
 
-	for (int i = 0; i < SLOTS; i++)
-		n += u->slot[i].state != SLOT_FREE && u->slot[i].call.kind != BLOCK_DEL;
+	for (size_t i = u->refused.at; i < u->refused.n; i++)
+		n += !u->refused.v[i].del;
+
+	for (int i = 0; i < UPLOAD_SLOTS; i++)
+		n += u->slot[i].state != SLOT_FREE && !u->slot[i].item.del;
+	return n;
+}
+
+/* Of those that were to be put over; many are not expected. */
+static uint64_t
+refused_count_locked(const struct upload *u)
+{
+	uint64_t n = 0;
+
+	for (size_t i = u->refused.at; i < u->refused.n; i++)
+		n += !u->refused.v[i].del && u->refused.v[i].refusals >= REFUSED_TIMES;
 	return n;
 }
 
@@ -666,6 +590,10 @@ upload_look(struct upload *u, struct sync_remote *out)
 	out->has = true;
 	out->pending = pending_locked(u);
 	out->pending_bytes = u->pending_bytes;
+	out->refused = refused_count_locked(u);
+	if (out->refused > 0 && out->text[0] == '\0')
+		snprintf(out->text, sizeof out->text, "%llu objects that are damaged there may not "
+		    "be replaced", (unsigned long long)out->refused);
 	out->running = u->running;
 	out->at_once = u->at_once;
 	out->away = u->failures > 0;

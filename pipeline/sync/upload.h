@@ -42,6 +42,14 @@ bool upload_arrived(struct upload *u, lsn_t lsn, uint64_t below);
  * is put over. */
 void upload_again(struct upload *u, uint64_t number, uint64_t bytes);
 
+/* Is that one damaged there, and may not be replaced?  The data errand's: has there been any since
+ * it asked last? */
+bool upload_refused(struct upload *u, uint64_t number);
+bool upload_refused_new(struct upload *u);
+
+/* The remote keeps a dead one's object, for a time that it alone knows; it is asked again. */
+bool upload_kept_there(struct upload *u, uint64_t number);
+
 /* An operator waits: the pause after a failure is a short one.  Any thread. */
 void upload_push(struct upload *u);
 

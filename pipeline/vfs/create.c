@@ -181,11 +181,10 @@ begin(struct job *job, struct act *a)
 {
 	struct op *op = &job->op;
 	uint8_t dir;
-	enum status st = act_pin_file(job, a, &op->file, &dir);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &dir);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, dir, &op->on);
 	a->on = dir;
 	st = dir_search_ok(job, &a->pin[dir].was);
 	if (st != OK)

@@ -46,16 +46,19 @@ act_pin(struct job *job, struct act *a, uint64_t ino, uint8_t *at)
 }
 
 enum status
-act_pin_file(struct job *job, struct act *a, const struct file_id *id, uint8_t *at)
+act_pin_file(struct job *job, struct act *a, const struct file_id *id, struct op_pair *pair,
+    uint8_t *at)
 {
 	enum status st;
 
 	if (id->epoch != 0 || id->stream != 0 || id->kind != FILE_LIVE)
 		return ST_STALE;
 	st = act_pin(job, a, id->ino, at);
-	if (st != OK)
-		return st;
-	return a->pin[*at].was.gen == id->gen ? OK : ST_STALE;
+	if (st == OK && a->pin[*at].was.gen != id->gen)
+		st = ST_STALE;
+	if (st == OK)
+		act_pair(job, a, *at, pair);
+	return st;
 }
 
 uint8_t

@@ -8,11 +8,10 @@ enum begin
 getattr_begin(struct job *job, struct act *a)
 {
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &job->op.file, &at);
+	enum status st = act_pin_file(job, a, &job->op.file, &job->op.on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &job->op.on);
 	return BEGIN_DONE;
 }
 
@@ -21,12 +20,11 @@ enum begin
 access_begin(struct job *job, struct act *a)
 {
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &job->op.file, &at);
+	enum status st = act_pin_file(job, a, &job->op.file, &job->op.on, &at);
 	struct op *op = &job->op;
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &op->on);
 	op->res.access.granted = perm_access(job->cred, &a->pin[at].was, op->arg.access.want);
 	return BEGIN_DONE;
 }
@@ -39,11 +37,10 @@ readlink_begin(struct job *job, struct act *a)
 	struct inode *i;
 	struct slice rest, target;
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &op->on);
 	if (a->pin[at].was.type != TYPE_LNK)
 		return act_fail(job, ST_INVAL);
 	i = a->pin[at].inode;
@@ -65,12 +62,11 @@ statfs_begin(struct job *job, struct act *a)
 	struct op *op = &job->op;
 	struct block_usage usage;
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 	uint64_t inodes, used, quota, room;
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &op->on);
 	block_usage_read(job->share, &usage);
 	used = atomic_load_explicit(&job->share->used_bytes, memory_order_relaxed);
 	quota = atomic_load_explicit(&job->share->now.quota_bytes, memory_order_relaxed);

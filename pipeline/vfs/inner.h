@@ -86,9 +86,9 @@ enum begin act_fail(struct job *job, enum status st);
 /* Pin an inode as the next pin; *at its place.  Copies its record to pin.was (a first view). */
 must_check enum status act_pin(struct job *job, struct act *a, uint64_t ino, uint8_t *at);
 
-/* Pin op->file (or file2), checking generation: STALE. */
+/* Pin op->file (or file2), checking generation: STALE.  pair: filled where it is pinned. */
 must_check enum status act_pin_file(struct job *job, struct act *a, const struct file_id *id,
-    uint8_t *at);
+    struct op_pair *pair, uint8_t *at);
 
 /* A place for an inode that this effect creates. */
 uint8_t act_pin_new(struct act *a);
@@ -178,6 +178,9 @@ bool perm_ok(const struct cred *c, const struct file *f, uint32_t want);	/* PERM
 bool perm_owner(const struct cred *c, const struct file *f); /* owner or superuser */
 bool perm_sticky_ok(const struct cred *c, const struct file *dir, const struct file *victim);
 uint32_t perm_access(const struct cred *c, const struct file *f, uint32_t want); /* ACCESS_* */
+
+/* Has it bytes?  ISDIR; INVAL: of the other kinds none has. */
+must_check enum status perm_bytes_ok(const struct file *f);
 
 /* Mode bits that a change by c takes away: setuid and setgid of executables. */
 uint16_t perm_mode_killed(const struct file *f, uint16_t mode);

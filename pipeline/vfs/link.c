@@ -20,16 +20,14 @@ link_begin(struct job *job, struct act *a)
 {
 	struct op *op = &job->op;
 	uint8_t file, dir;
-	enum status st = act_pin_file(job, a, &op->file, &file);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &file);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, file, &op->on);
 	a->on = file;
-	st = act_pin_file(job, a, &op->file2, &dir);
+	st = act_pin_file(job, a, &op->file2, &op->on2, &dir);
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, dir, &op->on2);
 	a->on2 = dir;
 	if ((st = dir_search_ok(job, &a->pin[dir].was)) != OK)
 		return act_fail(job, st);

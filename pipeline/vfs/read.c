@@ -11,10 +11,10 @@ enum { RELATIME_S = 24 * 3600 };
 static enum status
 check(const struct job *job, const struct file *f)
 {
-	if (f->type == TYPE_DIR)
-		return ST_ISDIR;
-	if (f->type != TYPE_REG)
-		return ST_INVAL;
+	enum status st = perm_bytes_ok(f);
+
+	if (st != OK)
+		return st;
 	if (perm_owner(job->cred, f) || perm_ok(job->cred, f, PERM_R) ||
 	    perm_ok(job->cred, f, PERM_X))
 		return OK;
@@ -48,12 +48,11 @@ read_begin(struct job *job, struct act *a)
 	struct io *io = &job->io;
 	const struct file *f;
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
 	f = &a->pin[at].was;
-	act_pair(job, a, at, &op->on);
 	st = check(job, f);
 	if (st != OK)
 		return act_fail(job, st);

@@ -174,12 +174,11 @@ readdir_begin(struct job *job, struct act *a)
 	struct listing l = { .job = job, .most = MIN(op->arg.readdir.entries_max, ENTRIES_MOST) };
 	const struct file *dir;
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
 	dir = &a->pin[at].was;
-	act_pair(job, a, at, &op->on);
 	if (dir->type != TYPE_DIR)
 		return act_fail(job, ST_NOTDIR);
 	if (!perm_ok(job->cred, dir, PERM_R))

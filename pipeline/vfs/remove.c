@@ -37,11 +37,10 @@ remove_begin(struct job *job, struct act *a)
 {
 	struct op *op = &job->op;
 	uint8_t dir, victim;
-	enum status st = act_pin_file(job, a, &op->file, &dir);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &dir);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, dir, &op->on);
 	a->on = dir;
 	if ((st = dir_search_ok(job, &a->pin[dir].was)) != OK || (st = dots(op)) != OK)
 		return act_fail(job, st);

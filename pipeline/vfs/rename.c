@@ -74,17 +74,15 @@ static enum status
 gather_dirs(struct job *job, struct act *a, struct rename *r)
 {
 	struct op *op = &job->op;
-	enum status st = act_pin_file(job, a, &op->file, &r->from);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &r->from);
 
 	if (st != OK)
 		return st;
 	a->on = r->from;
-	act_pair(job, a, r->from, &op->on);
-	st = act_pin_file(job, a, &op->file2, &r->to);
+	st = act_pin_file(job, a, &op->file2, &op->on2, &r->to);
 	if (st != OK)
 		return st;
 	a->on2 = r->to;
-	act_pair(job, a, r->to, &op->on2);
 	if ((st = dir_search_ok(job, &a->pin[r->from].was)) != OK ||
 	    (st = dir_search_ok(job, &a->pin[r->to].was)) != OK)
 		return st;

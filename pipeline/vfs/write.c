@@ -10,10 +10,10 @@
 static enum status
 check(const struct job *job, const struct file *f)
 {
-	if (f->type == TYPE_DIR)
-		return ST_ISDIR;
-	if (f->type != TYPE_REG)
-		return ST_INVAL;
+	enum status st = perm_bytes_ok(f);
+
+	if (st != OK)
+		return st;
 	return perm_owner(job->cred, f) || perm_ok(job->cred, f, PERM_W) ? OK : ST_ACCES;
 }
 
@@ -24,11 +24,10 @@ write_begin(struct job *job, struct act *a)
 	struct io *io = &job->io;
 	uint64_t end;
 	uint8_t at;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
 	if (st != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &op->on);
 	st = check(job, &a->pin[at].was);
 	if (st == OK && (!add_ok(io->offset, io->data.len, &end) || end > INT64_MAX))
 		st = ST_FBIG;
@@ -104,13 +103,10 @@ commit_begin(struct job *job, struct act *a)
 	struct op *op = &job->op;
 	uint8_t at;
 	uint64_t end;
-	enum status st = act_pin_file(job, a, &op->file, &at);
+	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
-	if (st != OK)
+	if (st != OK || (st = perm_bytes_ok(&a->pin[at].was)) != OK)
 		return act_fail(job, st);
-	act_pair(job, a, at, &op->on);
-	if (a->pin[at].was.type != TYPE_REG)
-		return act_fail(job, a->pin[at].was.type == TYPE_DIR ? ST_ISDIR : ST_INVAL);
 	if (!add_ok(op->arg.commit.offset, op->arg.commit.count, &end))
 		return act_fail(job, ST_INVAL);
 	a->lsn = a->pin[at].was_change;

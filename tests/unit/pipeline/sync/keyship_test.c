@@ -2,21 +2,17 @@
  * The wrapped keys of a share lie in its remote store before any container does; they are mended
  * there, wrapped anew there, and one more is there before what it seals.
  */
-#include "backends/backends.h"
 #include "backends/block/flaky/flaky.h"
 #include "crypto/aead.h"
 #include "pipeline/base/rand.h"
 #include "pipeline/block/keys.h"
 #include "pipeline/sync/keyform.h"
 #include "tests/lib/check.h"
-#include "tests/unit/backends/block/s3/store.h"
-#include "tests/unit/pipeline/sync/yard.h"
+#include "tests/unit/pipeline/sync/remote_yard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { PIECE = 1 << 20, PATIENCE = 3000 };
 
 #define SHARE_HEX "01010101010101010101010101010101"
 
@@ -35,23 +31,12 @@ struct witness {
 static struct witness witness;
 
 static void
-put(struct block_store *s, const char *name, const void *bytes, size_t len)
-{
-	struct waiter w;
-
-	waiter_init(&w, BLOCK_PUT, name);
-	waiter_body(&w, bytes, len);
-	EQ(waiter_run(s, &w), OK);
-	waiter_drop(&w);
-}
-
-static void
 keys_done(struct block_call *call)
 {
 	if (call->status == OK)		/* found there, where the answer to a PUT was lost */
 		witness.stored = (unsigned)atoi(strrchr(call->name, '/') + 1);
 	if (call->kind == BLOCK_GET && witness.between != NULL) {
-		put(witness.inner, call->name, witness.between, witness.between_len);
+		EQ(remote_put(witness.inner, call->name, witness.between, witness.between_len), OK);
 		witness.between = NULL;
 	}
 	call->done = witness.done;
@@ -96,18 +81,6 @@ watch(struct yard *y, struct block_store *inner)
 	return &witness.store;
 }
 
-static struct block_store *
-memory(void)
-{
-	struct block_store_conf conf = { 0 };
-	struct block_store *s = NULL;
-	char why[200];
-
-	yard_start();			/* before any thread */
-	EQ(block_store_open("memory", &conf, &s, why, sizeof why), OK);
-	return s;
-}
-
 static void
 make(struct yard *y, struct block_store *remote, const char *wrapped)
 {
@@ -118,65 +91,16 @@ make(struct yard *y, struct block_store *remote, const char *wrapped)
 	yard_open(y, false);
 }
 
-static void
-write_noise_at(struct yard *y, uint64_t offset)
-{
-	uint8_t *bytes = xmalloc(PIECE);
-
-	rand_bytes(bytes, PIECE);
-	yard_write(y, 1, offset, bytes, PIECE);
-	free(bytes);
-}
-
-static void
-write_noise(struct yard *y)
-{
-	write_noise_at(y, 0);
-}
-
-static struct sync_remote
-drained(struct yard *y)
-{
-	struct sync_remote r;
-
-	for (int i = 0; i < PATIENCE; i++) {
-		sync_push_share(y->share);
-		sync_remote_look(y->share, &r);
-		if (r.drained)
-			return r;
-		usleep(10000);
-	}
-	check_fail(__FILE__, __LINE__, "not drained: %llu pending, %s",
-	    (unsigned long long)r.pending, r.text);
-}
-
 /* What lies under that name; empty: nothing. */
 static struct slice
 object(struct block_store *s, const char *name)
 {
 	static uint8_t bytes[2000];
-	struct waiter w;
-	enum status st;
-	uint32_t len;
+	uint64_t got;
+	enum status st = remote_get(s, name, bytes, sizeof bytes, &got);
 
-	waiter_init(&w, BLOCK_GET, name);
-	w.call.into = bytes;
-	w.call.into_cap = sizeof bytes;
-	st = waiter_run(s, &w);
 	TRUE(st == OK || st == ST_NOENT);
-	len = st == OK ? (uint32_t)w.call.got : 0;
-	waiter_drop(&w);
-	return slice_of(bytes, len);
-}
-
-static void
-drop(struct block_store *s, const char *name)
-{
-	struct waiter w;
-
-	waiter_init(&w, BLOCK_DEL, name);
-	EQ(waiter_run(s, &w), OK);
-	waiter_drop(&w);
+	return slice_of(bytes, (uint32_t)got);
 }
 
 /* What of a key, wrapped so, is to lie there. */
@@ -210,14 +134,6 @@ lies_there(struct yard *y, const char *wrapped)
 	EQ_MEM(is.at, want, len);
 }
 
-static void
-end(struct yard *y)
-{
-	yard_close(y);
-	yard_end(y);
-	y->remote->ops->close(y->remote);
-}
-
 CASE(the_keys_are_there_before_any_container_whatever_fails)
 {
 	static const uint8_t second[SHARE_KEY_BYTES] = "one more";
@@ -226,26 +142,26 @@ CASE(the_keys_are_there_before_any_container_whatever_fails)
 
 	make(&y,
 	    watch(&y,
-		block_flaky_wrap(memory(),
+		block_flaky_wrap(remote_memory(),
 		    &(struct block_flaky_conf){ .seed = 7,
 			.fail = 15,
 			.lost = 10,
 			.delay_ms = 5 })),
 	    "wrapped once");
-	write_noise(&y);
-	r = drained(&y);
+	remote_noise(&y, 1, 1);
+	r = remote_push(&y);
 	EQ(r.keys, 1);
 	EQ(r.keys_remote, 1);
 	keys_wrapped_set(y.share->keys, 2, slice_str("the second"));
 	EQ(keys_add(y.share->keys, 2, second), OK);
 	sync_remote_look(y.share, &r);
 	FALSE(r.drained);		/* its keys are not yet there */
-	write_noise(&y);
-	r = drained(&y);
+	remote_noise(&y, 1, 1);
+	r = remote_push(&y);
 	EQ(r.keys_remote, 2);
 	TRUE(witness.containers > 1);
 	EQ(witness.too_early, 0);
-	end(&y);
+	remote_end(&y);
 }
 
 static void
@@ -253,7 +169,7 @@ opened_anew(struct yard *y)
 {
 	yard_close(y);
 	yard_open(y, false);
-	(void)drained(y);
+	(void)remote_push(y);
 }
 
 CASE(what_lies_there_is_what_the_share_has_and_is_mended_at_an_opening)
@@ -262,24 +178,25 @@ CASE(what_lies_there_is_what_the_share_has_and_is_mended_at_an_opening)
 	struct yard y;
 	uint32_t len;
 
-	make(&y, memory(), "wrapped once");
-	(void)drained(&y);
+	make(&y, remote_memory(), "wrapped once");
+	(void)remote_push(&y);
 	lies_there(&y, "wrapped once");
-	drop(y.remote, SHARE_HEX "/keys/1");
+	EQ(remote_ask(y.remote, BLOCK_DEL, SHARE_HEX "/keys/1"), OK);
 	opened_anew(&y);
 	lies_there(&y, "wrapped once");
 	len = form(yards, NULL, "wrapped once", damaged);
 	damaged[3] ^= 1;		/* but not that which says whose it is */
-	put(y.remote, SHARE_HEX "/keys/1", damaged, len);
+	EQ(remote_put(y.remote, SHARE_HEX "/keys/1", damaged, len), OK);
 	opened_anew(&y);
 	lies_there(&y, "wrapped once");
-	put(y.remote, SHARE_HEX "/keys/1", "wrapped once", 12);	/* as older releases put it */
+	/* As older releases put it. */
+	EQ(remote_put(y.remote, SHARE_HEX "/keys/1", "wrapped once", 12), OK);
 	opened_anew(&y);
 	lies_there(&y, "wrapped once");
-	put(y.remote, SHARE_HEX "/keys/1", "", 0);
+	EQ(remote_put(y.remote, SHARE_HEX "/keys/1", "", 0), OK);
 	opened_anew(&y);
 	lies_there(&y, "wrapped once");
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(wrapped_anew_they_are_written_over)
@@ -287,15 +204,15 @@ CASE(wrapped_anew_they_are_written_over)
 	struct sync_remote r;
 	struct yard y;
 
-	make(&y, memory(), "wrapped once");
-	(void)drained(&y);
+	make(&y, remote_memory(), "wrapped once");
+	(void)remote_push(&y);
 	keys_wrapped_set(y.share->keys, 1, slice_str("wrapped again"));
 	sync_remote_look(y.share, &r);
 	EQ(r.keys_remote, 0);
-	r = drained(&y);
+	r = remote_push(&y);
 	EQ(r.keys_remote, 1);
 	lies_there(&y, "wrapped again");
-	end(&y);
+	remote_end(&y);
 }
 
 /* Until it is said that another key lies there. */
@@ -304,7 +221,7 @@ refused(struct yard *y)
 {
 	struct sync_remote r = { .has = false };
 
-	for (int i = 0; i < PATIENCE && (r.keys_other == 0 || r.pending == 0); i++) {
+	for (int i = 0; i < REMOTE_PATIENCE && (r.keys_other == 0 || r.pending == 0); i++) {
 		sync_push_share(y->share);
 		usleep(10000);
 		sync_remote_look(y->share, &r);
@@ -324,14 +241,14 @@ CASE(another_key_is_never_put_over_and_what_needs_ours_stays)
 	struct yard y;
 	uint32_t len = form(yards, lost, "theirs", theirs), before;
 
-	make(&y, watch(&y, memory()), "wrapped once");
-	write_noise(&y);
-	(void)drained(&y);
-	put(witness.inner, SHARE_HEX "/keys/2", theirs, len);
+	make(&y, watch(&y, remote_memory()), "wrapped once");
+	remote_noise(&y, 1, 1);
+	(void)remote_push(&y);
+	EQ(remote_put(witness.inner, SHARE_HEX "/keys/2", theirs, len), OK);
 	keys_wrapped_set(y.share->keys, 2, slice_str("ours"));
 	EQ(keys_add(y.share->keys, 2, second), OK);
 	before = witness.containers;
-	write_noise(&y);
+	remote_noise(&y, 1, 1);
 	r = refused(&y);
 	EQ(r.keys_other, 2);
 	EQ(r.keys_remote, 1);
@@ -348,8 +265,8 @@ CASE(another_key_is_never_put_over_and_what_needs_ours_stays)
 	witness.stored = 3;
 	keys_wrapped_set(y.share->keys, 3, slice_str("the third"));
 	EQ(keys_add(y.share->keys, 3, third), OK);
-	write_noise_at(&y, PIECE);
-	for (int i = 0; i < PATIENCE && witness.containers == before; i++) {
+	remote_noise(&y, 2, 1);
+	for (int i = 0; i < REMOTE_PATIENCE && witness.containers == before; i++) {
 		sync_push_share(y.share);
 		usleep(10000);
 	}
@@ -359,12 +276,12 @@ CASE(another_key_is_never_put_over_and_what_needs_ours_stays)
 	EQ(r.keys_remote, 2);
 
 	/* Taken out of the way, ours takes its place, and all goes. */
-	drop(witness.inner, SHARE_HEX "/keys/2");
-	r = drained(&y);
+	EQ(remote_ask(witness.inner, BLOCK_DEL, SHARE_HEX "/keys/2"), OK);
+	r = remote_push(&y);
 	EQ(r.keys_other, 0);
 	EQ(r.keys_remote, 3);
 	EQ_STR(r.text, "");
-	end(&y);
+	remote_end(&y);
 }
 
 /* Of the first come the digests: without it nothing there is of use. */
@@ -375,16 +292,16 @@ CASE(another_first_key_keeps_all_here)
 	struct yard y;
 
 	memset(theirs, 'x', sizeof theirs);
-	make(&y, watch(&y, memory()), "wrapped once");
+	make(&y, watch(&y, remote_memory()), "wrapped once");
 	yard_close(&y);			/* it may have put its own already */
-	put(witness.inner, SHARE_HEX "/keys/1", theirs, sizeof theirs);
+	EQ(remote_put(witness.inner, SHARE_HEX "/keys/1", theirs, sizeof theirs), OK);
 	yard_open(&y, false);
-	write_noise(&y);
+	remote_noise(&y, 1, 1);
 	r = refused(&y);
 	EQ(r.keys_other, 1);
 	EQ(witness.containers, 0);
 	EQ(object(witness.inner, SHARE_HEX "/keys/1").len, sizeof theirs);
-	end(&y);
+	remote_end(&y);
 }
 
 /* Who looks and finds a free name may be second all the same. */
@@ -397,33 +314,33 @@ CASE(a_key_that_comes_between_the_look_and_the_put_stays)
 	struct slice is;
 	struct yard y;
 
-	make(&y, watch(&y, memory()), "wrapped once");
+	make(&y, watch(&y, remote_memory()), "wrapped once");
 	yard_close(&y);
-	drop(witness.inner, SHARE_HEX "/keys/1");
+	EQ(remote_ask(witness.inner, BLOCK_DEL, SHARE_HEX "/keys/1"), OK);
 	witness.between = theirs;
 	witness.between_len = len;
 	yard_open(&y, false);
-	write_noise(&y);
+	remote_noise(&y, 1, 1);
 	r = refused(&y);
 	EQ(r.keys_other, 1);
 	TRUE(witness.between == NULL);
 	is = object(witness.inner, SHARE_HEX "/keys/1");
 	EQ(is.len, len);
 	EQ_MEM(is.at, theirs, len);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(without_its_keys_nothing_leaves_and_nothing_here_waits)
 {
-	struct block_store *flaky = block_flaky_wrap(memory(),
+	struct block_store *flaky = block_flaky_wrap(remote_memory(),
 	    &(struct block_flaky_conf){ .seed = 5 });
 	struct sync_remote r = { .has = false };
 	struct yard y;
 
 	block_flaky_down(flaky, true);
 	make(&y, watch(&y, flaky), "wrapped once");
-	write_noise(&y);
-	for (int i = 0; i < PATIENCE && (r.pending == 0 || r.text[0] == '\0'); i++) {
+	remote_noise(&y, 1, 1);
+	for (int i = 0; i < REMOTE_PATIENCE && (r.pending == 0 || r.text[0] == '\0'); i++) {
 		sync_push_share(y.share);
 		sync_remote_look(y.share, &r);
 		usleep(10000);
@@ -433,10 +350,10 @@ CASE(without_its_keys_nothing_leaves_and_nothing_here_waits)
 	EQ(witness.containers, 0);
 	yard_compare(&y, 1);
 	block_flaky_down(flaky, false);
-	r = drained(&y);
+	r = remote_push(&y);
 	EQ_STR(r.text, "");
 	EQ(witness.too_early, 0);
-	end(&y);
+	remote_end(&y);
 }
 
 CASE(a_share_in_the_clear_has_none_there)
@@ -444,14 +361,10 @@ CASE(a_share_in_the_clear_has_none_there)
 	struct sync_remote r;
 	struct yard y;
 
-	yard_start();
-	yard_make(&y, "leveldb");
-	yard_close(&y);
-	y.remote = memory();
-	yard_open(&y, false);
-	write_noise(&y);
-	r = drained(&y);
+	remote_make(&y, "leveldb", 0, remote_memory());
+	remote_noise(&y, 1, 1);
+	r = remote_push(&y);
 	EQ(r.keys + r.keys_remote, 0);
 	EQ(object(y.remote, SHARE_HEX "/keys/1").len, 0);
-	end(&y);
+	remote_end(&y);
 }

@@ -153,26 +153,6 @@ tune(struct yard *y, uint8_t retention, uint64_t ttl_s, uint64_t local_bytes)
 	block_retuned(y->share);
 }
 
-/* Nothing is written. */
-static enum status
-room_for_piece(struct yard *y)
-{
-	struct buf *b = buf_new(PIECE);
-	struct txn *t = txn_new();
-	struct chain c;
-	enum status st;
-
-	chain_init(&c);
-	EQ(chain_push(&c, NULL, (struct slice){ b, b->bytes, PIECE }), OK);
-	buf_put(&b);
-	txn_data(t, 1, 0, &c);
-	chain_clear(&c);
-	st = block_reserve(y->share, t);
-	block_unreserve(y->share, t);
-	txn_free(&t);
-	return st;
-}
-
 /* Three contents, each in containers of its own, here and in the remote. */
 static struct made
 make(struct yard *y)
@@ -263,10 +243,10 @@ CASE(of_a_pinned_share_nothing_goes_and_a_full_tier_keeps_writers_out)
 	t->record_bytes = 100;
 	EQ(block_reserve(y.share, t), OK);	/* names go on: files may be removed */
 	block_unreserve(y.share, t);
-	EQ(room_for_piece(&y), ST_DELAY);
+	EQ(yard_room(&y, PIECE, NULL), ST_DELAY);
 	txn_free(&t);
 	tune(&y, RETENTION_LRU, 60, (uint64_t)CAP_MIB << 20);
-	for (int i = 0; i < PATIENCE && (st = room_for_piece(&y)) == ST_DELAY; i++)
+	for (int i = 0; i < PATIENCE && (st = yard_room(&y, PIECE, NULL)) == ST_DELAY; i++)
 		usleep(10000);
 	EQ(st, OK);
 	for (int i = 0; i < PATIENCE &&

@@ -5,6 +5,7 @@
 #include "pipeline/block/suspect.h"
 #include "pipeline/record/key.h"
 #include "tests/lib/check.h"
+#include "tests/unit/pipeline/sync/keeper.h"
 #include "tests/unit/pipeline/sync/remote_yard.h"
 
 #include <fcntl.h>
@@ -322,6 +323,103 @@ CASE(an_object_that_is_not_to_be_believed_is_put_over_after_a_restart_too)
 	(void)remote_push(&y);
 	EQ(get(&y, 2, after), row.bytes);
 	EQ_MEM(after, before, row.bytes);
+	free(before);
+	free(after);
+	remote_end(&y);
+}
+
+/* --- a store that lets nobody replace or delete what it has --- */
+
+static void
+write_behind(struct yard *y)
+{
+	uint8_t *bytes = xmalloc(PIECE);
+
+	rand_bytes(bytes, PIECE);
+	yard_write(y, 1, PIECES * PIECE, bytes, PIECE);
+	yard_drain(y);
+	free(bytes);
+}
+
+/* Until so many are refused, and no more than that wait. */
+static void
+settled(struct yard *y, uint64_t refused)
+{
+	struct sync_remote r = { .has = false };
+
+	for (int i = 0; i < PATIENCE; i++) {
+		sync_push_share(y->share);
+		sync_remote_look(y->share, &r);
+		if (r.refused == refused && r.pending == refused)
+			return;
+		usleep(10000);
+	}
+	check_fail(__FILE__, __LINE__, "%llu refused, %llu pending, %s",
+	    (unsigned long long)r.refused, (unsigned long long)r.pending, r.text);
+}
+
+CASE(a_damaged_object_that_may_not_be_replaced_holds_up_no_other)
+{
+	uint8_t *after = xmalloc(OBJECT_MAX), *damaged = xmalloc(OBJECT_MAX);
+	struct sync_scrub r;
+	uint64_t fence, len;
+	struct yard y;
+
+	make(&y, keeper_before(remote_memory()), 0);
+	flip_there(&y, 2, 70000);
+	len = get(&y, 2, damaged);
+	fence = fence_of(&y, 2);
+	keeper_set(true, false);
+	r = scrub(&y, true);
+	EQ(r.remote_damaged, 1);
+	write_behind(&y);
+	settled(&y, 1);			/* what was made since is there */
+	sync_scrub_look(y.share, &r);
+	EQ(r.remote_refused, 1);
+	EQ(get(&y, 2, after), len);
+	EQ_MEM(after, damaged, len);
+	yard_compare(&y, 1);
+	reopen(&y);			/* its row says that it is to be put over */
+	settled(&y, 1);
+
+	/* Written anew under another name, it needs that object no more. */
+	sync_compact_share(y.share, false);
+	(void)remote_push(&y);
+	sync_scrub_look(y.share, &r);
+	EQ(r.remote_refused, 0);
+	EQ(mirror_fence(block_mirror(y.share), 2, &fence), ST_NOENT);
+	yard_compare(&y, 1);
+	free(after);
+	free(damaged);
+	remote_end(&y);
+}
+
+/* Where nobody is let in, that says nothing of one object. */
+CASE(it_is_replaced_once_that_is_allowed_and_a_store_that_refuses_all_is_away)
+{
+	uint8_t *before = xmalloc(OBJECT_MAX), *after = xmalloc(OBJECT_MAX);
+	struct sync_remote r = { .has = false };
+	struct yard y;
+	uint64_t len;
+
+	make(&y, keeper_before(remote_memory()), 0);
+	len = get(&y, 2, before);
+	flip_there(&y, 2, 70000);
+	keeper_set(true, false);
+	EQ(scrub(&y, true).remote_damaged, 1);
+	keeper_set(true, true);
+	for (int i = 0; i < PATIENCE && (r.retries < 4 || !r.away); i++) {
+		sync_push_share(y.share);
+		usleep(10000);
+		sync_remote_look(y.share, &r);
+	}
+	TRUE(r.away);
+	keeper_set(true, false);
+	settled(&y, 1);
+	keeper_set(false, false);
+	(void)remote_push(&y);
+	EQ(get(&y, 2, after), len);
+	EQ_MEM(after, before, len);
 	free(before);
 	free(after);
 	remote_end(&y);

@@ -110,29 +110,6 @@ CASE(while_the_remote_is_away_data_is_carved_and_then_brought_over)
 	remote_end(&y);
 }
 
-/* Is there room for a piece of data?  Nothing is written. */
-static enum status
-room_for_piece(struct yard *y, uint64_t *slow_ns)
-{
-	struct buf *b = buf_new(PIECE);
-	struct txn *t = txn_new();
-	struct chain c;
-	enum status st;
-
-	chain_init(&c);
-	EQ(chain_push(&c, NULL, (struct slice){ b, b->bytes, PIECE }), OK);
-	buf_put(&b);
-	txn_data(t, 1, 0, &c);
-	chain_clear(&c);
-	*slow_ns = 0;
-	st = block_reserve_slowly(y->share, t, slow_ns);
-	if (*slow_ns != 0)
-		st = block_reserve(y->share, t);
-	block_unreserve(y->share, t);
-	txn_free(&t);
-	return st;
-}
-
 /* Until the journal has none of it any more, and those pieces are known to be on their way. */
 static void
 carved(struct yard *y, int pieces)
@@ -168,10 +145,10 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 	y.local_bytes = MOST_MIB;	/* bytes: the least that is taken is 64 MiB */
 	yard_open(&y, false);
 	block_flaky_down(flaky, true);
-	EQ(room_for_piece(&y, &slow_ns), OK);
+	EQ(yard_room(&y, PIECE, &slow_ns), OK);
 	EQ(slow_ns, 0);
 	for (int i = 0; i < PATIENCE && n < MOST_MIB - 4; i++) {
-		if (room_for_piece(&y, &slow_ns) != OK) { /* the log's own caps: it is emptied */
+		if (yard_room(&y, PIECE, &slow_ns) != OK) { /* the log's own caps: it is emptied */
 			usleep(10000);
 			continue;
 		}
@@ -183,12 +160,12 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 			TRUE(slow_ns > 0);	/* three quarters are passed */
 	}
 	EQ(n, MOST_MIB - 4);
-	while (n < MOST_MIB && room_for_piece(&y, &slow_ns) == OK) {
+	while (n < MOST_MIB && yard_room(&y, PIECE, &slow_ns) == OK) {
 		yard_write(&y, 4, (uint64_t)n % 20 * PIECE, bytes, PIECE);
 		n++;
 	}
 	/* Containers are a little larger than what they hold, small ones most. */
-	EQ(room_for_piece(&y, &slow_ns), ST_DELAY);
+	EQ(yard_room(&y, PIECE, &slow_ns), ST_DELAY);
 	t = txn_new();			/* names and attributes go on */
 	t->record_bytes = 100;
 	for (int i = 0; i < PATIENCE && (st = block_reserve(y.share, t)) == ST_DELAY; i++)
@@ -200,7 +177,7 @@ CASE(what_only_is_here_has_a_bound_and_room_comes_when_it_is_sent)
 	r = remote_push(&y);
 	EQ(r.pending_bytes, 0);
 	for (int i = 0; i < PATIENCE; i++)
-		if ((st = room_for_piece(&y, &slow_ns)) == OK && slow_ns == 0)
+		if ((st = yard_room(&y, PIECE, &slow_ns)) == OK && slow_ns == 0)
 			break;
 		else
 			usleep(10000);

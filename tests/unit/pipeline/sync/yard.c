@@ -299,6 +299,30 @@ yard_remove(struct yard *y, uint64_t content)
 }
 
 enum status
+yard_room(struct yard *y, uint32_t len, uint64_t *slow_ns)
+{
+	struct buf *b = buf_new(len);
+	struct txn *t = txn_new();
+	uint64_t slow = 0;
+	struct chain c;
+	enum status st;
+
+	chain_init(&c);
+	EQ(chain_push(&c, NULL, (struct slice){ b, b->bytes, len }), OK);
+	buf_put(&b);
+	txn_data(t, 1, 0, &c);
+	chain_clear(&c);
+	st = slow_ns != NULL ? block_reserve_slowly(y->share, t, &slow) : OK;
+	if (slow_ns == NULL || slow != 0)
+		st = block_reserve(y->share, t);
+	if (slow_ns != NULL)
+		*slow_ns = slow;
+	block_unreserve(y->share, t);
+	txn_free(&t);
+	return st;
+}
+
+enum status
 yard_read(struct yard *y, uint64_t content, uint64_t offset, uint32_t len, uint8_t *to)
 {
 	struct io io = { .offset = offset, .count = len };

@@ -45,6 +45,10 @@ void yard_truncate(struct yard *y, uint64_t content, uint64_t size);
 void yard_hole(struct yard *y, uint64_t content, uint64_t from, uint64_t to);
 void yard_remove(struct yard *y, uint64_t content);
 
+/* Would a writer of so many bytes be let in?  Nothing is written.  slow_ns, unless NULL: for how
+ * long he would be held up first. */
+enum status yard_room(struct yard *y, uint32_t len, uint64_t *slow_ns);
+
 /* Read as a READ would: look-up, pages, fetch. */
 enum status yard_read(struct yard *y, uint64_t content, uint64_t offset, uint32_t len, uint8_t *to);
 

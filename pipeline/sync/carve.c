@@ -324,10 +324,12 @@ carve_plans(struct carving *c)
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < c->nplans; i++)
-		if (st == OK)
+		if (st == OK) {
 			st = carve_plan(c, &c->plan[i]);
-		else
+			pressure_yield(c->sync);
+		} else {
 			window_clear(&c->plan[i].w);
+		}
 	for (uint32_t i = 0; i < c->ntodo; i++)
 		if (c->todo[i].at != UINT64_MAX)
 			c->todo[kept++] = c->todo[i];
@@ -361,7 +363,6 @@ sync_carve(struct sync *y, struct work *by, lsn_t before, bool *more)
 	while (c->ntodo > 0 && st == OK && !enough(c)) {
 		sync_visit(y, by, plan_visit, c);
 		st = carve_plans(c);
-		pressure_yield(y);
 	}
 	*more |= c->ntodo > 0;
 	if (st == OK)

@@ -104,6 +104,25 @@ dirty_bytes(const struct window *w)
 	return bytes;
 }
 
+/* How many may be in the making beside the errand: where a core is left to others, what is left. */
+static uint32_t
+ahead_most(const struct line *l)
+{
+	uint32_t width = crew_width(l->sync->crew);
+
+	return width == crew_seats(l->sync->crew) ? CREW_AHEAD : width - 1;
+}
+
+static uint32_t
+begun(const struct line *l)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->n; i++)
+		n += l->v[(l->first + i) % CREW_AHEAD].begun;
+	return n;
+}
+
 enum status
 line_push(struct line *l, const struct window *w)
 {
@@ -115,7 +134,7 @@ line_push(struct line *l, const struct window *w)
 	if (p->room == NULL)
 		p->room = window_room_new(l->sync);
 	p->w = *w;
-	p->begun = st == OK && much;
+	p->begun = st == OK && much && begun(l) < ahead_most(l);
 	l->n++;
 	window_begin(p->room, &p->w);
 	if (p->begun)

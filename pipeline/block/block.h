@@ -146,6 +146,13 @@ void block_retuned(struct share *s);
 void block_unsent(struct share *s, uint64_t bytes);
 void block_sent(struct share *s);
 
+/*
+ * Is the disk about to be full?  Less is free above the share's reserve than the reserve once more,
+ * at least 64 MiB and at most 1 GiB: what can be had again is dropped then, before writers have to
+ * wait.  Asks the disk.
+ */
+bool block_disk_short(struct share *s);
+
 /* May so many bytes of disk be taken by what is not the log itself?  Some are kept for that. */
 bool block_disk_room(struct share *s, uint64_t bytes);
 

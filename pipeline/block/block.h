@@ -139,6 +139,12 @@ void block_usage_read(struct share *s, struct block_usage *out);
 void block_retuned(struct share *s);
 
 /*
+ * The share is about to close: nothing more is read from its remote store, what is on its way from
+ * there is canceled, and who waits for it hears DELAY; or (false) it stays open.  Any thread.
+ */
+void block_remote_halt(struct share *s, bool halted);
+
+/*
  * How many bytes of containers no remote has yet; with what is not carved it counts against the
  * share's local_bytes.  Takes no lock.  block_sent: they have become fewer; wakes who waits for
  * room, and takes the journal's mutex.

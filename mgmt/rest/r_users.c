@@ -225,20 +225,26 @@ user_updated(struct rest_call *call, const struct db_row *old, const struct db_r
 	return st == OK;
 }
 
+/* What names it goes with it: grants and the like. */
+static bool
+forget(struct rest_call *call, const char *kind, const char *name)
+{
+	enum status st = db_forget_principal(call->conn, kind, name);
+
+	if (st != OK)
+		rest_status(call, st, kind, name);
+	return st == OK;
+}
+
 static bool
 user_removing(struct rest_call *call, const struct db_row *old)
 {
-	enum status st;
-
 	if (is_admin(old)) {
 		rest_problem(call, 403, "system_object", NULL,
 		    "the account \"admin\" cannot be removed");
 		return false;
 	}
-	st = db_forget_principal(call->conn, "user", db_text(DB_USER, old, "username"));
-	if (st != OK)
-		rest_status(call, st, "user", db_text(DB_USER, old, "username"));
-	return st == OK;
+	return forget(call, "user", db_text(DB_USER, old, "username"));
 }
 
 const struct rest_hooks rest_user_hooks = { .show = user_show,
@@ -332,17 +338,12 @@ group_updating(struct rest_call *call, const struct db_row *old, struct db_row *
 static bool
 group_removing(struct rest_call *call, const struct db_row *old)
 {
-	enum status st;
-
 	if (db_num(DB_GROUP, old, "system") != 0) {
 		rest_problem(call, 403, "system_object", NULL,
 		    "the group \"%s\" is the system's own", db_text(DB_GROUP, old, "name"));
 		return false;
 	}
-	st = db_forget_principal(call->conn, "group", db_text(DB_GROUP, old, "name"));
-	if (st != OK)
-		rest_status(call, st, "group", db_text(DB_GROUP, old, "name"));
-	return st == OK;
+	return forget(call, "group", db_text(DB_GROUP, old, "name"));
 }
 
 const struct rest_hooks rest_group_hooks = { .show = group_show,

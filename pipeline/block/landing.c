@@ -61,23 +61,27 @@ once_more(struct cold_ticket *t, enum status *st)
 	return false;
 }
 
+/* Under the mutex: their time may pass meanwhile.  NULL: that was the last. */
+static struct cold_ticket *
+next_ticket(struct cold *c, struct list *tickets)
+{
+	struct list *l;
+
+	mutex_lock(&c->mutex);
+	l = list_pop_front(tickets);
+	mutex_unlock(&c->mutex);
+	return l != NULL ? container_of(l, struct cold_ticket, link) : NULL;
+}
+
 /* Those who waited in vain: told, or sent on their way again where it may end well. */
 static void
 disembark(struct cold *c, struct list *tickets, enum status st)
 {
-	struct list *l;
+	struct cold_ticket *t;
 
-	for (;;) {
-		struct cold_ticket *t;
+	while ((t = next_ticket(c, tickets)) != NULL) {
 		enum status said = st;
 
-		/* Under the mutex: their time may pass meanwhile. */
-		mutex_lock(&c->mutex);
-		l = list_pop_front(tickets);
-		mutex_unlock(&c->mutex);
-		if (l == NULL)
-			break;
-		t = container_of(l, struct cold_ticket, link);
 		if (st == OK)		/* an index has come: what is here is judged by that */
 			t->here = ST_NOENT;
 		if (once_more(t, &said))
@@ -240,21 +244,13 @@ hand_out(struct unpack *u, struct list *tickets)
 {
 	struct flight *f = u->flight;
 	struct cold *c = f->cold;
+	struct cold_ticket *t;
 	struct list bad;
 
 	list_init(&bad);
-	for (;;) {
-		struct cold_ticket *t;
-		struct list *l;
-		uint32_t i;
+	while ((t = next_ticket(c, tickets)) != NULL) {
+		uint32_t i = t->unit.index - f->first;
 
-		mutex_lock(&c->mutex);
-		l = list_pop_front(tickets);
-		mutex_unlock(&c->mutex);
-		if (l == NULL)
-			break;
-		t = container_of(l, struct cold_ticket, link);
-		i = t->unit.index - f->first;
 		if (u->plain[i] == NULL && unpack_unit(u, i, true) != OK) {
 			const struct container_chunk *row = &f->vessel->rows[t->unit.index];
 

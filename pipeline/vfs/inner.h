@@ -179,6 +179,9 @@ bool perm_owner(const struct cred *c, const struct file *f); /* owner or superus
 bool perm_sticky_ok(const struct cred *c, const struct file *dir, const struct file *victim);
 uint32_t perm_access(const struct cred *c, const struct file *f, uint32_t want); /* ACCESS_* */
 
+/* Has it bytes?  ISDIR; INVAL: of the other kinds none has. */
+must_check enum status perm_bytes_ok(const struct file *f);
+
 /* Mode bits that a change by c takes away: setuid and setgid of executables. */
 uint16_t perm_mode_killed(const struct file *f, uint16_t mode);
 

@@ -68,6 +68,14 @@ perm_access(const struct cred *c, const struct file *f, uint32_t want)
 	return granted;
 }
 
+enum status
+perm_bytes_ok(const struct file *f)
+{
+	if (f->type == TYPE_REG)
+		return OK;
+	return f->type == TYPE_DIR ? ST_ISDIR : ST_INVAL;
+}
+
 uint16_t
 perm_mode_killed(const struct file *f, uint16_t mode)
 {

@@ -11,10 +11,10 @@ enum { RELATIME_S = 24 * 3600 };
 static enum status
 check(const struct job *job, const struct file *f)
 {
-	if (f->type == TYPE_DIR)
-		return ST_ISDIR;
-	if (f->type != TYPE_REG)
-		return ST_INVAL;
+	enum status st = perm_bytes_ok(f);
+
+	if (st != OK)
+		return st;
 	if (perm_owner(job->cred, f) || perm_ok(job->cred, f, PERM_R) ||
 	    perm_ok(job->cred, f, PERM_X))
 		return OK;

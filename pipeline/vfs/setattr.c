@@ -8,10 +8,10 @@ enum { MODE_SGID = 02000 };
 static enum status
 size_ok(const struct job *job, const struct file *f, const struct setattr *set)
 {
-	if (f->type == TYPE_DIR)
-		return ST_ISDIR;
-	if (f->type != TYPE_REG)
-		return ST_INVAL;
+	enum status st = perm_bytes_ok(f);
+
+	if (st != OK)
+		return st;
 	if (set->size > INT64_MAX)
 		return ST_FBIG;
 	return perm_owner(job->cred, f) || perm_ok(job->cred, f, PERM_W) ? OK : ST_ACCES;

@@ -10,10 +10,10 @@
 static enum status
 check(const struct job *job, const struct file *f)
 {
-	if (f->type == TYPE_DIR)
-		return ST_ISDIR;
-	if (f->type != TYPE_REG)
-		return ST_INVAL;
+	enum status st = perm_bytes_ok(f);
+
+	if (st != OK)
+		return st;
 	return perm_owner(job->cred, f) || perm_ok(job->cred, f, PERM_W) ? OK : ST_ACCES;
 }
 
@@ -105,10 +105,8 @@ commit_begin(struct job *job, struct act *a)
 	uint64_t end;
 	enum status st = act_pin_file(job, a, &op->file, &op->on, &at);
 
-	if (st != OK)
+	if (st != OK || (st = perm_bytes_ok(&a->pin[at].was)) != OK)
 		return act_fail(job, st);
-	if (a->pin[at].was.type != TYPE_REG)
-		return act_fail(job, a->pin[at].was.type == TYPE_DIR ? ST_ISDIR : ST_INVAL);
 	if (!add_ok(op->arg.commit.offset, op->arg.commit.count, &end))
 		return act_fail(job, ST_INVAL);
 	a->lsn = a->pin[at].was_change;

@@ -205,28 +205,25 @@ class Share:
             assert time.monotonic() < end, ("local containers stay", left, self.stats())
             time.sleep(0.1)
 
-    def bucket_is_right(self, looks=10):
+    def bucket_is_right(self):
         """Each container that is here lies in the bucket, byte for byte; how many.  Compaction goes on:
-        a look during which one came or went is no look."""
-        while True:
-            paths, looks = self.here(), looks - 1
-            try:
-                return self.bucket_has(paths)
-            except (AssertionError, FileNotFoundError):
-                if looks == 0 or self.here() == paths:
-                    raise
-            self.drain(60)
-
-    def bucket_has(self, paths):
+        not those that it makes after this began, nor those that it empties."""
+        paths, n = self.here(), 0
+        self.drain(120)
         bucket = Bucket()
         there = {name.rpartition("-")[2]: name for name in
                  bucket.sizes(f"{self.gateway.prefix}{self.name}/") if "/c/" in name}
         for path in paths:
+            try:
+                with open(path, "rb") as f:
+                    bytes_ = f.read()
+            except FileNotFoundError:
+                continue
             number = f"{int(os.path.basename(path).split('.')[0], 16):016x}"
             assert number in there, (path, "is not in the bucket")
-            with open(path, "rb") as f:
-                assert bucket.get(there[number]) == f.read(), (path, "differs in the bucket")
-        return len(paths)
+            assert bucket.get(there[number]) == bytes_, (path, "differs in the bucket")
+            n += 1
+        return n
 
     def all_cold(self):
         """Nothing local any more, reopened: all that was written comes back from the bucket."""

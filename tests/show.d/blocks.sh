@@ -144,7 +144,7 @@ item_contract() { # s3 is the store beside our small server, radosgw the same be
 		[ $verdict = not-run ] || holds "$ran > $(grep -c '# SKIP$' "$logs/contract-$store")"
 		figure+="${figure:+, }$store $ran"
 		[ $verdict = met ] && continue
-		all=missed
+		[ $all = missed ] || all=$verdict
 		grep -v '^ok ' "$logs/contract-$store" >>"$logs/contract"
 	done
 	verdict=$all

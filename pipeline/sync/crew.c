@@ -35,7 +35,8 @@ struct crew {
 	struct mutex mutex;		/* rank SHARE */
 	struct cond changed;
 	struct helper helper[CREW_SEATS_MAX];
-	uint32_t seats;
+	uint32_t seats, cores;
+	uint32_t width;			/* seats from this one on stay empty: 1 to seats */
 	uint32_t inside;		/* helpers that run */
 	struct loop *loop;		/* NULL: none to join */
 	uint32_t joined;		/* helpers in the loop */
@@ -58,7 +59,7 @@ join_locked(struct crew *c, uint32_t seat)
 {
 	struct loop *l = c->loop;
 
-	if (l == NULL)
+	if (l == NULL || seat >= c->width)
 		return;
 	c->joined++;
 	mutex_unlock(&c->mutex);
@@ -106,7 +107,9 @@ crew_new(uint64_t number)
 
 	mutex_init(&c->mutex, RANK_SHARE, number);
 	cond_init(&c->changed);
-	c->seats = (uint32_t)MIN(MAX(cores, 2L), (long)CREW_SEATS_MAX);
+	c->cores = (uint32_t)MAX(cores, 1L);
+	c->seats = MIN(MAX(c->cores, 2u), (uint32_t)CREW_SEATS_MAX);
+	c->width = c->seats;
 	for (uint32_t i = 0; i < c->seats; i++) {
 		errand_init(&c->helper[i].errand, help);
 		c->helper[i].crew = c;
@@ -147,6 +150,22 @@ crew_seats(const struct crew *c)
 	return c->seats;
 }
 
+void
+crew_leave_core(struct crew *c, bool leave)
+{
+	uint32_t width = leave ? MIN(c->seats, MAX(c->cores, 2u) - 1) : c->seats;
+
+	mutex_lock(&c->mutex);
+	c->width = width;
+	mutex_unlock(&c->mutex);
+}
+
+uint32_t
+crew_width(const struct crew *c)
+{
+	return c->width;
+}
+
 /* One that was posted and has not begun will see what there is then. */
 static void
 post(struct crew *c, struct helper *h)
@@ -166,13 +185,13 @@ crew_run(struct crew *c, uint32_t n, uint64_t bytes,
     void (*one)(void *arg, uint32_t seat, uint32_t i), void *arg)
 {
 	struct loop loop = { .one = one, .arg = arg, .n = n };
-	bool shared = n > 1 && bytes >= WORTH_BYTES;
+	bool shared = n > 1 && c->width > 1 && bytes >= WORTH_BYTES;
 
 	if (shared) {
 		mutex_lock(&c->mutex);
 		c->loop = &loop;
 		mutex_unlock(&c->mutex);
-		for (uint32_t i = 1; i < MIN(c->seats, n); i++)
+		for (uint32_t i = 1; i < MIN(c->width, n); i++)
 			post(c, &c->helper[i]);
 	}
 	work(&loop, 0);

@@ -6,6 +6,7 @@
 #ifndef SYNC_CREW_H
 #define SYNC_CREW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { CREW_SEATS_MAX = 4 };		/* who computes at once: the errand and three helpers */
@@ -20,6 +21,13 @@ void crew_free(struct crew **cp);
 
 /* How many may compute at once; seats are numbered from 0, the errand's own. */
 uint32_t crew_seats(const struct crew *c);
+
+/*
+ * Leave a core to others, or do not (so it begins): loops from now on are shared by one fewer than
+ * there are cores, on two cores by nobody.  crew_width: by how many.  From crew_run's thread.
+ */
+void crew_leave_core(struct crew *c, bool leave);
+uint32_t crew_width(const struct crew *c);
 
 /*
  * Call one(arg, seat, i) once for each i below n, on this thread and on helpers, no seat twice at

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct pressure_gauge {
-	uint64_t waits, waited_ns;
+	uint64_t came, waits, waited_ns;
 };
 
 #endif

@@ -1,10 +1,13 @@
 /*
- * Requests wait in queues: then background work pauses, unless the journal is filling up, for a
- * full journal stops them all.
+ * Requests come: then the data errand leaves a core to them.  They wait in queues: then background
+ * work pauses.  Neither where the journal is filling up, for a full journal stops them all.
  */
 #include "pipeline/sync/pressure.h"
 
-enum { BUSY_WAIT_NS = 1000000, CALM_PERCENT = 50, PAUSE_MS = 10 };
+#include "pipeline/sync/crew.h"
+
+/* CAME_MIN: who asks so seldom in the time of one piece does not meet the errand. */
+enum { CAME_MIN = 16, BUSY_WAIT_NS = 1000000, CALM_PERCENT = 50, PAUSE_MS = 10 };
 
 static uint32_t
 percent(uint64_t of, uint64_t cap)
@@ -25,31 +28,48 @@ pressure_fill(struct share *s)
 	    MAX(percent(u.places, u.places_max), percent(u.dirty_bytes, u.local_bytes)));
 }
 
-/* Mean time in the queues of vfs since the last look. */
-static bool
-requests_wait(struct pressure_gauge *was)
+/* Since the last look: did requests come, and did they wait in the queues of vfs, on average? */
+struct requests {
+	bool come, wait;
+};
+
+static struct requests
+look(struct pressure_gauge *was)
 {
 	struct stage_gauge g;
-	uint64_t n, ns;
+	uint64_t came, n, ns;
 
 	stage_gauge_read(FLOOR_VFS, &g);
+	came = g.in - was->came;
 	n = g.queued - was->waits;
 	ns = g.wait_ns - was->waited_ns;
+	was->came = g.in;
 	was->waits = g.queued;
 	was->waited_ns = g.wait_ns;
-	return n > 0 && ns / n > BUSY_WAIT_NS;
+	return (struct requests){ .come = came >= CAME_MIN,
+		.wait = n > 0 && ns / n > BUSY_WAIT_NS };
+}
+
+static bool
+presses(struct sync *y)
+{
+	return atomic_load(&y->draining) || pressure_fill(y->share) >= CALM_PERCENT;
 }
 
 void
 pressure_yield(struct sync *y)
 {
-	pressure_yield_by(y, &y->gauge);
+	struct requests r = look(&y->gauge);
+	bool calm = (r.come || r.wait) && !presses(y);
+
+	crew_leave_core(y->crew, calm);
+	if (calm && r.wait)
+		sync_pause(y, PAUSE_MS);
 }
 
 void
 pressure_yield_by(struct sync *y, struct pressure_gauge *was)
 {
-	if (requests_wait(was) && !atomic_load(&y->draining) &&
-	    pressure_fill(y->share) < CALM_PERCENT)
+	if (look(was).wait && !presses(y))
 		sync_pause(y, PAUSE_MS);
 }

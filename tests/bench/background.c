@@ -3,10 +3,14 @@
  * a create, and of a write of 4 KiB with its COMMIT, one after another, alone and beside background
  * at full work: a backlog that is carved, records applied, large files reaped, containers copied to
  * a remote in another folder.  Rounds in turn in one run; medians of the rounds' percentiles.
+ * Alone is measured in two halves, one on either side of each piece of background, so that a
+ * machine that grows busier or quieter meanwhile counts for neither.
  *
  *	BACKGROUND_ROUNDS=5   BACKGROUND_MIB=256 of backlog a round
  *
- * Prints "background OP alone-p50 alone-p99 beside-p50 beside-p99 ratio-of-p99", in µs.
+ * Prints "background OP alone-p50 alone-p99 beside-p50 beside-p99 ratio-of-p99", in µs, and how
+ * far the p99 of the two halves alone lie apart, the larger by the smaller: the ratio before it
+ * cannot be known better than that.
  */
 #include "backends/backends.h"
 #include "crypto/aead.h"
@@ -24,7 +28,7 @@
 #include <unistd.h>
 
 enum { MIB = 1 << 20, FILE_MIB = 16, WARM = 64, PAGE = 4096, ROUNDS_MAX = 64, SAMPLES = 1 << 18,
-	CHEAP_A_TURN = 8, ALONE_MS = 1500, IDLE_TRIES = 1000,
+	CHEAP_A_TURN = 8, HALF_MS = 1000, IDLE_TRIES = 1000,
 	LITTLE = 2 << 20,
 	PUSH_AGAIN_MS = 4000, PUSH_LASTS_MS = 5200 };	/* a push is for five seconds */
 
@@ -32,9 +36,13 @@ enum kind { GETATTR, READ, CREATE, COMMIT, OPS };
 static const char *const names[OPS] = { "getattr", "read-4k", "create", "write-commit-4k" };
 
 struct percentiles { double p50, p99; };
-static struct percentiles figure[OPS][2][ROUNDS_MAX];	/* alone, beside */
 
-static struct { uint32_t n, us10[SAMPLES]; } took[OPS];	/* tenths of a µs, of the running round */
+/* What is measured: without and with what goes on behind, and each half of without by itself. */
+enum part { ALONE, BESIDE, BEFORE, AFTER, PARTS };
+static struct percentiles figure[OPS][PARTS][ROUNDS_MAX];
+
+struct samples { uint32_t n, us10[SAMPLES]; };	/* tenths of a µs */
+static struct samples took[OPS][PARTS];		/* of the running round */
 static struct file_id warm[WARM], folder, written;
 static uint8_t page[PAGE];
 static uint32_t made, folders;
@@ -88,25 +96,33 @@ do_one(enum kind op, uint32_t i)
 }
 
 static void
-timed(enum kind op, uint32_t i)
+add(struct samples *s, uint64_t ns)
+{
+	if (s->n < SAMPLES)
+		s->us10[s->n++] = (uint32_t)MIN(ns / 100, (uint64_t)UINT32_MAX);
+}
+
+static void
+timed(enum part part, enum kind op, uint32_t i)
 {
 	uint64_t began = clock_mono_ns(), ns;
 
 	do_one(op, i);
 	ns = clock_mono_ns() - began;
-	if (took[op].n < SAMPLES)
-		took[op].us10[took[op].n++] = (uint32_t)MIN(ns / 100, (uint64_t)UINT32_MAX);
+	add(&took[op][part], ns);
+	if (part != BESIDE)
+		add(&took[op][ALONE], ns);
 }
 
 static void
-turn(uint32_t i)
+turn(enum part part, uint32_t i)
 {
 	for (uint32_t k = 0; k < CHEAP_A_TURN; k++) {
-		timed(GETATTR, i * CHEAP_A_TURN + k);
-		timed(READ, i * CHEAP_A_TURN + k);
+		timed(part, GETATTR, i * CHEAP_A_TURN + k);
+		timed(part, READ, i * CHEAP_A_TURN + k);
 	}
-	timed(CREATE, i);
-	timed(COMMIT, i);
+	timed(part, CREATE, i);
+	timed(part, COMMIT, i);
 }
 
 /* --- figures --- */
@@ -120,17 +136,15 @@ by_size(const void *a, const void *b)
 }
 
 static void
-note(uint32_t round, int beside)
+note(uint32_t round, enum kind op, enum part part)
 {
-	for (int op = 0; op < OPS; op++) {
-		uint32_t n = took[op].n, *v = took[op].us10;
+	struct samples *t = &took[op][part];
 
-		TRUE(n > 0);
-		qsort(v, n, sizeof *v, by_size);
-		figure[op][beside][round] = (struct percentiles){ v[n / 2] / 10.0,
-			v[(uint32_t)((uint64_t)n * 99 / 100)] / 10.0 };
-		took[op].n = 0;
-	}
+	TRUE(t->n > 0);
+	qsort(t->us10, t->n, sizeof *t->us10, by_size);
+	figure[op][part][round] = (struct percentiles){ t->us10[t->n / 2] / 10.0,
+		t->us10[(uint32_t)((uint64_t)t->n * 99 / 100)] / 10.0 };
+	t->n = 0;
 }
 
 static int
@@ -240,35 +254,64 @@ warm_up(void)
 }
 
 static void
+alone(enum part half)
+{
+	uint64_t until = clock_mono_ns() + HALF_MS * NS_PER_MS;
+
+	warm_up();
+	for (uint32_t i = 0; clock_mono_ns() < until; i++)
+		turn(half, i);
+}
+
+static void
+beside(void)
+{
+	uint64_t push_ns = 0;
+
+	for (uint32_t i = 0; busy(); i++) {
+		if (clock_mono_ns() >= push_ns) {
+			sync_push_share(world_share());
+			push_ns = clock_mono_ns() + PUSH_AGAIN_MS * NS_PER_MS;
+		}
+		turn(BESIDE, i);
+	}
+}
+
+static void
 one_round(uint32_t round, uint32_t mibs)
 {
-	struct file_id before = folder;
-	uint64_t until, began;
+	struct file_id last = folder;
+	uint64_t began;
 
 	next_folder();
 	write_backlog(mibs);
 	usleep(100000);
-	warm_up();
-	until = clock_mono_ns() + ALONE_MS * NS_PER_MS;
-	for (uint32_t i = 0; clock_mono_ns() < until; i++)
-		turn(i);
-	note(round, 0);
+	alone(BEFORE);
 	if (round > 0)
-		remove_backlog(before, mibs);
+		remove_backlog(last, mibs);
 	TRUE(look().dirty_bytes >= (uint64_t)mibs * MIB);
 	began = clock_mono_ns();
-	until = 0;
-	for (uint32_t i = 0; busy(); i++) {
-		if (clock_mono_ns() >= until) {
-			sync_push_share(world_share());
-			until = clock_mono_ns() + PUSH_AGAIN_MS * NS_PER_MS;
-		}
-		turn(i);
-	}
-	note(round, 1);
+	beside();
 	printf("# round %u: %u MiB carved and copied in %.2f s\n", round, mibs,
 	    (double)(clock_mono_ns() - began) / NS_PER_S);
 	settle_all();
+	alone(AFTER);
+	for (int op = 0; op < OPS; op++)
+		for (int part = 0; part < PARTS; part++)
+			note(round, (enum kind)op, (enum part)part);
+}
+
+static void
+show(enum kind op, uint32_t rounds)
+{
+	struct percentiles a = median(figure[op][ALONE], rounds),
+			   b = median(figure[op][BESIDE], rounds);
+	double before = median(figure[op][BEFORE], rounds).p99,
+	       after = median(figure[op][AFTER], rounds).p99;
+
+	printf("background %-16s %9.1f %9.1f %9.1f %9.1f %6.2f  halves alone %.2f\n", names[op],
+	    a.p50, a.p99, b.p50, b.p99, b.p99 / a.p99,
+	    before > after ? before / after : after / before);
 }
 
 /* Without being asked, nothing is carved. */
@@ -310,12 +353,7 @@ CASE(what_who_asks_notices_of_what_goes_on_behind)
 	begin();
 	for (uint32_t r = 0; r < rounds; r++)
 		one_round(r, mibs);
-	for (int op = 0; op < OPS; op++) {
-		struct percentiles a = median(figure[op][0], rounds),
-				   b = median(figure[op][1], rounds);
-
-		printf("background %-16s %9.1f %9.1f %9.1f %9.1f %6.2f\n", names[op], a.p50, a.p99,
-		    b.p50, b.p99, b.p99 / a.p99);
-	}
+	for (int op = 0; op < OPS; op++)
+		show((enum kind)op, rounds);
 	world_stop();
 }

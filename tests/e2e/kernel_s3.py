@@ -10,13 +10,15 @@ from gateway import *
 
 build, quick = sys.argv[1], sys.argv[2] == "1"
 DRAIN_S, DROP_EVERY_S = 300, 5
+LIMIT_S = 3600			# of one guest; what was dropped comes back by and by
 
 
 def kernel(share, *guest):
     """Runs that in a guest, or all of 10_nfs_kernel.sh; its lines are shown as they come."""
-    env = dict(os.environ, DFS_TEST_NFS=f"127.0.0.1:{share.gateway.port}:/{share.name}",
+    env = dict({"E2E_TIMEOUT": str(LIMIT_S)}, **os.environ,
+               DFS_TEST_NFS=f"127.0.0.1:{share.gateway.port}:/{share.name}",
                DFS_TEST_MOUNT_PORT=str(share.gateway.port))
-    command = f". '{here}/lib.sh'; guest_run 1200 '{here}/nfs_kernel_guest.sh' {' '.join(guest)}"
+    command = f". '{here}/lib.sh'; guest_run $E2E_TIMEOUT '{here}/nfs_kernel_guest.sh' {' '.join(guest)}"
     args = ("bash", "-euo", "pipefail", "-c", command) if guest else (f"{here}/10_nfs_kernel.sh", build)
     done = subprocess.run(args, env=env)
     assert done.returncode == 0, guest or "10_nfs_kernel.sh"

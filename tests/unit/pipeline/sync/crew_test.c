@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { INDEXES = 5000, MUCH = 64 << 20, BLOCKERS = 16, PATIENCE_NS = 1000000, PATIENCE = 20000,
 	QUIET_NAPS = 50 };
@@ -91,6 +92,66 @@ CASE(helpers_come_where_there_is_much_and_do_not_where_there_is_little)
 	s = (struct sight){ .seats_seen = 1u << 31 };
 	crew_run(c, 100, 100, meet, &s);
 	EQ(atomic_load(&s.seats_seen), 1u << 31 | 1u);
+	crew_free(&c);
+}
+
+static uint32_t
+seats_of(const struct sight *s)
+{
+	return (uint32_t)__builtin_popcount(atomic_load(&s->seats_seen));
+}
+
+/* Long enough for whoever may come. */
+static void
+sit(void *arg, uint32_t seat, uint32_t i)
+{
+	struct sight *s = arg;
+
+	(void)i;
+	atomic_fetch_or(&s->seats_seen, 1u << seat);
+	nap();
+}
+
+CASE(a_core_is_left_while_it_is_asked_for_and_no_longer)
+{
+	uint32_t cores = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	static struct sight s;
+	struct crew *c;
+
+	yard_start();
+	c = crew_new(1);
+	EQ(crew_width(c), crew_seats(c));
+	crew_leave_core(c, true);
+	TRUE(crew_width(c) >= 1 && crew_width(c) <= MAX(cores, 2u) - 1);
+	for (int round = 0; round < 20; round++) {
+		s = (struct sight){ 0 };
+		crew_run(c, 20, MUCH, sit, &s);
+		TRUE(seats_of(&s) <= crew_width(c));
+	}
+	crew_leave_core(c, false);
+	EQ(crew_width(c), crew_seats(c));
+	s = (struct sight){ 0 };
+	crew_run(c, 2, MUCH, meet, &s);
+	TRUE(seats_of(&s) >= 2);
+	crew_free(&c);
+}
+
+/* A helper that was posted for a loop that is over by then finds one that is not for it. */
+CASE(who_was_posted_before_does_not_take_the_core_that_is_left_now)
+{
+	static struct sight s;
+	struct crew *c;
+
+	yard_start();
+	c = crew_new(1);
+	for (int round = 0; round < 200; round++) {
+		crew_leave_core(c, false);
+		crew_run(c, INDEXES, MUCH, see, &s);
+		crew_leave_core(c, true);
+		s = (struct sight){ 0 };
+		crew_run(c, 4, MUCH, sit, &s);
+		TRUE(seats_of(&s) <= crew_width(c));
+	}
 	crew_free(&c);
 }
 

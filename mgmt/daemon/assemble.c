@@ -135,6 +135,13 @@ one_share(struct share *s, void *arg)
 }
 
 static void
+halt_remote(struct share *s, void *arg)
+{
+	(void)arg;
+	block_remote_halt(s, true);
+}
+
+static void
 close_shares(void)
 {
 	for (;;) {
@@ -284,6 +291,7 @@ house_close(void)
 	plane_stop();
 	metrics_stop();
 	net_stop_listening();
+	registry_each(halt_remote, NULL);	/* a connection waits for its requests to end */
 	net_stop();
 	gateway_stop();
 	stop_floors();

@@ -457,10 +457,12 @@ share_unwire(struct share *s)
 {
 	struct share *kept = share_ref(s);
 
-	/* Requests that come meanwhile are told to come again, those on their way end; then nobody
-	 * finds it any more, and who found it last lets go. */
+	/* Requests that come meanwhile are told to come again, those on their way end, or wait for
+	 * the remote no longer; then nobody finds it any more, and who found it last lets go. */
 	atomic_store_explicit(&kept->state, SHARE_CLOSING, memory_order_release);
+	block_remote_halt(kept, true);
 	if (!alone(kept, 3)) {
+		block_remote_halt(kept, false);
 		atomic_store_explicit(&kept->state, SHARE_OPEN, memory_order_release);
 		share_put(&kept);
 		return ST_BUSY;

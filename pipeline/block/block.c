@@ -221,6 +221,12 @@ block_free(struct share *s)
 	free(b);
 }
 
+void
+block_remote_halt(struct share *s, bool halted)
+{
+	cold_halt(s->block->cold, halted);
+}
+
 uint64_t
 block_fence(const struct share *s)
 {

@@ -139,12 +139,25 @@ void block_usage_read(struct share *s, struct block_usage *out);
 void block_retuned(struct share *s);
 
 /*
+ * The share is about to close: nothing more is read from its remote store, what is on its way from
+ * there is canceled, and who waits for it hears DELAY; or (false) it stays open.  Any thread.
+ */
+void block_remote_halt(struct share *s, bool halted);
+
+/*
  * How many bytes of containers no remote has yet; with what is not carved it counts against the
  * share's local_bytes.  Takes no lock.  block_sent: they have become fewer; wakes who waits for
  * room, and takes the journal's mutex.
  */
 void block_unsent(struct share *s, uint64_t bytes);
 void block_sent(struct share *s);
+
+/*
+ * Is the disk about to be full?  Less is free above the share's reserve than the reserve once more,
+ * at least 64 MiB and at most 1 GiB: what can be had again is dropped then, before writers have to
+ * wait.  Asks the disk.
+ */
+bool block_disk_short(struct share *s);
 
 /* May so many bytes of disk be taken by what is not the log itself?  Some are kept for that. */
 bool block_disk_room(struct share *s, uint64_t bytes);

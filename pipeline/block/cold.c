@@ -17,6 +17,8 @@
 
 #include <stdlib.h>
 
+enum { RANGES = CONTAINER_BYTES / FLIGHT_BYTES + 1, CONTAINER_S = 60 };
+
 enum { PAUSE_FIRST_MS = 500, PAUSE_MOST_MS = 8000, PARKED_MOST = 512 };
 
 struct cold *
@@ -29,9 +31,17 @@ cold_new(struct share *s)
 	cond_init(&c->landed);
 	for (int i = 0; i < FLIGHT_BUCKETS; i++)
 		list_init(&c->bucket[i]);
+	list_init(&c->hauls);
 	ahead_init(c);
 	return c;
 }
+
+struct haul {				/* of a whole container: its ranges, waited for */
+	struct list link;		/* cold's */
+	struct cold *cold;
+	struct block_call call[RANGES];
+	uint32_t n, away;
+};
 
 /* Calls in the air are given up; those that were held land as well.  Under the mutex no call is
  * done with. */
@@ -49,6 +59,24 @@ cancel_locked(struct cold *c)
 			if (air_unhold(f))
 				hands_give(&f->task);
 		}
+	LIST_EACH(link, &c->hauls) {
+		struct haul *h = container_of(link, struct haul, link);
+
+		for (uint32_t n = 0; n < h->n; n++)
+			remote->ops->cancel(remote, &h->call[n]);
+	}
+}
+
+void
+cold_halt(struct cold *c, bool halted)
+{
+	if (c == NULL)
+		return;
+	mutex_lock(&c->mutex);
+	c->closing = halted;
+	if (halted)
+		cancel_locked(c);
+	mutex_unlock(&c->mutex);
 }
 
 void
@@ -248,14 +276,6 @@ cold_wait_clear(struct cold_wait *w)
 
 /* --- a whole container --- */
 
-enum { RANGES = CONTAINER_BYTES / FLIGHT_BYTES + 1, CONTAINER_S = 60 };
-
-struct haul {				/* its ranges, waited for */
-	struct cold *cold;
-	struct block_call call[RANGES];
-	uint32_t n, away;
-};
-
 static void
 haul_done(struct block_call *call)
 {
@@ -288,8 +308,12 @@ haul(struct cold *c, struct haul *h, const struct container_row *row, uint64_t n
 		remote->ops->start(remote, call);
 	}
 	mutex_lock(&c->mutex);
+	list_push_back(&c->hauls, &h->link);
+	for (uint32_t i = 0; i < h->n && c->closing; i++)	/* meanwhile */
+		remote->ops->cancel(remote, &h->call[i]);
 	while (h->away > 0)
 		cond_wait(&c->landed, &c->mutex);
+	list_remove(&h->link);
 	mutex_unlock(&c->mutex);
 	for (uint32_t i = 0; i < h->n; i++) {
 		const struct block_call *call = &h->call[i];

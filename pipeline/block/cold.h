@@ -42,6 +42,10 @@ void cold_stop(void);			/* no share is open */
 struct cold *cold_new(struct share *s);	/* of a share that has a remote */
 void cold_free(struct cold **cp);	/* nobody reads any more; what is on its way is canceled */
 
+/* Nothing more is asked of the remote, as if it were away, and what is on its way is canceled; or
+ * it goes on.  NULL: nothing. */
+void cold_halt(struct cold *c, bool halted);
+
 /*
  * Ask for the units of w: n of them in v, with unit and here set, the rest zero.  May wait for the
  * local disk, not for the remote: in a pool.  Both stay where they are until nothing is open.

@@ -159,7 +159,8 @@ flight_call_locked(struct flight *f, uint32_t i, uint64_t at, uint64_t len, uint
 	rows_object_name(f->cold->share, f->row.fence, f->number, call->name);
 }
 
-/* The calls may end, and the flight with them, before the last start() has returned. */
+/* Under the mutex, which the end of a call takes: else the flight might be over before the last
+ * start() has returned. */
 void
 flight_start(struct flight *f, uint32_t n)
 {
@@ -168,9 +169,11 @@ flight_start(struct flight *f, uint32_t n)
 
 	mutex_lock(&c->mutex);
 	f->ncalls = f->away = n;
-	mutex_unlock(&c->mutex);
 	for (uint32_t i = 0; i < n; i++)
-		remote->ops->start(remote, &f->call[i]);
+		remote->ops->start(remote, &f->call[i]);	/* never ends inside */
+	for (uint32_t i = 0; i < n && c->closing; i++)	/* since it was admitted */
+		remote->ops->cancel(remote, &f->call[i]);
+	mutex_unlock(&c->mutex);
 }
 
 void

@@ -60,6 +60,7 @@ struct cold {
 	struct mutex mutex;		/* rank PAGE */
 	struct cond landed;
 	struct list bucket[FLIGHT_BUCKETS];	/* flights, by container */
+	struct list hauls;		/* of whole containers */
 	uint32_t flights, busy, parked;	/* busy: streams at the hands */
 	bool closing;
 

@@ -13,7 +13,10 @@
 #include <unistd.h>
 
 enum { DISK_ASK_NS = 100 * NS_PER_MS,
-	LOCAL_LEAST = 64 << 20 };	/* some containers, that writes may go on beside uploads */
+	LOCAL_LEAST = 64 << 20,	/* some containers, that writes may go on beside uploads */
+	SHORT_LEAST = 64 << 20 };
+
+#define SHORT_MOST (1ull << 30)
 
 /* --- the head --- */
 
@@ -365,6 +368,16 @@ block_disk_room(struct share *s, uint64_t bytes)
 	journal_disk_taken(journal_of(s));	/* so that the figure is one of now */
 	room = journal_disk_free(journal_of(s));
 	return room >= LOG_ROOM_BYTES && room - LOG_ROOM_BYTES >= bytes;
+}
+
+bool
+block_disk_short(struct share *s)
+{
+	struct journal *j = journal_of(s);
+	uint64_t kept = atomic_load(&s->now.reserve_bytes);
+
+	journal_disk_taken(j);
+	return disk_spare(j) < MIN(MAX(kept, (uint64_t)SHORT_LEAST), SHORT_MOST);
 }
 
 void

@@ -141,6 +141,28 @@ errand_post(enum floor floor, struct errand *e)
 	mutex_unlock(&pool->mutex);
 }
 
+bool
+errand_revoke(enum floor floor, struct errand *e)
+{
+	struct errand_pool *pool = &pools[floor];
+	struct runner *r;
+	bool was;
+
+	mutex_lock(&pool->mutex);
+	r = running_locked(pool, e);
+	was = e->queued || (r != NULL && r->again);
+	if (e->queued) {
+		list_remove(&e->link);
+		e->queued = false;
+	} else if (was) {
+		r->again = false;
+	}
+	if (was && pool->busy == 0)
+		cond_broadcast(&pool->quiet);
+	mutex_unlock(&pool->mutex);
+	return was;
+}
+
 void
 errand_drain(enum floor floor)
 {

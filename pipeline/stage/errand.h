@@ -20,6 +20,13 @@ void errand_init(struct errand *e, void (*run)(struct errand *e));
 /* Run it once in the pool of that floor (SYNC or MGMT).  Any thread. */
 void errand_post(enum floor pool, struct errand *e);
 
+/*
+ * It is not to run again: true where it was to, and will not; false where nobody has posted it, or
+ * it runs, and does not come again of itself.  True while it runs only where it has posted itself,
+ * which must be the last thing that it does with what it is part of.
+ */
+bool errand_revoke(enum floor pool, struct errand *e);
+
 /* Wait until no errand runs or is queued in that pool; for closing. */
 void errand_drain(enum floor pool);
 

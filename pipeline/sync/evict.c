@@ -1,9 +1,9 @@
 /*
  * Local containers that the remote has, as a durable row says, are dropped: those that an operator
  * asks for; where the share's retention is ttl, those that nobody has used for that long; and
- * while there are more than the share may keep, those used longest ago.  Of a share that pins,
- * none.  The file goes first: a row that still calls it local is only a guess, and what is not here
- * is read from there.
+ * while there are more than the share may keep, or the disk is short, those used longest ago.  Of
+ * a share that pins, none.  The file goes first: a row that still calls it local is only a guess,
+ * and what is not here is read from there.
  */
 #include "pipeline/sync/inner.h"
 
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 /* So many are chosen by one look at all rows, and more than those once in its course. */
-enum { FILES_A_RUN = 64, CHOSEN = 1024, CHOSEN_ROOM = 2 * CHOSEN };
+enum { FILES_A_RUN = 64, CHOSEN = 1024, CHOSEN_ROOM = 2 * CHOSEN, NONE_PAUSE_S = 2 };
 
 enum goal { GOAL_NONE, GOAL_CAP, GOAL_TTL, GOAL_HAND };
 
@@ -47,6 +47,7 @@ struct evict {
 	struct victim v[CHOSEN_ROOM];
 	size_t n, at;
 	bool more, soon;		/* not all fitted; rows of some are not durable yet */
+	uint64_t none_until_ns;		/* the disk is short, no row gave any: not before */
 	uint64_t ttl_minute;		/* when that was looked at */
 	uint32_t least;			/* idle for less is not chosen */
 };
@@ -88,11 +89,17 @@ is_pinned(struct share *s)
 }
 
 static bool
-too_much(const struct sync *y)
+over_cap(const struct sync *y)
 {
 	uint64_t most = atomic_load(&y->share->now.local_bytes);
 
 	return most != 0 && mirror_bytes(block_mirror(y->share)) > most;
+}
+
+static bool
+too_much(const struct sync *y)
+{
+	return over_cap(y) || block_disk_short(y->share);
 }
 
 /* --- choosing --- */
@@ -269,7 +276,7 @@ give_up(struct evict *e)
 }
 
 static enum goal
-goal_of(struct evict *e, uint64_t minute)
+goal_of(struct evict *e, uint64_t now, uint64_t minute)
 {
 	struct share *s = e->sync->share;
 
@@ -282,7 +289,9 @@ goal_of(struct evict *e, uint64_t minute)
 		return GOAL_HAND;
 	if (atomic_load(&s->now.retention) == RETENTION_TTL && e->ttl_minute != minute)
 		return GOAL_TTL;
-	return too_much(e->sync) ? GOAL_CAP : GOAL_NONE;
+	if (over_cap(e->sync))
+		return GOAL_CAP;
+	return now >= e->none_until_ns && block_disk_short(s) ? GOAL_CAP : GOAL_NONE;
 }
 
 static void
@@ -320,7 +329,7 @@ sync_evict(struct sync *y, struct work *by, bool *more)
 	mirror_tick(block_mirror(y->share), now);
 	if (e == NULL || !may_evict(y->share))
 		return OK;
-	goal = goal_of(e, minute);
+	goal = goal_of(e, now, minute);
 	fresh = goal != GOAL_NONE && goal != e->goal;
 	trim_parts(y, fresh && goal == GOAL_HAND && e->now.whole && e->now.idle == 0);
 	if (is_pinned(y->share))
@@ -331,6 +340,8 @@ sync_evict(struct sync *y, struct work *by, bool *more)
 	e->soon &= !fresh;
 	if (fresh || e->at == e->n)
 		st = choose(e);
+	if (goal == GOAL_CAP && e->n == 0)
+		e->none_until_ns = now + NONE_PAUSE_S * NS_PER_S;
 	if (st == OK && e->n > 0)
 		st = drop(e, by);
 	if (st != OK)

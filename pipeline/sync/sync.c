@@ -498,6 +498,7 @@ sync_close_share(struct share *s)
 	struct sync *y = s->sync;
 	enum status st, ignored;
 
+	block_remote_halt(s, true);
 	visit_alone(y, timer_end);
 	mutex_lock(&y->mutex);
 	atomic_store(&y->closing, true);

@@ -56,6 +56,9 @@ warm_end(struct warm *w)
 	mutex_lock(&w->mutex);
 	w->closing = true;
 	cond_broadcast(&w->changed);
+	/* Where it waits for its turn, another share's may hold that up for long. */
+	if (w->busy && errand_revoke(FLOOR_MGMT, &w->errand))
+		w->busy = false;
 	while (w->busy)
 		cond_wait(&w->changed, &w->mutex);
 	mutex_unlock(&w->mutex);
@@ -220,15 +223,15 @@ static void
 run(struct errand *e)
 {
 	struct warm *w = container_of(e, struct warm, errand);
-	bool more = step(w);
+	bool more = step(w), again;
 
-	if (more) {
-		errand_post(FLOOR_MGMT, e);	/* others take their turn in between */
-		return;
-	}
 	mutex_lock(&w->mutex);
-	w->busy = false;
-	cond_broadcast(&w->changed);
+	again = more && !w->closing;
+	w->busy = again;
+	if (again)
+		errand_post(FLOOR_MGMT, e);	/* others take their turn in between */
+	else
+		cond_broadcast(&w->changed);
 	mutex_unlock(&w->mutex);
 }
 
@@ -304,10 +307,9 @@ sync_warm_start(struct share *s, const char *path)
 		w->seen = (struct sync_warm){ .id = id, .state = WARM_RUNS,
 			.started_s = (int64_t)(clock_wall_ns() / NS_PER_S) };
 		snprintf(w->seen.path, sizeof w->seen.path, "%s", path);
+		errand_post(FLOOR_MGMT, &w->errand);
 	}
 	mutex_unlock(&w->mutex);
-	if (st == OK)
-		errand_post(FLOOR_MGMT, &w->errand);
 	return st;
 }
 

@@ -116,10 +116,13 @@ class Gateway:
             for secret in self.secrets:
                 assert secret not in text, f"a secret in {where}"
 
-    def end(self, well):
-        """Stops it; after a failure the end of its log is shown."""
+    def stop(self):
         subprocess.run(["dfs", "stop", "--config", self.work + "/dfs.yaml"], env=self.env,
                        capture_output=True)
+
+    def end(self, well):
+        """Stops it; after a failure the end of its log is shown."""
+        self.stop()
         if not well:
             lines = [l for l in self.log().splitlines() if " debug rpc" not in l and
                      " debug rest" not in l and " debug net" not in l]

@@ -13,6 +13,7 @@ build, quick = sys.argv[1], sys.argv[2] == "1"
 RECOVER_S = 240			# pauses between tries grow to a minute
 SHORT_S = 6			# of one that --quick leaves out, where it is named
 LOCAL_S = 10			# any one read of local data, on a busy machine; a wedge takes longer
+STOP_S = 8			# a call to the bucket takes ten; without any it is one or two
 COLD_FILES, COLD_BYTES, COLD_READERS = (4, 2 << 20, 4) if quick else (12, 4 << 20, 6)
 
 
@@ -182,17 +183,52 @@ def wrong_keys(gateway):
           f" read in {share.all_cold():.1f} s", flush=True)
 
 
+def stops(gateway, proxy):
+    """While the bucket hangs, a share is closed and the server stopped without waiting for what is on
+    its way: readers of what only the bucket has, an upload, a container that is being warmed."""
+    shares = [Share(gateway, "stops"), Share(gateway, "closes")]
+    for share in shares:
+        c = share.client()
+        for i in range(COLD_FILES):
+            share.write(c, f"cold{i}", random.randbytes(COLD_BYTES))
+        share.drain(120)
+        share.evict()
+    proxy.set({"how": "hang"})
+    loads = [Load(share) for share in shares]
+    for share, load in zip(shares, loads):
+        for _ in range(COLD_READERS):
+            load.begin(load.cold)
+        load.begin(load.writer, 0)
+        gateway.ctl("share", "warm", "/" + share.name)
+    time.sleep(1)
+    for load in loads:
+        load.stop.set()
+    start = time.monotonic()
+    gateway.ctl("share", "disable", "/closes")
+    closed = time.monotonic() - start
+    start = time.monotonic()
+    gateway.stop()
+    stopped = time.monotonic() - start
+    proxy.set()
+    assert max(closed, stopped) < STOP_S, (closed, stopped)
+    print(f"ok      beside a bucket that hangs a share is closed in {closed:.1f} s, the server stops in "
+          f"{stopped:.1f} s", flush=True)
+
+
 def main(names):
     proxy = Proxy()
     gateway, well = Gateway(build, proxy.endpoint), False
     try:
-        for name in [n for n in names if n != "keys"] if names else [
+        for name in [n for n in names if n not in ("keys", "stop")] if names else [
                 n for n in STORMS if not quick or STORMS[n][2]]:
             storm(gateway, proxy, name)
         if not names or "keys" in names:
             wrong_keys(gateway)
-        gateway.says_no_secret()
-        print("ok      no secret in log, metrics or lists")
+        if names != ["stop"]:
+            gateway.says_no_secret()
+            print("ok      no secret in log, metrics or lists")
+        if not names or "stop" in names:
+            stops(gateway, proxy)
         well = True
     finally:
         gateway.end(well)

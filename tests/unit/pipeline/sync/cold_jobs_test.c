@@ -82,6 +82,56 @@ CASE(cold_reads_wait_without_a_thread_and_local_ones_pass_them)
 	remote_end(&y);
 }
 
+/* Both kinds of reading from there: jobs that park, and a container that is brought. */
+CASE(who_waits_for_a_remote_that_hangs_is_let_go_when_the_share_is_to_close)
+{
+	int64_t before = meter_value(METER_COLD_PARKED);
+	struct sync_warm w;
+	struct yard y;
+	uint64_t begun;
+
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
+	block_flaky_hang(y.remote, true);
+	for (int i = 0; i < MANY; i++)
+		begin(&y, i, (uint64_t)i * 400000, READ);
+	parked(before, MANY);
+	EQ(sync_warm_start(y.share, ""), OK);
+	usleep(200000);			/* it is at its first */
+	begun = clock_mono_ns();
+	block_remote_halt(y.share, true);
+	for (int i = 0; i < MANY; i++) {
+		yard_wait(&job[i]);
+		EQ(job[i].status, ST_DELAY);
+	}
+	sync_warm_look(y.share, &w);
+	EQ(w.state, WARM_RUNS);
+	yard_close(&y);
+	TRUE(clock_mono_ns() - begun < 5 * NS_PER_S);	/* calls take ten seconds, and sixty */
+	block_flaky_hang(y.remote, false);
+	yard_open(&y, false);
+	yard_compare(&y, 1);
+	free_jobs();
+	remote_end(&y);
+}
+
+/* Where it does not close after all, what was canceled is read when it is asked for again. */
+CASE(a_share_that_stays_open_reads_from_the_remote_again)
+{
+	struct yard y;
+
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
+	block_remote_halt(y.share, true);
+	begin(&y, 0, 5 << 20, READ);
+	yard_wait(&job[0]);
+	EQ(job[0].status, ST_DELAY);
+	block_remote_halt(y.share, false);
+	begin(&y, 0, 5 << 20, READ);
+	yard_wait(&job[0]);
+	is_right(&y, 0);
+	free_jobs();
+	remote_end(&y);
+}
+
 CASE(many_wait_for_one_fetch)
 {
 	int64_t before = meter_value(METER_COLD_PARKED);

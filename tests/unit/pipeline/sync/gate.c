@@ -63,7 +63,7 @@ gate_before(struct block_store *inner)
 
 	g->base.ops = &ops;
 	g->inner = inner;
-	mutex_init(&g->mutex, RANK_LEDGER, 1 << 24);
+	mutex_init(&g->mutex, RANK_POOL, 0);	/* beneath any of a caller's */
 	return &g->base;
 }
 

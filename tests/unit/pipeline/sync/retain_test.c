@@ -2,6 +2,7 @@
 #include "tests/unit/pipeline/sync/cold_yard.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/base/rand.h"
 #include "pipeline/block/mirror.h"
 #include "tests/lib/check.h"
 
@@ -253,6 +254,52 @@ CASE(of_a_pinned_share_nothing_goes_and_a_full_tier_keeps_writers_out)
 	    mirror_bytes(block_mirror(y.share)) > (uint64_t)CAP_MIB << 20; i++)
 		usleep(10000);
 	TRUE(mirror_bytes(block_mirror(y.share)) <= (uint64_t)CAP_MIB << 20);
+	remote_end(&y);
+}
+
+static uint64_t
+disk_free(struct yard *y)
+{
+	struct block_usage usage;
+
+	block_usage_read(y->share, &usage);
+	return usage.disk_free;
+}
+
+static void
+reserve(struct yard *y, uint64_t bytes)
+{
+	struct share_tuning t = share_tuning_get(y->share);
+
+	t.reserve_bytes = bytes;
+	share_tuning_set(y->share, &t);
+	block_retuned(y->share);
+}
+
+/* There is half a gibibyte above the reserve: writers have room, and what can be had again goes. */
+CASE(what_the_remote_has_goes_while_the_disk_is_short_and_writers_go_on)
+{
+	uint8_t *bytes = xmalloc(PIECE);
+	struct made m;
+	struct yard y;
+
+	m = make(&y);
+	if (disk_free(&y) < 4ull << 30)
+		check_skip("the disk has less than 4 GiB free");
+	tune(&y, RETENTION_PIN, 0, 0);
+	reserve(&y, disk_free(&y) - (512 << 20));
+	rest(&y);
+	for (int c = 0; c < FILES; c++)
+		EQ(left(&y, &m.of[c]), m.of[c].n);	/* pinned */
+	tune(&y, RETENTION_LRU, 0, 0);
+	for (int c = 0; c < FILES; c++)
+		until_left(&y, &m.of[c], 0);
+	rand_bytes(bytes, PIECE);
+	yard_write(&y, FILES + 1, 0, bytes, PIECE);
+	reserve(&y, 0);
+	for (uint64_t c = 1; c <= FILES + 1; c++)
+		yard_compare(&y, c);
+	free(bytes);
 	remote_end(&y);
 }
 

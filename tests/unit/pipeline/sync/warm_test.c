@@ -5,6 +5,7 @@
 #include "crypto/aead.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/block/mirror.h"
+#include "pipeline/stage/errand.h"
 #include "tests/lib/check.h"
 
 #include <string.h>
@@ -165,6 +166,50 @@ CASE(a_share_closes_while_it_is_warmed)
 	yard_close(&y);
 	TRUE(clock_mono_ns() - from < 8 * NS_PER_S);
 	block_flaky_down(y.remote, false);
+	yard_open(&y, false);
+	yard_compare(&y, 1);
+	remote_end(&y);
+}
+
+/* --- the pool of operators' work is taken --- */
+
+enum { TAKEN = 8 };		/* more than the pool has threads: some wait before it */
+
+struct taker {
+	struct errand errand;
+	_Atomic bool over;
+};
+
+static _Atomic bool let_go;
+
+static void
+take(struct errand *e)
+{
+	struct taker *t = container_of(e, struct taker, errand);
+
+	while (!let_go)
+		usleep(1000);
+	t->over = true;
+}
+
+CASE(a_warming_that_has_not_begun_keeps_no_share_from_closing)
+{
+	static struct taker taker[TAKEN];
+	struct yard y;
+
+	cold_make(&y, &(struct block_flaky_conf){ .seed = 3 });
+	let_go = false;
+	for (int i = 0; i < TAKEN; i++) {
+		errand_init(&taker[i].errand, take);
+		taker[i].over = false;
+		errand_post(FLOOR_MGMT, &taker[i].errand);
+	}
+	EQ(sync_warm_start(y.share, ""), OK);
+	yard_close(&y);			/* an end at all: the pool is still taken */
+	let_go = true;
+	for (int i = 0; i < TAKEN; i++)
+		while (!taker[i].over)
+			usleep(1000);
 	yard_open(&y, false);
 	yard_compare(&y, 1);
 	remote_end(&y);

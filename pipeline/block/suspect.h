@@ -1,6 +1,9 @@
 /*
  * Chunks that were seen missing or damaged.  Nothing new is made to cite them: the next time
  * their bytes are carved they are stored again, and whoever cited them reads whole bytes again.
+ *
+ * They are in memory alone: who finds one reads, and may not commit a row.  After a restart a chunk
+ * that is damaged is cited again until a read, compaction or a scrub meets it.
  */
 #ifndef BLOCK_SUSPECT_H
 #define BLOCK_SUSPECT_H

@@ -24,6 +24,7 @@ struct errand_pool {
 	struct mutex mutex;
 	struct cond more, quiet;
 	struct list waiting;
+	uint32_t nwaiting;
 	uint32_t most, started, idle, busy;
 	bool stopping;
 	struct runner runners[ERRAND_THREADS_MAX];
@@ -44,6 +45,7 @@ put_locked(struct errand_pool *pool, struct errand *e)
 {
 	e->queued = true;
 	list_push_back(&pool->waiting, &e->link);
+	pool->nwaiting++;
 }
 
 static void
@@ -51,6 +53,7 @@ run_one_locked(struct errand_pool *pool, struct runner *r)
 {
 	struct errand *e = container_of(list_pop_front(&pool->waiting), struct errand, link);
 
+	pool->nwaiting--;
 	e->queued = false;
 	r->running = e;
 	r->again = false;
@@ -101,18 +104,17 @@ running_locked(struct errand_pool *pool, const struct errand *e)
 	return NULL;
 }
 
-/* A thread sleeps: wake it; all are busy and more are allowed: make one. */
+/* A thread sleeps: wake it.  Fewer do than errands wait, for one that was woken a moment ago still
+ * counts, and more are allowed: make one. */
 static void
 call_runner_locked(struct errand_pool *pool, enum floor floor)
 {
 	struct runner *r;
 	char name[16];
 
-	if (pool->idle > 0) {
+	if (pool->idle > 0)
 		cond_signal(&pool->more);
-		return;
-	}
-	if (pool->started == pool->most)
+	if (pool->idle >= pool->nwaiting || pool->started == pool->most)
 		return;
 	r = &pool->runners[pool->started];
 	r->pool = pool;
@@ -153,6 +155,7 @@ errand_revoke(enum floor floor, struct errand *e)
 	was = e->queued || (r != NULL && r->again);
 	if (e->queued) {
 		list_remove(&e->link);
+		pool->nwaiting--;
 		e->queued = false;
 	} else if (was) {
 		r->again = false;

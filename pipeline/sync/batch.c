@@ -62,6 +62,7 @@ struct batch {
 	struct work *by;
 	struct load *fill, *sent;	/* sent: on its way, or empty */
 	struct load loads[2];
+	uint32_t nsent;
 	struct container_unit *making;	/* begun, not yet in the container */
 	uint32_t nmaking, making_cap;
 	struct container_maker makers[CREW_SEATS_MAX];
@@ -104,7 +105,7 @@ batch_free(struct batch **bp)
 
 	if (b == NULL)
 		return;
-	crew_end(b->sync->crew);
+	crew_end(b->sync->crew, CREW_PUT);
 	for (size_t i = 0; i < ARRAY_LEN(b->loads); i++) {
 		empty(&b->loads[i]);
 		free(b->loads[i].v);
@@ -549,7 +550,7 @@ settle(struct batch *b)
 	enum status st;
 	bool any = false;
 
-	crew_end(b->sync->crew);
+	crew_end(b->sync->crew, CREW_PUT);
 	st = l->put;
 	if (st == OK && l->builder != NULL && up != NULL)
 		upload_made(up, l->number, l->len);
@@ -579,6 +580,7 @@ batch_send(struct batch *b)
 	enum status st = settle(b);
 	struct load *l = b->fill;
 
+	b->nsent++;
 	if (st != OK) {			/* what it cites may have come to nothing */
 		empty(l);
 		return st;
@@ -589,10 +591,16 @@ batch_send(struct batch *b)
 		return OK;
 	(void)container_finish(l->builder, &l->len);
 	if (block_disk_room(b->sync->share, l->len))
-		crew_begin(b->sync->crew, put, l);
+		crew_begin(b->sync->crew, CREW_PUT, put, l);
 	else
 		l->put = ST_NOSPC;
 	return OK;
+}
+
+uint32_t
+batch_sent(const struct batch *b)
+{
+	return b->nsent;
 }
 
 enum status

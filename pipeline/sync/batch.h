@@ -56,6 +56,9 @@ void batch_add(struct batch *b, const struct carved *c);
  */
 must_check enum status batch_send(struct batch *b);
 
+/* How often that was done. */
+uint32_t batch_sent(const struct batch *b);
+
 /* The same, and wait for it; the batch is empty again.  What fails stays dirty. */
 must_check enum status batch_flush(struct batch *b);
 

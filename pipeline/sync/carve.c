@@ -9,6 +9,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/block/index.h"
 #include "pipeline/sync/batch.h"
+#include "pipeline/sync/line.h"
 #include "pipeline/sync/pressure.h"
 #include "pipeline/sync/window.h"
 
@@ -17,8 +18,9 @@
 enum { CONTENTS = 256, PLANS = 16, PIECES_FIRST = 8192, SKIPS_A_VISIT = 64, ROWS_A_RUN = 64,
 	BATCHES_A_RUN = 8 };
 
-struct todo {				/* a content, and how far it is done */
-	uint64_t content, at;
+struct todo {				/* a content, and how far it is planned */
+	uint64_t content, at;		/* UINT64_MAX: to its end */
+	bool stops;			/* no more of it in this visit */
 };
 
 enum plan_kind { PLAN_DONE, PLAN_WINDOW, PLAN_HOLE, PLAN_LATER };
@@ -27,6 +29,7 @@ struct plan {
 	enum plan_kind kind;
 	struct window w;		/* WINDOW: pieces from malloc; HOLE: base, to, as_of */
 	uint64_t next;			/* LATER, and after the others: go on from there */
+	struct todo *todo;
 };
 
 struct carving {
@@ -34,14 +37,13 @@ struct carving {
 	struct work *by;
 	lsn_t before;
 	struct batch *batch;
-	struct window_room *room;
+	struct line *line;
 	struct todo todo[CONTENTS];
 	uint32_t ntodo;
 	struct plan plan[PLANS];
 	uint32_t nplans;
 	struct index_piece *scratch;	/* of cap pieces: one window's */
 	uint32_t cap;
-	uint32_t batches;
 };
 
 /* --- planning, on the home worker --- */
@@ -165,22 +167,41 @@ plan_one(struct carving *c, struct plan *p, struct todo *t)
 	}
 }
 
-/* A few contents; what one visit does is bounded by the pieces that it may copy. */
+/* The next of a content.  Behind a hole, and behind a window that was cut short, it depends on what
+ * becomes of that. */
+static void
+plan_next(struct carving *c, struct todo *t)
+{
+	struct plan *p = &c->plan[c->nplans++];
+
+	plan_one(c, p, t);
+	p->todo = t;
+	t->at = p->kind == PLAN_DONE ? UINT64_MAX : p->next;
+	t->stops = p->kind != PLAN_WINDOW || window_is_short(&p->w) || t->at == UINT64_MAX;
+}
+
+/* A few contents, in turn; what one visit does is bounded by the pieces that it may copy. */
 static void
 plan_visit(struct sync *y, void *arg)
 {
 	struct carving *c = arg;
-	uint32_t pieces = 0;
+	uint32_t first = c->ntodo - MIN(c->ntodo, (uint32_t)PLANS), pieces = 0, before;
 
 	(void)y;
+	for (uint32_t i = first; i < c->ntodo; i++)
+		c->todo[i].stops = false;
 	c->nplans = 0;
-	while (c->nplans < MIN(c->ntodo, (uint32_t)PLANS) && pieces < PIECES_FIRST / 4) {
-		struct plan *p = &c->plan[c->nplans];
+	do {
+		before = c->nplans;
+		for (uint32_t i = c->ntodo; i-- > first;) {
+			struct todo *t = &c->todo[i];
 
-		plan_one(c, p, &c->todo[c->ntodo - 1 - c->nplans]);
-		pieces += p->w.n;
-		c->nplans++;
-	}
+			if (t->stops || c->nplans == PLANS || pieces >= PIECES_FIRST / 4)
+				continue;
+			plan_next(c, t);
+			pieces += c->plan[c->nplans - 1].w.n;
+		}
+	} while (c->nplans > before);
 }
 
 static void
@@ -191,7 +212,7 @@ dirty_visit(struct sync *y, void *arg)
 
 	c->ntodo = index_dirty(block_index(y->share), c->before, v, CONTENTS);
 	for (uint32_t i = 0; i < c->ntodo; i++)		/* taken from the end: the oldest last */
-		c->todo[c->ntodo - 1 - i] = (struct todo){ v[i].content, 0 };
+		c->todo[c->ntodo - 1 - i] = (struct todo){ .content = v[i].content };
 }
 
 /* --- holes --- */
@@ -268,35 +289,31 @@ carve_hole(struct carving *c, const struct window *w, uint64_t *done_to)
 
 /* --- carving --- */
 
+/* A hole is carved behind all that was planned before it. */
 static enum status
-send(struct carving *c)
+carve_after_all(struct carving *c, struct plan *p)
 {
-	c->batches++;
-	return batch_send(c->batch);
+	enum status st = line_empty(c->line);
+
+	if (st == OK && !batch_has_room(c->batch))
+		st = batch_send(c->batch);
+	if (st == OK)
+		st = window_outcome(c->sync, &p->w, carve_hole(c, &p->w, &p->todo->at));
+	return st;
 }
 
-/* What one content's damage costs is this content's carving, not that of the others. */
 static enum status
 carve_plan(struct carving *c, struct plan *p)
 {
-	enum status st;
-
-	if (!batch_has_room(c->batch) && (st = send(c)) != OK)
-		return st;
-	if (p->kind == PLAN_HOLE)
-		st = carve_hole(c, &p->w, &p->next);
-	else
-		st = window_build(c->sync, &p->w, c->room, c->batch);
-	if (st == OK && p->kind == PLAN_WINDOW && p->w.to < p->w.base + MAP_WINDOW) {
-		c->batches++;
-		st = batch_flush(c->batch);	/* its rest is built upon what this makes */
+	switch (p->kind) {
+	case PLAN_WINDOW:
+		return line_push(c->line, &p->w);
+	case PLAN_HOLE:
+		return carve_after_all(c, p);
+	case PLAN_DONE:
+	case PLAN_LATER:
+		break;
 	}
-	if (st == ST_DELAY)		/* it needs what only a remote has that is away: later */
-		return OK;
-	if (st != ST_CORRUPT)
-		return st;
-	log_error("carve.damaged", F_STR("share", c->sync->share->conf.name),
-	    F_U64("content", p->w.content), F_U64("offset", p->w.base));
 	return OK;
 }
 
@@ -304,31 +321,26 @@ static enum status
 carve_plans(struct carving *c)
 {
 	enum status st = OK;
-	uint32_t n = c->nplans, kept = 0, first = c->ntodo - n;
+	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct plan *p = &c->plan[i];
-
-		if (st == OK && (p->kind == PLAN_WINDOW || p->kind == PLAN_HOLE))
-			st = carve_plan(c, p);
-		put_pieces(p->w.v, p->w.n);
-		free(TAKE(&p->w.v));
-	}
-	for (uint32_t i = n; i-- > 0;) {	/* todo was planned from its end */
-		struct plan *p = &c->plan[i];
-		struct todo t = c->todo[c->ntodo - 1 - i];
-
-		if (p->kind != PLAN_DONE && p->next != UINT64_MAX)
-			c->todo[first + kept++] = (struct todo){ t.content, p->next };
-	}
-	c->ntodo = first + kept;
+	for (uint32_t i = 0; i < c->nplans; i++)
+		if (st == OK) {
+			st = carve_plan(c, &c->plan[i]);
+			pressure_yield(c->sync);
+		} else {
+			window_clear(&c->plan[i].w);
+		}
+	for (uint32_t i = 0; i < c->ntodo; i++)
+		if (c->todo[i].at != UINT64_MAX)
+			c->todo[kept++] = c->todo[i];
+	c->ntodo = kept;
 	return st;
 }
 
 static bool
 enough(const struct carving *c)
 {
-	return c->batches >= BATCHES_A_RUN || atomic_load(&c->sync->closing);
+	return batch_sent(c->batch) >= BATCHES_A_RUN || atomic_load(&c->sync->closing);
 }
 
 enum status
@@ -343,16 +355,19 @@ sync_carve(struct sync *y, struct work *by, lsn_t before, bool *more)
 		return OK;
 	c = xcalloc(1, sizeof *c);
 	*c = (struct carving){ .sync = y, .by = by, .before = before, .cap = PIECES_FIRST,
-		.batch = batch_new(y, by), .room = window_room_new(y->share),
+		.batch = batch_new(y, by),
 		.scratch = xmalloc(PIECES_FIRST * sizeof *c->scratch) };
+	c->line = line_new(y, c->batch);
 	sync_visit(y, by, dirty_visit, c);
 	*more = c->ntodo == CONTENTS;
 	while (c->ntodo > 0 && st == OK && !enough(c)) {
 		sync_visit(y, by, plan_visit, c);
 		st = carve_plans(c);
-		pressure_yield(y);
 	}
 	*more |= c->ntodo > 0;
+	if (st == OK)
+		st = line_empty(c->line);
+	line_free(&c->line);
 	flushed = batch_flush(c->batch);
 	if (st == OK)
 		st = flushed;
@@ -361,7 +376,6 @@ sync_carve(struct sync *y, struct work *by, lsn_t before, bool *more)
 		atomic_store(&y->checkpoint_wanted, true);
 	batch_free(&c->batch);
 	free(c->scratch);
-	window_room_free(&c->room);
 	free(c);
 	return st;
 }

@@ -24,25 +24,32 @@ struct loop {
 
 enum task_state { TASK_NONE, TASK_WAITS, TASK_RUNS, TASK_OVER };
 
-struct helper {				/* 0: the task's; from 1 on it sits on that seat */
+struct task {
+	enum task_state state;
+	void (*run)(void *arg);
+	void *arg;
+};
+
+struct helper {
 	struct errand errand;
 	struct crew *crew;
+	struct task *task;		/* NULL: for loops, on that seat */
 	uint32_t seat;
 	bool posted;			/* not begun yet */
 };
 
+enum { HELPERS = CREW_SEATS_MAX + CREW_TASKS };
+
 struct crew {
 	struct mutex mutex;		/* rank SHARE */
 	struct cond changed;
-	struct helper helper[CREW_SEATS_MAX];
+	struct helper helper[HELPERS];	/* by seat, 0 is never posted; then by task */
+	struct task task[CREW_TASKS];
 	uint32_t seats, cores;
 	uint32_t width;			/* seats from this one on stay empty: 1 to seats */
 	uint32_t inside;		/* helpers that run */
 	struct loop *loop;		/* NULL: none to join */
 	uint32_t joined;		/* helpers in the loop */
-	enum task_state state;
-	void (*task)(void *arg);
-	void *arg;
 };
 
 static void
@@ -70,15 +77,15 @@ join_locked(struct crew *c, uint32_t seat)
 
 /* By helper or errand, whoever comes first. */
 static void
-take_task_locked(struct crew *c)
+take_task_locked(struct crew *c, struct task *t)
 {
-	if (c->state != TASK_WAITS)
+	if (t->state != TASK_WAITS)
 		return;
-	c->state = TASK_RUNS;
+	t->state = TASK_RUNS;
 	mutex_unlock(&c->mutex);
-	c->task(c->arg);
+	t->run(t->arg);
 	mutex_lock(&c->mutex);
-	c->state = TASK_OVER;
+	t->state = TASK_OVER;
 }
 
 static void
@@ -90,8 +97,8 @@ help(struct errand *e)
 	mutex_lock(&c->mutex);
 	h->posted = false;
 	c->inside++;
-	if (h->seat == 0)
-		take_task_locked(c);
+	if (h->task != NULL)
+		take_task_locked(c, h->task);
 	else
 		join_locked(c, h->seat);
 	c->inside--;
@@ -110,10 +117,15 @@ crew_new(uint64_t number)
 	c->cores = (uint32_t)MAX(cores, 1L);
 	c->seats = MIN(MAX(c->cores, 2u), (uint32_t)CREW_SEATS_MAX);
 	c->width = c->seats;
-	for (uint32_t i = 0; i < c->seats; i++) {
-		errand_init(&c->helper[i].errand, help);
-		c->helper[i].crew = c;
-		c->helper[i].seat = i;
+	for (uint32_t i = 0; i < HELPERS; i++) {
+		struct helper *h = &c->helper[i];
+
+		errand_init(&h->errand, help);
+		h->crew = c;
+		if (i < CREW_SEATS_MAX)
+			h->seat = i;
+		else
+			h->task = &c->task[i - CREW_SEATS_MAX];
 	}
 	return c;
 }
@@ -121,7 +133,7 @@ crew_new(uint64_t number)
 static bool
 quiet_locked(const struct crew *c)
 {
-	for (uint32_t i = 0; i < c->seats; i++)
+	for (uint32_t i = 0; i < HELPERS; i++)
 		if (c->helper[i].posted)
 			return false;
 	return c->inside == 0;
@@ -134,7 +146,8 @@ crew_free(struct crew **cp)
 
 	if (c == NULL)
 		return;
-	crew_end(c);
+	for (uint32_t i = 0; i < CREW_TASKS; i++)
+		crew_end(c, i);
 	mutex_lock(&c->mutex);
 	while (!quiet_locked(c))
 		cond_wait(&c->changed, &c->mutex);
@@ -205,24 +218,26 @@ crew_run(struct crew *c, uint32_t n, uint64_t bytes,
 }
 
 void
-crew_begin(struct crew *c, void (*task)(void *arg), void *arg)
+crew_begin(struct crew *c, enum crew_task task, void (*run)(void *arg), void *arg)
 {
+	struct task *t = &c->task[task];
+
 	mutex_lock(&c->mutex);
-	assert(c->state == TASK_NONE);
-	c->task = task;
-	c->arg = arg;
-	c->state = TASK_WAITS;
+	assert(t->state == TASK_NONE);
+	*t = (struct task){ TASK_WAITS, run, arg };
 	mutex_unlock(&c->mutex);
-	post(c, &c->helper[0]);
+	post(c, &c->helper[CREW_SEATS_MAX + task]);
 }
 
 void
-crew_end(struct crew *c)
+crew_end(struct crew *c, enum crew_task task)
 {
+	struct task *t = &c->task[task];
+
 	mutex_lock(&c->mutex);
-	take_task_locked(c);
-	while (c->state == TASK_RUNS)
+	take_task_locked(c, t);
+	while (t->state == TASK_RUNS)
 		cond_wait(&c->changed, &c->mutex);
-	c->state = TASK_NONE;
+	t->state = TASK_NONE;
 	mutex_unlock(&c->mutex);
 }

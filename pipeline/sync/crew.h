@@ -1,7 +1,7 @@
 /*
  * Helpers of an errand: its long computing is shared out among idle threads of the stage's pool,
- * and one task at a time may go on beside it.  Nothing waits for a thread: what no helper has
- * begun, the errand does itself, so that pools in which every thread is somebody's errand go on.
+ * and a few tasks may go on beside it.  Nothing waits for a thread: what no helper has begun, the
+ * errand does itself, so that pools in which every thread is somebody's errand go on.
  */
 #ifndef SYNC_CREW_H
 #define SYNC_CREW_H
@@ -9,7 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CREW_SEATS_MAX = 4 };		/* who computes at once: the errand and three helpers */
+enum { CREW_SEATS_MAX = 4,		/* who computes at once: the errand and three helpers */
+	CREW_AHEAD = 3 };		/* windows in the making */
+
+/* What may go on beside the errand, one of each. */
+enum crew_task { CREW_PUT, CREW_WINDOW, CREW_TASKS = CREW_WINDOW + CREW_AHEAD };
 
 struct crew;
 
@@ -37,10 +41,11 @@ uint32_t crew_width(const struct crew *c);
 void crew_run(struct crew *c, uint32_t n, uint64_t bytes,
     void (*one)(void *arg, uint32_t seat, uint32_t i), void *arg);
 
-/* Run task(arg) beside the caller; one at a time.  arg: borrowed until crew_end. */
-void crew_begin(struct crew *c, void (*task)(void *arg), void *arg);
+/* Run run(arg) beside the caller, as that task, of which none goes on.  arg: borrowed until
+ * crew_end. */
+void crew_begin(struct crew *c, enum crew_task task, void (*run)(void *arg), void *arg);
 
 /* The task is over when it returns; there may be none. */
-void crew_end(struct crew *c);
+void crew_end(struct crew *c, enum crew_task task);
 
 #endif

@@ -6,30 +6,34 @@
 #define SYNC_WINDOW_H
 
 #include "pipeline/sync/batch.h"
-#include "pipeline/sync/chunker.h"
-#include "pipeline/sync/crew.h"
 #include "pipeline/sync/extent.h"
 
-struct window_part;			/* window.c's */
-struct window_cut;
+/* Its pieces are put and freed. */
+void window_clear(struct window *w);
 
-struct window_room {			/* what building needs; a carving has one */
-	struct chunker chunker;
-	struct extents extents;
-	uint8_t *bytes;			/* MAP_WINDOW of room: what is cut anew */
-	struct window_part *parts;
-	uint32_t parts_cap;
-	struct window_cut *cuts;
-	uint8_t aside[CREW_SEATS_MAX][CHUNK_UNIT];
-	struct leaf_piece pieces[LEAF_PIECES_MAX];
-};
+/* It had more pieces than there was room for: the rest of it is for later. */
+bool window_is_short(const struct window *w);
 
-struct window_room *window_room_new(const struct share *s);
+/* What damage in one content costs, and what only a remote has that is away, is this content's
+ * carving, not that of the others: OK then. */
+must_check enum status window_outcome(struct sync *y, const struct window *w, enum status st);
+
+struct window_room;			/* what building one needs */
+
+struct window_room *window_room_new(struct sync *y);
+
+/* What was prepared there and not finished comes to nothing. */
 void window_room_free(struct window_room **rp);
 
-/* Build it, giving chunks to the batch and the outcome too.  CORRUPT: bytes are damaged, nothing
- * was given to it but chunks. */
-must_check enum status window_build(struct sync *y, const struct window *w,
-    struct window_room *room, struct batch *b);
+/* The window to build there next: borrowed until it is finished. */
+void window_begin(struct window_room *room, const struct window *w);
+
+/* First half, on any thread: its bytes are read, cut and hashed.  arg: the room; windows are
+ * prepared independently of each other. */
+void window_prepare(void *arg);
+
+/* Second half, on the errand: chunks are given to the batch, and the outcome too.  CORRUPT: bytes
+ * are damaged, nothing was given to it but chunks. */
+must_check enum status window_finish(struct window_room *room, struct batch *b);
 
 #endif

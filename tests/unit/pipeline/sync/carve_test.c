@@ -85,6 +85,43 @@ CASE(written_carved_read_back)
 	}
 }
 
+/* Windows are prepared ahead, large and small, of several contents, each of which looks like the
+ * one before it; and again, over what the first time has left. */
+CASE(windows_in_line_come_out_in_order_and_know_each_others_chunks)
+{
+	enum { WINDOWS = 3 };
+	static const uint32_t lens[] = { 700000, 300000, 5000 };
+	uint8_t *bytes = xmalloc(lens[0]);
+	struct tally t, again;
+	struct yard y;
+
+	yard_start();
+	yard_make_as(&y, "memory", AEAD_AES_256_GCM, 1);
+	rand_bytes(bytes, lens[0]);
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t w = 0; w < WINDOWS; w++)
+			for (uint32_t c = 0; c < YARD_CONTENTS; c++)
+				yard_write(&y, 1 + c, w * (uint64_t)MAP_WINDOW + 4096, bytes,
+				    lens[(c + w) % 3]);
+		yard_write(&y, 2, 2 * (uint64_t)MAP_WINDOW, "other", 5);
+		if (round == 1)
+			yard_hole(&y, 1, MAP_WINDOW, 2 * (uint64_t)MAP_WINDOW);
+		yard_drain(&y);
+		t = round == 0 ? yard_recount(&y) : t;
+	}
+	again = yard_recount(&y);
+	EQ(t.wrong + again.wrong, 0);
+	EQ(t.maps, YARD_CONTENTS * WINDOWS);
+	EQ(again.maps, YARD_CONTENTS * WINDOWS - 1);
+	TRUE(t.chunks < 2 * (lens[0] >> 14));	/* those of one, not of all */
+	for (uint32_t c = 0; c < YARD_CONTENTS; c++)
+		yard_compare(&y, 1 + c);
+	nothing_left(&y);
+	yard_close(&y);
+	yard_end(&y);
+	free(bytes);
+}
+
 CASE(equal_chunks_are_stored_once_and_counted)
 {
 	uint8_t *bytes = xmalloc(1 << 20);

@@ -173,18 +173,47 @@ CASE(a_task_goes_on_beside_the_caller)
 
 	yard_start();
 	c = crew_new(1);
-	crew_end(c);			/* there is none */
+	crew_end(c, CREW_PUT);			/* there is none */
 	for (int i = 0; i < 100; i++) {
 		atomic_store(&flag, 0);
-		crew_begin(c, wait_for_flag, (void *)&flag);
+		crew_begin(c, CREW_PUT, wait_for_flag, (void *)&flag);
 		atomic_store(&flag, 1);
-		crew_end(c);
+		crew_end(c, CREW_PUT);
 		EQ(atomic_load(&flag), 2);
 	}
-	crew_begin(c, wait_for_flag, (void *)&flag);
+	crew_begin(c, CREW_PUT, wait_for_flag, (void *)&flag);
 	atomic_store(&flag, 1);
 	crew_free(&c);
 	EQ(atomic_load(&flag), 2);
+}
+
+/* Over when all have been seen to go on. */
+static void
+meet_others(void *arg)
+{
+	_Atomic uint32_t *here = arg;
+
+	atomic_fetch_add(here, 1);
+	for (int k = 0; k < PATIENCE && atomic_load(here) < CREW_AHEAD; k++)
+		nap();
+}
+
+CASE(windows_are_prepared_beside_each_other)
+{
+	_Atomic uint32_t here = 0, alone = CREW_AHEAD;
+	struct crew *c;
+
+	yard_start();
+	c = crew_new(1);
+	for (uint32_t i = 0; i < CREW_AHEAD; i++)
+		crew_begin(c, CREW_WINDOW + i, meet_others, (void *)&here);
+	for (int k = 0; k < PATIENCE && atomic_load(&here) < CREW_AHEAD; k++)
+		nap();
+	EQ(atomic_load(&here), CREW_AHEAD);
+	crew_end(c, CREW_WINDOW + 1);
+	crew_begin(c, CREW_WINDOW + 1, meet_others, (void *)&alone);
+	crew_free(&c);			/* which ends them all */
+	EQ(atomic_load(&alone), CREW_AHEAD + 1);
 }
 
 /* --- every thread of the pool is somebody's --- */
@@ -221,10 +250,10 @@ CASE(a_pool_without_a_free_thread_holds_nobody_up)
 	}
 	TRUE(atomic_load(&blocked) < BLOCKERS);
 	s = (struct sight){ 0 };
-	crew_begin(c, wait_for_flag, (void *)&flag);
+	crew_begin(c, CREW_PUT, wait_for_flag, (void *)&flag);
 	crew_run(c, INDEXES, MUCH, see, &s);
 	EQ(not_once(&s, INDEXES), 0);
-	crew_end(c);
+	crew_end(c, CREW_PUT);
 	EQ(atomic_load(&flag), 2);
 	EQ(atomic_load(&let_go), 0);
 	atomic_store(&let_go, 1);

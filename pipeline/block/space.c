@@ -390,11 +390,11 @@ block_usage_read(struct share *s, struct block_usage *out)
 	mutex_lock(&j->mutex);
 	out->journal_bytes = j->filled_bytes;
 	out->segments = j->nused;
+	out->records_bytes = j->records_cap;
 	mutex_unlock(&j->mutex);
 	out->dirty_bytes = index_live_bytes(ix);
 	out->unapplied_bytes = catalog_unapplied_bytes(s->catalog);
 	out->cap_bytes = j->data_cap;
-	out->records_bytes = j->records_cap;
 	out->space_bytes = j->space_cap;
 	out->local_bytes = j->local_cap;
 	out->disk_free = journal_disk_free(j);

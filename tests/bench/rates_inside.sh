@@ -7,13 +7,14 @@ build=$1 work=$2 rounds=$3 seconds=$4
 bin=$build/tests/bin
 rate=
 burst_mib=1024	# half of a share's journal_bytes as it is by default
+memory=2GiB	# ours is told; Ganesha has all of the kernel's page cache, a whole burst of it at least
 declare -A port mount export pid
 stream=
 tier() { # tier NAME PORT: our daemon with a share of that tier
 	mkdir "$work/$1"
 	cat >"$work/$1/dfs.yaml" <<-END
 		state_dir: $work/$1
-		memory: 512MiB
+		memory: $memory
 		nfs: { host: 127.0.0.1, port: $2 }
 		metrics: { port: $(($2 + 1)) }
 		controlplane: { enabled: false }

@@ -140,28 +140,31 @@ row_new(struct share_row *row)
 
 /* The folders above a share, which may have been made for it just now, or by one who was killed
  * right after.  One that may be passed but not read was not made by us. */
-static bool
+static enum status
 sync_above(const char *dir)
 {
 	char path[1100];
 	size_t len = strlen(dir);
-	bool ok = true;
+	enum status st = OK;
 
 	if (len >= sizeof path)
-		return false;
+		return ST_NAMETOOLONG;
 	memcpy(path, dir, len + 1);
-	for (size_t i = len; ok && i-- > 0;) {
+	for (size_t i = len; st == OK && i-- > 0;) {
 		int fd;
 
 		if (path[i] != '/' || path[i + 1] == '\0')
 			continue;
 		path[i + 1] = '\0';
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		ok = fd >= 0 ? sync_skipped("share.above") || fsync(fd) == 0 : errno == EACCES;
-		if (fd >= 0)
-			close(fd);
+		if (fd < 0) {
+			st = errno == EACCES ? OK : status_of_errno(errno);
+			continue;
+		}
+		st = file_sync_folder(fd, "share.above");
+		close(fd);
 	}
-	return ok;
+	return st;
 }
 
 static enum status
@@ -191,8 +194,9 @@ row_make(struct wiring *w, int dirfd)
 	assert(writer_ok(&out));
 	/* The journal's opening syncs the folder before anything that cites the row is durable; a
 	 * row lost earlier is nobody's and made anew. */
-	st = sync_above(s->conf.dir) ? file_replace(dirfd, "share", bytes, out.len, "share.sync") :
-	    status_of_errno(errno);
+	st = sync_above(s->conf.dir);
+	if (st == OK)
+		st = file_replace(dirfd, "share", bytes, out.len, "share.sync");
 	return st == OK ? OK :
 	    wrong(w, ST_IO, "cannot write %s/share: %s", s->conf.dir, status_text(st));
 }

@@ -147,27 +147,17 @@ mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes,
 }
 
 enum status
-mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence)
+mirror_head(struct mirror *m, uint64_t number, uint64_t *fence, uint32_t *key)
 {
 	struct vessel *v;
 	enum status st = vessel_get(m, number, &v);
 
 	if (st != OK)
 		return st;
-	*fence = v->ident.fence;
-	vessel_put(&v);
-	return OK;
-}
-
-enum status
-mirror_key(struct mirror *m, uint64_t number, uint32_t *key)
-{
-	struct vessel *v;
-	enum status st = vessel_get(m, number, &v);
-
-	if (st != OK)
-		return st;
-	*key = v->keys.aead == 0 ? 0 : v->keys.version;
+	if (fence != NULL)
+		*fence = v->ident.fence;
+	if (key != NULL)
+		*key = v->keys.aead == 0 ? 0 : v->keys.version;
 	vessel_put(&v);
 	return OK;
 }

@@ -29,10 +29,11 @@ must_check enum status mirror_read(struct mirror *m, uint64_t number, uint32_t i
  * its header.  NOENT: it is not here.  CORRUPT: not as it was. */
 must_check enum status mirror_load(struct mirror *m, uint64_t number, uint64_t *fence,
     uint8_t **bytes, uint64_t *len);
-must_check enum status mirror_fence(struct mirror *m, uint64_t number, uint64_t *fence);
 
-/* The version of the share key that wraps its own; 0: it is in the clear. */
-must_check enum status mirror_key(struct mirror *m, uint64_t number, uint32_t *key);
+/* What its header says: the fence; the version of the share key that wraps its own, 0 where it is
+ * in the clear.  Either may be NULL. */
+must_check enum status mirror_head(struct mirror *m, uint64_t number, uint64_t *fence,
+    uint32_t *key);
 
 struct mirror_index {			/* of a container that is here, at least in part */
 	struct container_chunk *rows;	/* from malloc, the caller's */

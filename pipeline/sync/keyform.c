@@ -34,18 +34,21 @@ is(struct slice a, const uint8_t *b, uint32_t len)
 	return a.len == len && memcmp(a.at, b, len) == 0;
 }
 
-enum keyform
-keyform_judge(struct slice wrapped, const uint8_t identity[KEYS_IDENTITY], struct slice there)
+static const uint8_t *
+identity_of(struct slice form)
 {
-	uint8_t ours[KEYFORM_MAX];
-	uint32_t len = keyform_write(wrapped, identity, ours);
+	return form.at + form.len - CRC - KEYS_IDENTITY;
+}
 
-	if (is(there, ours, len))
+enum keyform
+keyform_judge(struct slice ours, struct slice there)
+{
+	if (is(there, ours.at, ours.len))
 		return KEYFORM_SAME;
-	if (there.len == 0 || is(there, wrapped.at, wrapped.len))
+	if (there.len == 0 || is(there, ours.at, ours.len - KEYFORM_EXTRA))
 		return KEYFORM_ANEW;
-	if (there.len >= KEYFORM_EXTRA && memcmp(there.at + there.len - CRC - KEYS_IDENTITY,
-	    identity, KEYS_IDENTITY) == 0)
+	if (there.len >= KEYFORM_EXTRA &&
+	    memcmp(identity_of(there), identity_of(ours), KEYS_IDENTITY) == 0)
 		return KEYFORM_ANEW;
 	return KEYFORM_OTHER;
 }

@@ -20,9 +20,8 @@ enum keyform {
 	KEYFORM_OTHER			/* not ours, or nobody can say; stays as it is */
 };
 
-/* What is there, beside what is to be: any bytes.  Of our key is also what an older release put,
- * without its identity, where it is what is wrapped now. */
-enum keyform keyform_judge(struct slice wrapped, const uint8_t identity[KEYS_IDENTITY],
-    struct slice there);
+/* What is there, any bytes, beside ours, of keyform_write.  Of our key is also what an older
+ * release put, without its identity, where it is what is wrapped now. */
+enum keyform keyform_judge(struct slice ours, struct slice there);
 
 #endif

@@ -200,7 +200,6 @@ static void
 got_locked(struct keyship *k)
 {
 	enum status st = k->call.status;
-	uint8_t identity[KEYS_IDENTITY];
 	enum keyform is;
 
 	if (st == ST_NOENT) {
@@ -211,8 +210,7 @@ got_locked(struct keyship *k)
 		failed_locked(k);
 		return;
 	}
-	keys_identity(k->sync->share->keys, k->version, identity);
-	is = st == ST_TOOSMALL ? KEYFORM_OTHER : keyform_judge(k->wrapped, identity,
+	is = st == ST_TOOSMALL ? KEYFORM_OTHER : keyform_judge(slice_of(k->object, k->object_len),
 	    slice_of(k->there, (uint32_t)k->call.got));
 	switch (is) {
 	case KEYFORM_SAME:

@@ -427,7 +427,7 @@ slot_find_locked(struct upload *u)
 static bool
 is_held(struct upload *u, struct item *it)
 {
-	return mirror_key(block_mirror(u->sync->share), it->number, &it->key) == OK &&
+	return mirror_head(block_mirror(u->sync->share), it->number, NULL, &it->key) == OK &&
 	    keyship_holds(u->sync->keyship, it->key);
 }
 

@@ -71,7 +71,7 @@ upload_fence(struct upload *u, uint64_t number)
 	struct container_row row;
 	uint64_t said;
 
-	if (mirror_fence(block_mirror(s), number, &said) == OK)
+	if (mirror_head(block_mirror(s), number, &said, NULL) == OK)
 		return said;
 	return rows_container(s, number, &row, NULL) == OK && row.fence != 0 ? row.fence :
 	    u->sync->fence;

@@ -111,7 +111,7 @@ fence_of(const struct yard *y, uint64_t number)
 {
 	uint64_t fence;
 
-	EQ(mirror_fence(block_mirror(y->share), number, &fence), OK);
+	EQ(mirror_head(block_mirror(y->share), number, &fence, NULL), OK);
 	return fence;
 }
 
@@ -387,7 +387,7 @@ CASE(a_damaged_object_that_may_not_be_replaced_holds_up_no_other)
 	(void)remote_push(&y);
 	sync_scrub_look(y.share, &r);
 	EQ(r.remote_refused, 0);
-	EQ(mirror_fence(block_mirror(y.share), 2, &fence), ST_NOENT);
+	EQ(mirror_head(block_mirror(y.share), 2, &fence, NULL), ST_NOENT);
 	yard_compare(&y, 1);
 	free(after);
 	free(damaged);

@@ -132,7 +132,7 @@ CASE(a_core_is_left_while_it_is_asked_for_and_no_longer)
 	EQ(crew_width(c), crew_seats(c));
 	s = (struct sight){ 0 };
 	crew_run(c, 2, MUCH, meet, &s);
-	TRUE(seats_of(&s) >= 2);
+	TRUE((atomic_load(&s.seats_seen) & ~1u) != 0);	/* it may have been quick and done both */
 	crew_free(&c);
 }
 

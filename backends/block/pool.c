@@ -1,5 +1,5 @@
 /*
- * One queue, a few threads.  An op is on one of two lists from start() until just before its
+ * Two queues, a few threads.  An op is on one of three lists from start() until just before its
  * call's done(), so that a cancel looks calls up instead of following a pointer that may be gone.
  */
 #include "backends/block/pool.h"
@@ -14,7 +14,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { THREADS_MAX = 32 };
+enum { THREADS_MAX = 32, NICE = 10 };
+enum queue { READS, OTHERS, QUEUES };
 
 struct block_op {
 	struct list link;
@@ -27,10 +28,14 @@ struct block_pool {
 	struct block_pooled *store;
 	struct mutex mutex;
 	struct cond changed;		/* an op came, or went, or the pool closes */
-	struct list waiting, running;
+	struct list waiting[QUEUES], running;
 	bool closing;
 	unsigned nthreads;
-	struct thread threads[THREADS_MAX];
+	struct pooled_thread {
+		struct block_pool *pool;
+		bool reads_only;
+		struct thread thread;
+	} threads[THREADS_MAX];
 };
 
 enum status
@@ -64,14 +69,30 @@ say(struct block_call *call)
 		text_add(&t, status_text(call->status));
 }
 
+static enum queue
+queue_of(const struct block_call *call)
+{
+	return call->kind == BLOCK_GET || call->kind == BLOCK_HEAD ? READS : OTHERS;
+}
+
+/* Others first, by whom they may be run at all: reads have threads of their own. */
+static struct list *
+next_locked(struct block_pool *pool, bool reads_only)
+{
+	struct list *l = reads_only ? NULL : list_pop_front(&pool->waiting[OTHERS]);
+
+	return l != NULL ? l : list_pop_front(&pool->waiting[READS]);
+}
+
 static void
 work(void *arg)
 {
-	struct block_pool *pool = arg;
+	struct pooled_thread *t = arg;
+	struct block_pool *pool = t->pool;
 
 	mutex_lock(&pool->mutex);
 	for (;;) {
-		struct list *l = list_pop_front(&pool->waiting);
+		struct list *l = next_locked(pool, t->reads_only);
 		struct block_op *op;
 		struct block_call *call;
 
@@ -107,11 +128,17 @@ block_pool_open(struct block_pooled *s, const char *name, unsigned threads, bloc
 	pool->store = s;
 	mutex_init(&pool->mutex, RANK_STORE, 0);
 	cond_init(&pool->changed);
-	list_init(&pool->waiting);
+	for (int q = 0; q < QUEUES; q++)
+		list_init(&pool->waiting[q]);
 	list_init(&pool->running);
-	pool->nthreads = MIN(MAX(threads, 1u), (unsigned)THREADS_MAX);
-	for (unsigned i = 0; i < pool->nthreads; i++)
-		thread_start(&pool->threads[i], name, 0, work, pool);
+	pool->nthreads = MIN(MAX(threads, 2u), (unsigned)THREADS_MAX);
+	for (unsigned i = 0; i < pool->nthreads; i++) {
+		struct pooled_thread *t = &pool->threads[i];
+
+		*t = (struct pooled_thread){ .pool = pool, .reads_only = i % 2 == 0 };
+		thread_start(&t->thread, name, t->reads_only ? 0 : NICE, work, t);
+		thread_leave_core(&t->thread, !t->reads_only);
+	}
 }
 
 void
@@ -123,8 +150,8 @@ block_pool_start(struct block_store *s, struct block_call *call)
 	block_call_begin(s, call);
 	op->call = call;
 	mutex_lock(&pool->mutex);
-	list_push_back(&pool->waiting, &op->link);
-	cond_signal(&pool->changed);
+	list_push_back(&pool->waiting[queue_of(call)], &op->link);
+	cond_broadcast(&pool->changed);
 	mutex_unlock(&pool->mutex);
 }
 
@@ -145,7 +172,8 @@ block_pool_cancel(struct block_store *s, struct block_call *call)
 	struct block_pool *pool = ((struct block_pooled *)s)->pool;
 
 	mutex_lock(&pool->mutex);
-	cancel_in(&pool->waiting, call);
+	for (int q = 0; q < QUEUES; q++)
+		cancel_in(&pool->waiting[q], call);
 	cancel_in(&pool->running, call);
 	mutex_unlock(&pool->mutex);
 }
@@ -161,7 +189,7 @@ block_pool_close(struct block_pooled *s)
 	cond_broadcast(&pool->changed);
 	mutex_unlock(&pool->mutex);
 	for (unsigned i = 0; i < pool->nthreads; i++)
-		thread_join(&pool->threads[i]);
+		thread_join(&pool->threads[i].thread);
 	mutex_destroy(&pool->mutex);
 	cond_destroy(&pool->changed);
 	free(pool);

@@ -1,6 +1,8 @@
 /*
  * Threads for keepers whose system calls wait: a call started is put in a queue and run by one of
- * a few threads, which then tells its done().
+ * a few threads, which then tells its done().  Somebody may wait for what is read; the rest is
+ * background: half of the threads serve reads alone, the others whatever there is, at nice 10 and
+ * off one core.
  */
 #ifndef BACKENDS_BLOCK_POOL_H
 #define BACKENDS_BLOCK_POOL_H
@@ -18,7 +20,7 @@ struct block_pooled {			/* keepers embed this first */
 	struct block_pool *pool;
 };
 
-/* run gets s as its arg. */
+/* run gets s as its arg; threads: 2 or more. */
 void block_pool_open(struct block_pooled *s, const char *name, unsigned threads,
     block_pool_run *run);
 

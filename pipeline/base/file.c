@@ -6,6 +6,8 @@
 #include "pipeline/base/file.h"
 
 #include "pipeline/base/fault.h"
+#include "pipeline/base/lane.h"
+#include "pipeline/base/num.h"
 #include "pipeline/base/panic.h"
 
 #include <assert.h>
@@ -16,13 +18,22 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum status
-file_write_all(int fd, const void *bytes, size_t len, size_t slice)
+/* Who waits here is told what went wrong, and fdatasync is not told it again.  A pipe and some file
+ * systems know no such thing, and need not. */
+static enum status
+taken_by_disk(int fd)
 {
-	const uint8_t *at = bytes;
+	if (sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) == 0 ||
+	    errno == ESPIPE || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)
+		return OK;
+	return status_of_errno(errno);
+}
 
+static enum status
+write_some(int fd, const uint8_t *bytes, size_t len)
+{
 	while (len > 0) {
-		ssize_t n = write(fd, at, slice != 0 ? MIN(len, slice) : len);
+		ssize_t n = write(fd, bytes, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -30,10 +41,29 @@ file_write_all(int fd, const void *bytes, size_t len, size_t slice)
 			return status_of_errno(errno);
 		if (n == 0)
 			return ST_IO;
-		at += n;
+		bytes += n;
 		len -= (size_t)n;
 	}
 	return OK;
+}
+
+enum status
+file_write_all(int fd, const void *bytes, size_t len, enum file_way way)
+{
+	enum status st = OK;
+
+	if (way == FILE_AT_ONCE)
+		return write_some(fd, bytes, len);
+	for (size_t done = 0; done < len && st == OK; done += LANE_SLICE) {
+		bool entered = lane_enter();
+
+		st = write_some(fd, (const uint8_t *)bytes + done,
+		    MIN(len - done, (size_t)LANE_SLICE));
+		if (st == OK)
+			st = taken_by_disk(fd);
+		lane_leave(entered);
+	}
+	return st;
 }
 
 static enum status
@@ -70,7 +100,7 @@ file_replace(int dirfd, const char *name, const void *bytes, size_t len, const c
 	fd = openat(dirfd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return status_of_errno(errno);
-	st = file_write_all(fd, bytes, len, 0);
+	st = file_write_all(fd, bytes, len, FILE_AT_ONCE);
 	if (st == OK)
 		st = file_sync(fd, site);
 	close(fd);

@@ -8,9 +8,14 @@
 
 #include <stddef.h>
 
-/* All of it, from where fd stands on, at most so much a call (slice; 0: as it comes).  The status
- * of errno; IO: the disk takes nothing more and says no error. */
-must_check enum status file_write_all(int fd, const void *bytes, size_t len, size_t slice);
+/*
+ * All of it, from where fd stands on.  FILE_BEHIND: who writes is nobody's request, and gives way
+ * to the log (base/lane.h): slice by slice, each taken by the disk before the next is written.
+ * The status of errno; IO: the disk takes nothing more and says no error.
+ */
+enum file_way { FILE_AT_ONCE, FILE_BEHIND };
+
+must_check enum status file_write_all(int fd, const void *bytes, size_t len, enum file_way way);
 
 /* A file's contents anew: written aside, synced (site, as below), then named, so that there is a
  * whole one or none.  The name is not synced yet: the folder's sync is the caller's.  name: at most

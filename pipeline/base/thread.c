@@ -6,6 +6,7 @@
 
 #include "pipeline/base/panic.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 static pthread_key_t end_key;
+static cpu_set_t cores, cores_but_one;
+static bool one_core;
 static _Thread_local struct thread_end *ends;
 
 static void
@@ -33,6 +36,21 @@ make_key(void)
 {
 	if (pthread_key_create(&end_key, run_ends) != 0)
 		panic("no key for the ends of threads");
+}
+
+/* Now, for what a thread starts later has its own cores to begin with. */
+__attribute__((constructor)) static void
+look_at_cores(void)
+{
+	int first = 0;
+
+	one_core = sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) < 2;
+	if (one_core)
+		return;
+	while (!CPU_ISSET(first, &cores))
+		first++;
+	cores_but_one = cores;
+	CPU_CLR(first, &cores_but_one);
 }
 
 void
@@ -85,4 +103,11 @@ thread_join(struct thread *t)
 
 	if (err != 0)
 		panic("thread %s cannot be joined, errno %d", t->name, err);
+}
+
+void
+thread_leave_core(struct thread *t, bool leave)
+{
+	if (!one_core)
+		(void)pthread_setaffinity_np(t->id, sizeof cores, leave ? &cores_but_one : &cores);
 }

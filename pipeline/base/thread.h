@@ -6,6 +6,7 @@
 #define BASE_THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 struct thread {
 	pthread_t id;
@@ -19,6 +20,12 @@ struct thread {
  * system has no more.  t is kept until thread_join. */
 void thread_start(struct thread *t, const char *name, int nice, void (*run)(void *arg), void *arg);
 void thread_join(struct thread *t);
+
+/*
+ * Keep that running thread off one core, always the same of those that the process had at its
+ * beginning, or no longer.  Nothing where there is only one, or where it may not be said.
+ */
+void thread_leave_core(struct thread *t, bool leave);
 
 /* What a thread leaves behind: run() is called in it when it ends. */
 struct thread_end {

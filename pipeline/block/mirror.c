@@ -5,6 +5,7 @@
 #include "pipeline/block/mirror.h"
 
 #include "pipeline/base/clock.h"
+#include "pipeline/block/direct.h"
 #include "pipeline/block/pread.h"
 #include "pipeline/block/vessel.h"
 
@@ -106,28 +107,63 @@ mirror_read(struct mirror *m, uint64_t number, uint32_t index, const uint8_t dig
 	return st;
 }
 
+/* By a way of its own; by the vessel's where the file has lost its name meanwhile. */
 static enum status
-vessel_whole(const struct vessel *v, uint8_t **bytesp, uint64_t *lenp)
+read_past(struct mirror *m, const struct vessel *v, uint8_t *bytes, uint64_t len)
 {
-	uint8_t *bytes, *plain;
+	bool part = false;
+	int fd = vessel_file(m, v->ident.number, &part);
+	enum status st = fd >= 0 && !part ? pread_past(fd, bytes, len) :
+	    pread_behind(v->fd, bytes, len, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return st;
+}
+
+/* A unit.  A sealed one is opened where it lies, so not among the file's bytes. */
+struct opened {
+	uint8_t stored[CONTAINER_UNIT + CONTAINER_TAG], plain[CONTAINER_UNIT];
+};
+
+static enum status
+check_chunk(const struct vessel *v, uint32_t index, const uint8_t *bytes, uint64_t len,
+    struct opened *o)
+{
+	const struct container_chunk *row = &v->rows[index];
+	uint64_t stored = (uint64_t)row->stored + CONTAINER_TAG;
+
+	if (row->plain > sizeof o->plain || stored > sizeof o->stored || row->at > len ||
+	    stored > len - row->at)
+		return ST_CORRUPT;
+	memcpy(o->stored, bytes + row->at, stored);
+	return container_open(&v->ident, &v->keys, index, row, o->stored, o->plain);
+}
+
+static enum status
+vessel_whole(struct mirror *m, const struct vessel *v, uint8_t **bytesp, uint64_t *lenp)
+{
+	struct opened *o;
+	uint8_t *bytes;
 	struct stat sb;
+	uint64_t len;
 	enum status st;
 
 	if (fstat(v->fd, &sb) < 0)
 		return status_of_errno(errno);
-	bytes = xmalloc((size_t)sb.st_size);
-	plain = xmalloc(CONTAINER_UNIT);
-	st = pread_full(v->fd, bytes, (size_t)sb.st_size, 0, false);
+	len = (uint64_t)sb.st_size;
+	bytes = xaligned(DIRECT_BLOCK, len);
+	o = xmalloc(sizeof *o);
+	st = read_past(m, v, bytes, len);
 	for (uint32_t i = 0; i < v->n && st == OK; i++)
-		st = v->rows[i].plain > CONTAINER_UNIT ? ST_CORRUPT :
-		    vessel_chunk(v, i, plain, false);
-	free(plain);
+		st = check_chunk(v, i, bytes, len, o);
+	free(o);
 	if (st != OK) {
 		free(bytes);
 		return st;
 	}
 	*bytesp = bytes;
-	*lenp = (uint64_t)sb.st_size;
+	*lenp = len;
 	return OK;
 }
 
@@ -139,7 +175,7 @@ mirror_load(struct mirror *m, uint64_t number, uint64_t *fence, uint8_t **bytes,
 
 	if (st != OK)
 		return st;
-	st = v->part ? ST_NOENT : vessel_whole(v, bytes, len);
+	st = v->part ? ST_NOENT : vessel_whole(m, v, bytes, len);
 	if (st == OK)
 		*fence = v->ident.fence;
 	vessel_put(&v);

@@ -295,7 +295,7 @@ datum_read_once(struct datum *d, uint32_t at, uint32_t len, uint8_t *to)
 	assert(at <= d->len && len <= d->len - at);
 	if (len == 0 || seg == NULL || !suits_disk(d, seg, at, len, to))
 		return datum_read(d, at, len, to, false);
-	st = pread_full(segment_direct_fd(seg), to, len, (uint64_t)d->segment_at + at, false);
+	st = pread_behind(segment_direct_fd(seg), to, len, (uint64_t)d->segment_at + at);
 	if (st == ST_INVAL)		/* the file system has no such way after all */
 		return datum_read(d, at, len, to, false);
 	for (uint32_t done = 0; done < len && st == OK; done += TXN_CRC_UNIT)

@@ -6,10 +6,16 @@
 #include "pipeline/block/pread.h"
 
 #include "pipeline/base/fault.h"
+#include "pipeline/base/lane.h"
+#include "pipeline/base/panic.h"
+#include "pipeline/block/direct.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+
 
 enum status
 pread_full(int fd, void *to, size_t len, uint64_t at, bool nowait)
@@ -36,4 +42,36 @@ pread_full(int fd, void *to, size_t len, uint64_t at, bool nowait)
 		len -= (size_t)n;
 	}
 	return OK;
+}
+
+enum status
+pread_behind(int fd, void *to, size_t len, uint64_t at)
+{
+	enum status st = OK;
+
+	for (size_t done = 0; done < len && st == OK; done += LANE_SLICE) {
+		bool entered = lane_enter();
+
+		st = pread_full(fd, (uint8_t *)to + done, MIN(len - done, (size_t)LANE_SLICE),
+		    at + done, false);
+		lane_leave(entered);
+	}
+	return st;
+}
+
+enum status
+pread_past(int fd, void *to, size_t len)
+{
+	size_t whole = (uintptr_t)to % DIRECT_BLOCK == 0 ? len / DIRECT_BLOCK * DIRECT_BLOCK : 0;
+	int flags = fcntl(fd, F_GETFL);
+	enum status st = ST_INVAL;
+
+	if (whole > 0 && flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
+		st = pread_behind(fd, to, whole, 0);
+		if (fcntl(fd, F_SETFL, flags) < 0)
+			return ST_IO;
+	}
+	if (st == ST_INVAL)		/* no such way */
+		return pread_behind(fd, to, len, 0);
+	return st == OK ? pread_behind(fd, (uint8_t *)to + whole, len - whole, whole) : st;
 }

@@ -91,6 +91,7 @@ preparer_start(void)
 	preparer.busy = NULL;
 	preparer.stop = false;
 	thread_start(&preparer.thread, "prepare", 10, run, &preparer);
+	thread_leave_core(&preparer.thread, true);
 }
 
 void

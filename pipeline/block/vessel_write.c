@@ -13,12 +13,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, SLICE = 1 << 20 };
+enum { BLOCK = 4096 };
 
 static enum status
 write_full(int fd, const uint8_t *bytes, uint64_t len)
 {
-	return FAULT("container.write") ? ST_IO : file_write_all(fd, bytes, len, SLICE);
+	return FAULT("container.write") ? ST_IO : file_write_all(fd, bytes, len, FILE_BEHIND);
 }
 
 /* INVAL: the file system has no such way. */

@@ -56,7 +56,7 @@ whole_load(struct mirror *m, uint64_t number, uint64_t len, struct whole *w)
 	for (uint64_t at = 0; at < have; at += READ_BYTES) {
 		size_t n = (size_t)MIN(have - at, (uint64_t)READ_BYTES);
 
-		if (pread_full(fd, out.bytes + at, n, at, false) != OK)
+		if (pread_behind(fd, out.bytes + at, n, at) != OK)
 			memset(out.bytes + at, 0, n);
 	}
 	close(fd);

@@ -7,6 +7,7 @@
 
 #include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/lane.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/meter.h"
 #include "pipeline/block/direct.h"
@@ -443,6 +444,7 @@ journal_write(struct journal *j, bool vouch)
 		give_up(j);
 		return;
 	}
+	lane_log_enters();
 	take_pending(j);
 	while (st == OK && !list_empty(&j->taken))
 		st = write_next(j);
@@ -450,6 +452,7 @@ journal_write(struct journal *j, bool vouch)
 		st = sync_now(j);
 	if (st == OK && vouch && j->unsynced_bytes == 0)
 		st = vouch_now(j);
+	lane_log_leaves();
 	if (st != OK) {
 		journal_fail(j, st, "group");
 		give_up(j);

@@ -26,7 +26,7 @@ struct errand_pool {
 	struct list waiting;
 	uint32_t nwaiting;
 	uint32_t most, started, idle, busy;
-	bool stopping;
+	bool stopping, leave_core;
 	struct runner runners[ERRAND_THREADS_MAX];
 };
 
@@ -121,6 +121,7 @@ call_runner_locked(struct errand_pool *pool, enum floor floor)
 	snprintf(name, sizeof name, "errand-%.5s-%u", stage_name(floor), pool->started % 10);
 	pool->started++;
 	thread_start(&r->thread, name, ERRAND_NICE, run, r);
+	thread_leave_core(&r->thread, pool->leave_core);	/* whatever who posts may use */
 }
 
 void
@@ -167,6 +168,20 @@ errand_revoke(enum floor floor, struct errand *e)
 }
 
 void
+errands_leave_core(enum floor floor, bool leave)
+{
+	struct errand_pool *pool = &pools[floor];
+
+	mutex_lock(&pool->mutex);
+	if (pool->leave_core != leave) {
+		pool->leave_core = leave;
+		for (uint32_t i = 0; i < pool->started; i++)
+			thread_leave_core(&pool->runners[i].thread, leave);
+	}
+	mutex_unlock(&pool->mutex);
+}
+
+void
 errand_drain(enum floor floor)
 {
 	struct errand_pool *pool = &pools[floor];
@@ -183,7 +198,7 @@ errands_start(void)
 	for (uint32_t f = 0; f < FLOOR_COUNT; f++) {
 		struct errand_pool *pool = &pools[f];
 
-		*pool = (struct errand_pool){ .stopping = false };
+		*pool = (struct errand_pool){ .leave_core = true };
 		pool->most = MIN(stage_threads((enum floor)f), ERRAND_THREADS_MAX);
 		mutex_init(&pool->mutex, RANK_POOL, FLOOR_COUNT + f);
 		cond_init(&pool->more);

@@ -27,6 +27,9 @@ void errand_post(enum floor pool, struct errand *e);
  */
 bool errand_revoke(enum floor pool, struct errand *e);
 
+/* Errands leave one core to requests; so it begins.  Or they do not; the last wish counts. */
+void errands_leave_core(enum floor pool, bool leave);
+
 /* Wait until no errand runs or is queued in that pool; for closing. */
 void errand_drain(enum floor pool);
 

@@ -122,7 +122,7 @@ spill(struct facts *f)
 		f->runs_cap = MAX((size_t)16, f->runs_cap * 2);
 		f->runs = xrealloc(f->runs, f->runs_cap * sizeof *f->runs);
 	}
-	st = file_write_all(f->fd, f->v, f->n * sizeof *f->v, 1 << 20);
+	st = file_write_all(f->fd, f->v, f->n * sizeof *f->v, FILE_BEHIND);
 	f->runs[f->nruns++] = (struct run){ .at = f->written, .end = f->written + f->n };
 	f->written += f->n;
 	f->n = 0;

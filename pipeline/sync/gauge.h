@@ -8,6 +8,7 @@
 
 struct pressure_gauge {
 	uint64_t came, waits, waited_ns;
+	uint64_t came_ns;		/* when many were seen to have come */
 };
 
 #endif

@@ -4,10 +4,13 @@
  */
 #include "pipeline/sync/pressure.h"
 
+#include "pipeline/base/clock.h"
+#include "pipeline/base/lane.h"
 #include "pipeline/sync/crew.h"
 
-/* CAME_MIN: who asks so seldom in the time of one piece does not meet the errand. */
-enum { CAME_MIN = 16, BUSY_WAIT_NS = 1000000, CALM_PERCENT = 50, PAUSE_MS = 10 };
+/* CAME_MIN: who asks so seldom in the time of one piece does not meet the errand.  A piece may be
+ * short, so who came is expected again for a while. */
+enum { CAME_MIN = 16, AGAIN_MS = 100, BUSY_WAIT_NS = 1000000, CALM_PERCENT = 50, PAUSE_MS = 10 };
 
 static uint32_t
 percent(uint64_t of, uint64_t cap)
@@ -43,10 +46,12 @@ look(struct pressure_gauge *was)
 	came = g.in - was->came;
 	n = g.queued - was->waits;
 	ns = g.wait_ns - was->waited_ns;
+	if (came >= CAME_MIN)
+		was->came_ns = clock_mono_ns();
 	was->came = g.in;
 	was->waits = g.queued;
 	was->waited_ns = g.wait_ns;
-	return (struct requests){ .come = came >= CAME_MIN,
+	return (struct requests){ .come = clock_mono_ns() < was->came_ns + AGAIN_MS * NS_PER_MS,
 		.wait = n > 0 && ns / n > BUSY_WAIT_NS };
 }
 
@@ -60,9 +65,12 @@ void
 pressure_yield(struct sync *y)
 {
 	struct requests r = look(&y->gauge);
-	bool calm = (r.come || r.wait) && !presses(y);
+	bool press = presses(y), calm = (r.come || r.wait) && !press;
 
+	if (press)
+		lane_hurry();
 	crew_leave_core(y->crew, calm);
+	errands_leave_core(FLOOR_SYNC, calm);
 	if (calm && r.wait)
 		sync_pause(y, PAUSE_MS);
 }

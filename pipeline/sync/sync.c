@@ -140,7 +140,7 @@ static enum status
 data_once(struct sync *y, struct work *w)
 {
 	bool reap_more = false, carve_more = false, settle_more = false, evict_more = false;
-	bool compact_more = false, here;
+	bool compact_more = false, here, more;
 	enum status st = y->swept ? OK : sync_sweep(y), carved = OK;
 
 	if (st == OK && y->upload != NULL)
@@ -166,8 +166,11 @@ data_once(struct sync *y, struct work *w)
 	if (st != OK)
 		log_warn("sync.data", F_STR("share", y->share->conf.name),
 		    F_STR("status", status_name(st)));
-	else if ((reap_more || carve_more || compact_more) && !atomic_load(&y->closing))
+	more = st == OK && (reap_more || carve_more || compact_more) && !atomic_load(&y->closing);
+	if (more)
 		work_post(w);
+	else
+		errands_leave_core(FLOOR_SYNC, true);	/* nobody looks any more */
 	return st;
 }
 

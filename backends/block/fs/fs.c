@@ -49,7 +49,7 @@ failed(struct block_call *call, const char *what)
 static enum status
 write_piece(int fd, const uint8_t *at, size_t len)
 {
-	return FAULT("object.write") ? ST_IO : file_write_all(fd, at, len, 0);
+	return FAULT("object.write") ? ST_IO : file_write_all(fd, at, len, FILE_BEHIND);
 }
 
 static enum status

@@ -37,7 +37,7 @@ CASE(what_is_taken_in_pieces_is_all_written)
 		sent[i] = (uint8_t)(i * 7 + i / 4096);
 	TRUE(pipe(ends) == 0);		/* takes 64 KiB at a time */
 	thread_start(&reader, "reader", 0, take, &ends[0]);
-	EQ(file_write_all(ends[1], sent, LEN, 1000), OK);
+	EQ(file_write_all(ends[1], sent, LEN, FILE_BEHIND), OK);
 	close(ends[1]);
 	thread_join(&reader);
 	close(ends[0]);
@@ -56,12 +56,12 @@ CASE(a_write_that_is_cut_short_says_why)
 	signal(SIGXFSZ, SIG_IGN);
 	little = (struct rlimit){ 5000, was.rlim_max };
 	TRUE(setrlimit(RLIMIT_FSIZE, &little) == 0);
-	EQ(file_write_all(fd, sent, LEN, 0), ST_FBIG);	/* 5000 bytes first, then the error */
+	EQ(file_write_all(fd, sent, LEN, FILE_AT_ONCE), ST_FBIG);	/* 5000 bytes first */
 	TRUE(setrlimit(RLIMIT_FSIZE, &was) == 0);
 	EQ(lseek(fd, 0, SEEK_CUR), 5000);
-	EQ(file_write_all(fd, NULL, 0, 0), OK);
+	EQ(file_write_all(fd, NULL, 0, FILE_AT_ONCE), OK);
 	close(fd);
-	EQ(file_write_all(fd, sent, 1, 0), status_of_errno(9));
+	EQ(file_write_all(fd, sent, 1, FILE_BEHIND), status_of_errno(9));
 }
 
 static int

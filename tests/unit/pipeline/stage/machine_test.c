@@ -20,6 +20,7 @@
 #include "pipeline/stage/timer.h"
 #include "pipeline/stage/worker.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -603,5 +604,55 @@ CASE(calls_reach_every_worker_in_order)
 		TRUE(wait_for(&calls, (uint64_t)i + 1));
 		TRUE(wait_for(&finished, 32 * ((uint64_t)i + 1)));
 	}
+	stop();
+}
+
+struct cores {
+	struct errand errand;
+	_Atomic int may_use;
+};
+
+static void
+count_cores(struct errand *e)
+{
+	struct cores *c = container_of(e, struct cores, errand);
+	cpu_set_t set;
+
+	nanosleep(&(struct timespec){ 0, 1000000 }, NULL);	/* so that each has its thread */
+	TRUE(sched_getaffinity(0, sizeof set, &set) == 0);
+	c->may_use = CPU_COUNT(&set);
+}
+
+/* Of threads that there were before it was said and of such that came after. */
+static int
+most_cores(struct cores *c, int n)
+{
+	int most = 0;
+
+	for (int i = 0; i < n; i++)
+		errand_post(FLOOR_SYNC, &c[i].errand);
+	errand_drain(FLOOR_SYNC);
+	for (int i = 0; i < n; i++)
+		most = MAX(most, c[i].may_use);
+	return most;
+}
+
+CASE(errands_leave_a_core_where_there_are_two)
+{
+	static struct cores c[4];
+	cpu_set_t set;
+	int all;
+
+	TRUE(sched_getaffinity(0, sizeof set, &set) == 0);
+	all = CPU_COUNT(&set);
+	start(1);
+	for (int i = 0; i < 4; i++)
+		errand_init(&c[i].errand, count_cores);
+	EQ(most_cores(c, 1), MAX(all - 1, 1));
+	errands_leave_core(FLOOR_SYNC, false);
+	EQ(most_cores(c, 4), all);
+	errands_leave_core(FLOOR_SYNC, true);
+	errands_leave_core(FLOOR_SYNC, true);
+	EQ(most_cores(c, 4), MAX(all - 1, 1));
 	stop();
 }

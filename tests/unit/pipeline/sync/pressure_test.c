@@ -4,14 +4,16 @@
  */
 #include "pipeline/sync/pressure.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/sync/crew.h"
 #include "tests/lib/check.h"
 #include "tests/lib/world.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
-enum { MANY = 100, FEW = 3 };
+enum { MANY = 100, FEW = 3, FORGOTTEN_MS = 150 };
 
 static void
 ask(uint32_t n)
@@ -29,6 +31,7 @@ width_after(uint32_t requests)
 	struct sync *y = world_share()->sync;
 
 	pressure_yield(y);
+	nanosleep(&(struct timespec){ .tv_nsec = FORGOTTEN_MS * NS_PER_MS }, NULL);
 	ask(requests);
 	pressure_yield(y);
 	return crew_width(y->crew);
@@ -50,6 +53,10 @@ CASE(a_core_is_left_while_requests_come_and_the_journal_does_not_press)
 	EQ(width_after(0), all);
 	EQ(width_after(MANY), fewer);
 	EQ(width_after(FEW), all);
+	EQ(width_after(MANY), fewer);
+	ask(FEW);
+	pressure_yield(y);
+	EQ(crew_width(y->crew), fewer);		/* for a while */
 	atomic_store(&y->draining, true);
 	EQ(width_after(MANY), all);
 	atomic_store(&y->draining, false);

@@ -15,8 +15,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-
-
 enum status
 pread_full(int fd, void *to, size_t len, uint64_t at, bool nowait)
 {

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { THREADS = 4, PIECE = 1 << 20, SYNCED_MAX = 512, ASIDE_OLD_S = 24 * 3600, ASIDE_NAME = 40 };
@@ -30,6 +31,7 @@ enum { THREADS = 4, PIECE = 1 << 20, SYNCED_MAX = 512, ASIDE_OLD_S = 24 * 3600, 
 struct store {
 	struct block_pooled pooled;	/* first */
 	int dir, aside;
+	enum file_way way;		/* of what is PUT */
 	struct mutex mutex;		/* synced */
 	uint64_t synced[SYNCED_MAX];	/* hashes of folders whose names are on disk */
 };
@@ -47,13 +49,13 @@ failed(struct block_call *call, const char *what)
 /* --- PUT --- */
 
 static enum status
-write_piece(int fd, const uint8_t *at, size_t len)
+write_piece(const struct store *s, int fd, const uint8_t *at, size_t len)
 {
-	return FAULT("object.write") ? ST_IO : file_write_all(fd, at, len, FILE_BEHIND);
+	return FAULT("object.write") ? ST_IO : file_write_all(fd, at, len, s->way);
 }
 
 static enum status
-write_body(int fd, const struct chain *body, const struct block_op *op)
+write_body(const struct store *s, int fd, const struct chain *body, const struct block_op *op)
 {
 	enum status st = OK;
 
@@ -63,7 +65,7 @@ write_body(int fd, const struct chain *body, const struct block_op *op)
 
 			st = block_op_alive(op);
 			if (st == OK)
-				st = write_piece(fd, body->v[i].at + at, len);
+				st = write_piece(s, fd, body->v[i].at + at, len);
 			at += len;
 		}
 	return st;
@@ -174,7 +176,7 @@ run_put(struct store *s, struct block_call *call, const struct block_op *op, cha
 	fd = openat(s->aside, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return failed(call, "cannot make a file");
-	st = write_body(fd, &call->body, op);
+	st = write_body(s, fd, &call->body, op);
 	if (st == OK)
 		st = file_sync(fd, "object.sync");
 	close(fd);
@@ -359,6 +361,16 @@ aside_open(int dir, int *fdp)
 	return OK;
 }
 
+/* A folder on a disk of this machine may share it with a log.  What no block device is behind, a
+ * network's above all, shares none, and each slice awaited there costs a way there and back. */
+static enum file_way
+way_of(int dir)
+{
+	struct stat sb;
+
+	return fstat(dir, &sb) == 0 && major(sb.st_dev) != 0 ? FILE_BEHIND : FILE_AT_ONCE;
+}
+
 enum status
 block_fs_open(const struct block_store_conf *conf, struct block_store **sp, struct text *why)
 {
@@ -389,6 +401,7 @@ block_fs_open(const struct block_store_conf *conf, struct block_store **sp, stru
 		return st;
 	}
 	s->pooled.base.ops = &ops;
+	s->way = way_of(s->dir);
 	mutex_init(&s->mutex, RANK_STORE, 1);
 	block_pool_open(&s->pooled, "blockfs", THREADS, run);
 	*sp = &s->pooled.base;

@@ -131,10 +131,10 @@ flight_gone(struct cold *c)
 	mutex_unlock(&c->mutex);
 }
 
+/* The last of the calls, and of who starts them, gives the flight to the hands. */
 static void
-call_done(struct block_call *call)
+land_if_last(struct flight *f)
 {
-	struct flight *f = call->owner;
 	struct cold *c = f->cold;
 	bool last;
 
@@ -143,6 +143,12 @@ call_done(struct block_call *call)
 	mutex_unlock(&c->mutex);
 	if (last)
 		hands_give(&f->task);
+}
+
+static void
+call_done(struct block_call *call)
+{
+	land_if_last(call->owner);
 }
 
 /* What is far behind in a long queue is given the time that this takes. */
@@ -159,21 +165,27 @@ flight_call_locked(struct flight *f, uint32_t i, uint64_t at, uint64_t len, uint
 	rows_object_name(f->cold->share, f->row.fence, f->number, call->name);
 }
 
-/* Under the mutex, which the end of a call takes: else the flight might be over before the last
- * start() has returned. */
+/* Who starts them counts as one more that is away, so that the flight is not over before all have
+ * begun; who closes meanwhile cancels what he finds begun, and the rest is cancelled here. */
 void
 flight_start(struct flight *f, uint32_t n)
 {
 	struct cold *c = f->cold;
 	struct block_store *remote = c->share->remote;
+	bool closing;
 
 	mutex_lock(&c->mutex);
-	f->ncalls = f->away = n;
-	for (uint32_t i = 0; i < n; i++)
-		remote->ops->start(remote, &f->call[i]);	/* never ends inside */
-	for (uint32_t i = 0; i < n && c->closing; i++)	/* since it was admitted */
-		remote->ops->cancel(remote, &f->call[i]);
+	f->ncalls = n;
+	f->away = n + 1;
 	mutex_unlock(&c->mutex);
+	for (uint32_t i = 0; i < n; i++)
+		remote->ops->start(remote, &f->call[i]);
+	mutex_lock(&c->mutex);
+	closing = c->closing;
+	mutex_unlock(&c->mutex);
+	for (uint32_t i = 0; i < n && closing; i++)
+		remote->ops->cancel(remote, &f->call[i]);
+	land_if_last(f);
 }
 
 void

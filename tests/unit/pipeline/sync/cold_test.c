@@ -82,11 +82,20 @@ CASE(flipped_and_cut_bytes_are_never_data)
 CASE(what_is_garbled_on_its_way_each_time_is_no_error_but_to_be_asked_again)
 {
 	uint8_t to[4096];
+	int again = 0;
 	struct yard y;
 
 	cold_make(&y, &(struct block_flaky_conf){ .seed = 3, .flip = 100 });
-	for (int i = 0; i < 8; i++)
-		EQ(yard_read(&y, 1, (uint64_t)i << 21, sizeof to, to), ST_DELAY);
+	for (int i = 0; i < 8; i++) {
+		enum status st = yard_read(&y, 1, (uint64_t)i << 21, sizeof to, to);
+
+		again += st == ST_DELAY;
+		if (st == OK)		/* a long reply was garbled beside what was asked for */
+			EQ_MEM(to, y.oracle[0] + ((uint64_t)i << 21), sizeof to);
+		else
+			EQ(st, ST_DELAY);
+	}
+	TRUE(again > 0);
 	remote_end(&y);
 }
 

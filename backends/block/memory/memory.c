@@ -15,7 +15,7 @@
 
 #define BYTES_MOST (1ull << 40)
 
-enum { THREADS = 2 };
+enum { THREADS = 4 };	/* two for reads alone, two for whatever there is; pool.h */
 
 struct object {
 	struct ref refs;

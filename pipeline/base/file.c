@@ -7,7 +7,6 @@
 
 #include "pipeline/base/fault.h"
 #include "pipeline/base/lane.h"
-#include "pipeline/base/num.h"
 #include "pipeline/base/panic.h"
 
 #include <assert.h>

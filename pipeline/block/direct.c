@@ -7,6 +7,7 @@
 #include "pipeline/base/panic.h"
 #include "pipeline/block/disk.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +22,15 @@ struct layout {
 	size_t used;			/* of the room */
 	size_t run;			/* of these, not yet a piece: always the newest */
 };
+
+bool
+direct_set(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 &&
+	    fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
 
 void
 direct_init(struct direct *d, size_t bytes)

@@ -9,12 +9,16 @@
 
 #include "pipeline/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
 /* Bytes, places in the file and in memory: no disk we meet wants more. */
 enum { DIRECT_BLOCK = 4096, DIRECT_PIECES_MAX = 1024 };
+
+/* From now on fd goes past the page cache, or no longer.  False: no such way there. */
+bool direct_set(int fd, bool on);
 
 struct direct {			/* one thread's */
 	uint8_t *room;			/* aligned; cap bytes, a multiple of DIRECT_BLOCK */

@@ -5,12 +5,13 @@
 
 #include "pipeline/base/fault.h"
 #include "pipeline/base/panic.h"
+#include "pipeline/block/direct.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { ZERO_BYTES = 256 << 10, ZERO_ALIGN = 4096, IOV_MAX_CALL = 1024,
+enum { ZERO_BYTES = 256 << 10, ZERO_ALIGN = DIRECT_BLOCK, IOV_MAX_CALL = 1024,
 	WRITE_THROUGH = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 	    SYNC_FILE_RANGE_WAIT_AFTER };
 
@@ -52,27 +53,17 @@ disk_write(int fd, const void *bytes, size_t len, uint64_t at, const char *point
 }
 
 /* Zeroes need not pass the page cache: copying them there costs as much as the journal's own
- * writes.  False: the file system has no such way, or the range does not suit it. */
-static bool
-set_direct(int fd, uint64_t len, bool on)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || len % ZERO_ALIGN != 0)
-		return false;
-	return fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
-}
-
+ * writes. */
 enum status
 disk_zero(int fd, uint64_t len, const char *point)
 {
 	static const _Alignas(ZERO_ALIGN) uint8_t zeroes[ZERO_BYTES];
-	bool direct = len >= ZERO_BYTES && set_direct(fd, len, true);
+	bool direct = len >= ZERO_BYTES && len % ZERO_ALIGN == 0 && direct_set(fd, true);
 	enum status st = OK;
 
 	for (uint64_t at = 0; st == OK && at < len; at += ZERO_BYTES)
 		st = disk_write(fd, zeroes, MIN(len - at, (uint64_t)ZERO_BYTES), at, point);
-	if (direct && !set_direct(fd, len, false) && st == OK)
+	if (direct && !direct_set(fd, false) && st == OK)
 		st = ST_IO;
 	if (!direct && st == OK && len >= ZERO_BYTES && sync_file_range(fd, 0, (off_t)len,
 	    WRITE_THROUGH) != 0)

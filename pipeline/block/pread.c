@@ -11,7 +11,6 @@
 #include "pipeline/block/direct.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -60,13 +59,12 @@ pread_behind(int fd, void *to, size_t len, uint64_t at)
 enum status
 pread_past(int fd, void *to, size_t len)
 {
-	size_t whole = (uintptr_t)to % DIRECT_BLOCK == 0 ? len / DIRECT_BLOCK * DIRECT_BLOCK : 0;
-	int flags = fcntl(fd, F_GETFL);
+	size_t whole = (uintptr_t)to % DIRECT_BLOCK == 0 ? len - len % DIRECT_BLOCK : 0;
 	enum status st = ST_INVAL;
 
-	if (whole > 0 && flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
+	if (whole > 0 && direct_set(fd, true)) {
 		st = pread_behind(fd, to, whole, 0);
-		if (fcntl(fd, F_SETFL, flags) < 0)
+		if (!direct_set(fd, false))
 			return ST_IO;
 	}
 	if (st == ST_INVAL)		/* no such way */

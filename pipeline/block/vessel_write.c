@@ -8,12 +8,9 @@
 
 #include "pipeline/base/fault.h"
 #include "pipeline/base/file.h"
+#include "pipeline/block/direct.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
-
-enum { BLOCK = 4096 };
 
 static enum status
 write_full(int fd, const uint8_t *bytes, uint64_t len)
@@ -25,14 +22,13 @@ write_full(int fd, const uint8_t *bytes, uint64_t len)
 static enum status
 write_blocks(int fd, const uint8_t *bytes, uint64_t len)
 {
-	int flags = fcntl(fd, F_GETFL);
 	enum status st = ST_INVAL;
 
 	if (len == 0)
 		return OK;
-	if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
+	if (direct_set(fd, true)) {
 		st = write_full(fd, bytes, len);
-		if (fcntl(fd, F_SETFL, flags) < 0)
+		if (!direct_set(fd, false))
 			return ST_IO;
 	}
 	return st;
@@ -41,7 +37,7 @@ write_blocks(int fd, const uint8_t *bytes, uint64_t len)
 enum status
 vessel_write(int fd, const uint8_t *bytes, uint64_t len)
 {
-	uint64_t whole = (uintptr_t)bytes % BLOCK == 0 ? len / BLOCK * BLOCK : 0;
+	uint64_t whole = (uintptr_t)bytes % DIRECT_BLOCK == 0 ? len - len % DIRECT_BLOCK : 0;
 	enum status st = write_blocks(fd, bytes, whole);
 
 	if (st == ST_INVAL && lseek(fd, 0, SEEK_SET) == 0) {
